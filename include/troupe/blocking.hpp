@@ -1,0 +1,70 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/process.hpp>
+
+namespace troupe {
+namespace detail {
+
+// Work for the blocking pool, together with its outcome. Owned by the pool while it runs and by the
+// reply envelope afterwards, never by the waiting frame: a process that dies abandons its job, and
+// what the job touches dies with the job.
+struct BlockingJob {
+  virtual ~BlockingJob() = default;
+  virtual void run() noexcept = 0;
+};
+
+template <class F>
+struct BlockingCall final : BlockingJob {
+  using Result = std::invoke_result_t<F&>;
+  using Kept = std::conditional_t<std::is_void_v<Result>, bool, Result>;
+  explicit BlockingCall(F function) : call(std::move(function)) {}
+  void run() noexcept override {
+    try {
+      if constexpr (std::is_void_v<Result>) {
+        call();
+        result = true;
+      } else {
+        result.emplace(call());
+      }
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+  F call;
+  std::optional<Kept> result;
+  std::exception_ptr failure;
+};
+
+// Hands the job to the pool; its reply carries it back.
+void submit_blocking(Process& self, std::uint64_t id, std::unique_ptr<BlockingJob> job);
+
+}  // namespace detail
+
+template <>
+inline constexpr bool enable_message<std::unique_ptr<detail::BlockingJob>> = true;
+
+// Runs `function` on a pool of threads that may block, and waits for what it returns; an exception
+// of it is thrown here. The function must own all it touches, because the process may be gone before
+// it ends. The pool has RuntimeOptions::max_blocking_threads threads; further jobs wait in line.
+template <class F>
+auto blocking(Process& self, F function) -> Async<std::invoke_result_t<F&>> {
+  using Call = detail::BlockingCall<F>;
+  const std::uint64_t id = detail::next_reply_id(self);
+  detail::submit_blocking(self, id, std::make_unique<Call>(std::move(function)));
+  detail::Envelope* reply = co_await detail::ReplyAwaiter{self, id, infinity};
+  std::unique_ptr<detail::BlockingJob> job =
+      std::move(detail::value_of<detail::Reply<std::unique_ptr<detail::BlockingJob>>>(reply).value);
+  detail::free_envelope(reply);
+  auto& call = static_cast<Call&>(*job);
+  if (call.failure) std::rethrow_exception(call.failure);
+  if constexpr (!std::is_void_v<std::invoke_result_t<F&>>) co_return std::move(*call.result);
+}
+
+}  // namespace troupe

@@ -1,0 +1,108 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <troupe/message.hpp>
+#include <troupe/term.hpp>
+
+namespace troupe {
+
+// What is known of a C++ exception that ended a process: for reports, not for matching.
+struct ExceptionReport {
+  std::string type;   // demangled, as the compiler spells it
+  std::string text;   // what(), where it derives from std::exception
+  std::string stack;  // of the throw site, a frame a line; empty where it was not recorded
+};
+
+// Why a process ended: a term, as in Erlang. `normal`, `shutdown` and `{shutdown, Term}` are orderly
+// ends; anything else is a crash. `kill` sent as a signal cannot be trapped and arrives at links and
+// monitors as `killed`. An exception that left the process is `{Error, Stack}`, and
+// exception() says more. Immutable and cheap to copy.
+//
+// Source: erlang:exit/1,2 and the reference manual's chapter on processes.
+class ExitReason {
+ public:
+  ExitReason() : term_{atoms::normal} {}
+  ExitReason(Atom reason) : term_{reason} {}
+  ExitReason(Term reason) : term_{std::move(reason)} {}
+  ExitReason(std::string_view reason) : term_{Atom{reason}} {}
+  ExitReason(const char* reason) : term_{Atom{std::string_view{reason}}} {}
+
+  // The reason of a process that an exception left: `{Error, Stack}`. Error is what an
+  // ErrorException or ThrownException carries, else the exception's type as an atom and its text.
+  static ExitReason from_exception(std::exception_ptr exception);
+  static ExitReason shutdown_with(Term why) { return ExitReason{tuple({atoms::shutdown, why})}; }
+
+  const Term& term() const noexcept { return term_; }
+  bool is(Atom reason) const noexcept { return term_ == Term{reason}; }
+  bool is_normal() const noexcept { return is(atoms::normal); }
+  // True for normal, shutdown and {shutdown, _}: ends that supervisors do not call failures.
+  bool is_orderly() const noexcept;
+
+  // Null unless an exception ended the process.
+  const ExceptionReport* exception() const noexcept { return exception_.get(); }
+
+  // Erlang syntax; an exception prints as its type and text.
+  std::string to_string() const;
+
+  friend bool operator==(const ExitReason& a, const ExitReason& b) noexcept {
+    return a.term_ == b.term_;
+  }
+
+ private:
+  Term term_;
+  std::shared_ptr<const ExceptionReport> exception_;
+};
+
+template <>
+inline constexpr bool enable_message<ExitReason> = true;
+template <>
+inline constexpr bool enable_message<Term> = true;
+template <>
+inline constexpr bool enable_message<Atom> = true;
+template <>
+inline constexpr bool enable_message<Pid> = true;
+template <>
+inline constexpr bool enable_message<Ref> = true;
+
+// What `self.exit(reason)` throws: an exception of class exit. Catch it to go on living.
+class ExitException : public std::exception {
+ public:
+  explicit ExitException(ExitReason reason) : reason_{std::move(reason)} {}
+  const ExitReason& reason() const noexcept { return reason_; }
+  const char* what() const noexcept override { return "the process exits"; }
+
+ private:
+  ExitReason reason_;
+};
+
+// An exception of class error with a term as its reason: uncaught, the process ends with
+// `{Error, Stack}`. OTP: erlang:error/1.
+class ErrorException : public std::exception {
+ public:
+  explicit ErrorException(Term error);
+  const Term& error() const noexcept { return error_; }
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  Term error_;
+  std::string text_;
+};
+
+// An exception of class throw: uncaught, the process ends with `{{nocatch, Value}, Stack}`.
+// OTP: erlang:throw/1.
+class ThrownException : public std::exception {
+ public:
+  explicit ThrownException(Term value) : value_{std::move(value)} {}
+  const Term& value() const noexcept { return value_; }
+  const char* what() const noexcept override { return "a thrown term was not caught"; }
+
+ private:
+  Term value_;
+};
+
+}  // namespace troupe

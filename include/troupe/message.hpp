@@ -1,0 +1,286 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/detail/fields.hpp>
+#include <troupe/detail/type_name.hpp>
+
+namespace troupe {
+
+// What may be sent from one process to another. Processes share nothing, so a message must own all
+// it refers to: a plain struct (checked into its fields, recursively), a number, an enum, a Term, a
+// Pid, std::string and the standard containers of such things, std::unique_ptr to such a thing, and
+// std::shared_ptr to const. Refused are raw pointers, references, views and spans, shared pointers
+// to what somebody may change, closures, and classes the check cannot look into.
+//
+// A class that is safe to hand over says so in one line, at namespace scope:
+//
+//     template <> inline constexpr bool troupe::enable_message<Matrix> = true;
+//
+// Messages are moved, never copied, so that a large payload costs a pointer.
+template <class T>
+inline constexpr bool enable_message = false;
+
+namespace detail {
+
+template <class... T>
+struct Seen {};
+
+template <class T, class... S>
+constexpr bool is_seen(Seen<S...>) noexcept {
+  return (std::is_same_v<T, S> || ...);
+}
+
+// The standard library's spelling without its inline namespaces.
+constexpr bool names_std(std::string_view name, std::string_view what) noexcept {
+  if (!name.starts_with("std::")) return false;
+  name.remove_prefix(5);
+  if (name.starts_with("__cxx11::")) name.remove_prefix(9);
+  if (name.starts_with("__1::")) name.remove_prefix(5);
+  return name.starts_with(what);
+}
+
+constexpr bool is_std_value(std::string_view name) noexcept {
+  for (std::string_view owner :
+       {"basic_string<", "vector<", "deque<", "list<", "forward_list<", "map<", "multimap<", "set<",
+        "multiset<", "unordered_map<", "unordered_multimap<", "unordered_set<",
+        "unordered_multiset<", "optional<", "variant<", "tuple<", "pair<", "expected<",
+        "unique_ptr<", "chrono::duration<", "chrono::time_point<"}) {
+    if (names_std(name, owner)) return true;
+  }
+  return false;
+}
+
+// Template arguments of the standard's own that carry no data of the user's.
+constexpr bool is_std_policy(std::string_view name) noexcept {
+  for (std::string_view policy : {"allocator<", "char_traits<", "less<", "greater<", "hash<",
+                                  "equal_to<", "default_delete<", "ratio<", "chrono::"}) {
+    if (names_std(name, policy)) return true;
+  }
+  return false;
+}
+
+template <class T, class Path>
+constexpr bool is_message() noexcept;
+
+template <class T, class Path>
+struct TemplateArguments {
+  static constexpr bool known = false;
+};
+
+template <template <class...> class C, class... A, class... S>
+struct TemplateArguments<C<A...>, Seen<S...>> {
+  static constexpr bool known = true;
+  static constexpr bool are_messages =
+      ((is_std_policy(type_name<A>()) || is_message<A, Seen<S...>>()) && ...);
+};
+
+template <class T>
+struct StdArray {
+  static constexpr bool value = false;
+};
+template <template <class, std::size_t> class C, class T, std::size_t N>
+struct StdArray<C<T, N>> {
+  static constexpr bool value = names_std(type_name<C<T, N>>(), "array<");
+  using Element = T;
+};
+
+template <class T>
+struct ConstPointee {
+  static constexpr bool value = false;
+};
+template <template <class> class P, class T>
+struct ConstPointee<P<const T>> {
+  static constexpr bool value = names_std(type_name<P<const T>>(), "shared_ptr<");
+  using Pointee = T;
+};
+
+template <class Path, class... F>
+constexpr bool fields_are_messages(TypeList<F...>) noexcept {
+  return (is_message<F, Path>() && ...);
+}
+
+template <class T, class... S>
+constexpr bool is_message_within(Seen<S...> path) noexcept {
+  if constexpr (std::is_reference_v<T> || std::is_const_v<T> || std::is_volatile_v<T> ||
+                std::is_pointer_v<T> || std::is_member_pointer_v<T> || std::is_array_v<T>) {
+    return std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>;
+  } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T> || enable_message<T>) {
+    return true;
+  } else if constexpr (is_seen<T>(path)) {
+    return true;  // a recursive type: whatever is wrong with it is found elsewhere in the walk
+  } else if constexpr (StdArray<T>::value) {
+    return is_message<typename StdArray<T>::Element, Seen<S..., T>>();
+  } else if constexpr (ConstPointee<T>::value) {
+    return is_message<typename ConstPointee<T>::Pointee, Seen<S..., T>>();
+  } else if constexpr (is_std_value(type_name<T>())) {
+    if constexpr (TemplateArguments<T, Seen<S..., T>>::known) {
+      return TemplateArguments<T, Seen<S..., T>>::are_messages;
+    } else {
+      return false;
+    }
+  } else if constexpr (type_name<T>().starts_with("std::")) {
+    return names_std(type_name<T>(), "monostate");
+  } else if constexpr (std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_polymorphic_v<T>) {
+    if constexpr (std::is_empty_v<T>) {
+      // A captureless closure is an aggregate to some compilers; it owns nothing, so it is safe.
+      return true;
+    } else if constexpr (field_count<T>() > 12) {
+      return false;
+    } else {
+      return fields_are_messages<Seen<S..., T>>(FieldTypes<T>{});
+    }
+  } else {
+    return std::is_empty_v<T> && std::is_trivially_copyable_v<T> && std::is_aggregate_v<T>;
+  }
+}
+
+template <class T, class Path>
+constexpr bool is_message() noexcept {
+  return is_message_within<T>(Path{});
+}
+
+}  // namespace detail
+
+template <class T>
+concept OwnsAllItRefersTo = detail::is_message<T, detail::Seen<>>();
+
+template <class T>
+concept Message = std::is_nothrow_destructible_v<T> && std::is_move_constructible_v<T> &&
+                  OwnsAllItRefersTo<T>;
+
+namespace detail {
+
+// Which kind of envelope this is. Everything but `message` is a signal: it acts when the receiver
+// takes it from its inbox, and never stands in the user's queue.
+enum class EnvelopeKind : std::uint8_t {
+  message,
+  exit,
+  link,
+  unlink,
+  unlink_ack,
+  monitor,
+  demonitor,
+  down,
+  reply,
+  call,
+  question,
+  timeout,
+  alias_message,
+  suspend,
+  resume,
+};
+
+struct Envelope;
+
+// One constant per type that was ever sent: its address is the type's identity.
+struct MessageType {
+  EnvelopeKind kind;
+  std::uint32_t size;                         // of the whole envelope
+  std::uint32_t offset;                       // of the value within it
+  void (*destroy)(Envelope* envelope) noexcept;  // ends the value only; null: nothing to end
+  std::string_view name;
+};
+
+// A queued message: two words, then the value.
+struct Envelope {
+  Envelope* next = nullptr;
+  const MessageType* type = nullptr;
+};
+
+template <class M>
+struct TypedEnvelope final : Envelope {
+  template <class... A>
+  explicit TypedEnvelope(A&&... arguments) : value(std::forward<A>(arguments)...) {}
+  M value;
+};
+
+template <class M>
+void destroy_value(Envelope* envelope) noexcept {
+  static_cast<TypedEnvelope<M>*>(envelope)->value.~M();
+}
+
+template <class M, EnvelopeKind Kind = EnvelopeKind::message>
+inline constexpr MessageType message_type{
+    Kind, sizeof(TypedEnvelope<M>),
+    static_cast<std::uint32_t>((sizeof(Envelope) + alignof(M) - 1) / alignof(M) * alignof(M)),
+    std::is_trivially_destructible_v<M> ? nullptr : &destroy_value<M>, type_name<M>()};
+
+// Pooled memory for envelopes and coroutine frames; any thread may release what another took.
+void* allocate(std::size_t size);
+void deallocate(void* memory, std::size_t size) noexcept;
+
+template <class M, EnvelopeKind Kind = EnvelopeKind::message, class... A>
+[[nodiscard]] Envelope* make_envelope(A&&... arguments) {
+  using Typed = TypedEnvelope<M>;
+  static_assert(alignof(Typed) <= 16, "over-aligned messages are not supported: put the value "
+                                      "behind a std::unique_ptr");
+  void* memory = allocate(sizeof(Typed));
+  try {
+    auto* envelope = ::new (memory) Typed(std::forward<A>(arguments)...);
+    envelope->type = &message_type<M, Kind>;
+    return envelope;
+  } catch (...) {
+    deallocate(memory, sizeof(Typed));
+    throw;
+  }
+}
+
+inline void free_envelope(Envelope* envelope) noexcept {
+  const MessageType* type = envelope->type;
+  if (type->destroy) type->destroy(envelope);
+  deallocate(envelope, type->size);
+}
+
+template <class M>
+M& value_of(Envelope* envelope) noexcept {
+  return static_cast<TypedEnvelope<M>*>(envelope)->value;
+}
+
+template <class M>
+bool holds(const Envelope* envelope) noexcept {
+  return envelope->type == &message_type<M>;
+}
+
+}  // namespace detail
+
+// A message of whatever type, owned: what a catch-all clause takes. Move-only; prints as the name
+// of its type in log lines.
+class Any {
+ public:
+  explicit Any(detail::Envelope* envelope) noexcept : envelope_{envelope} {}
+  Any(Any&& other) noexcept : envelope_{std::exchange(other.envelope_, nullptr)} {}
+  Any& operator=(Any&& other) noexcept {
+    std::swap(envelope_, other.envelope_);
+    return *this;
+  }
+  ~Any() {
+    if (envelope_) detail::free_envelope(envelope_);
+  }
+
+  std::string_view type_name() const noexcept { return envelope_->type->name; }
+
+  // The message if it is an M, else null. Owned by this Any.
+  template <class M>
+  M* get_if() noexcept {
+    return detail::holds<M>(envelope_) ? &detail::value_of<M>(envelope_) : nullptr;
+  }
+
+  // Gives the envelope away: for behaviours that dispatch it further.
+  detail::Envelope* release() noexcept { return std::exchange(envelope_, nullptr); }
+  const detail::Envelope* peek() const noexcept { return envelope_; }
+
+ private:
+  detail::Envelope* envelope_;
+};
+
+template <>
+inline constexpr bool enable_message<Any> = true;
+
+}  // namespace troupe

@@ -1,0 +1,169 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/spawn.hpp>
+
+namespace troupe {
+
+namespace detail {
+class Executor;
+struct RuntimeState;
+}  // namespace detail
+
+// Who runs the processes of a runtime.
+enum class Execution : std::uint8_t {
+  threads,  // one worker thread per core (or RuntimeOptions::workers)
+  single,   // the thread that calls run, and no other worker
+};
+
+// Every limit has a name, a default with a reason, and a clear error when it is reached; the table
+// is docs/reference/limits.md.
+struct RuntimeOptions {
+  std::string name = "nonode@nohost";  // what reports call this node
+  Execution execution = Execution::threads;
+  unsigned workers = 0;  // 0: one per core that this program may use
+  // Slots of the process table: 128 B of address space each, touched only when used. spawn throws
+  // ErrorException{system_limit} beyond.
+  std::uint32_t max_processes = 16'777'216;
+  unsigned max_blocking_threads = 64;  // for co_await blocking(...); more jobs wait in line
+  Duration shutdown_grace = std::chrono::seconds{5};  // from the exit signal to the kill, at the end
+  // Of the simulator; null: made from `execution`. Not owned.
+  detail::Executor* executor = nullptr;
+};
+
+// A node: its processes, names, timers and workers. Several may live in one program, each a node of
+// its own; a pid finds its runtime by its node number. Inside a process the free functions use that
+// process's runtime; outside they take a Runtime&.
+//
+// Destroying it ends what still runs, as stop does.
+class Runtime {
+ public:
+  explicit Runtime(RuntimeOptions options = {});
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Runs `main(self, arguments...)` as a process and returns what it returned, once it and
+  // everything it started are gone: what is left when it ends is asked to shut down (exit signal
+  // `shutdown`), and killed after RuntimeOptions::shutdown_grace. If main ended otherwise, the reason.
+  // The calling thread waits (Execution::threads) or does the work (Execution::single, simulator).
+  // Not from inside a process.
+  template <class F, class... A>
+  auto try_run(F main, A... arguments) {
+    using Result = std::invoke_result_t<F&, Process&, A...>;
+    if constexpr (detail::is_async<Result>) {
+      return run_to_end<typename Result::Value>(std::move(main), std::move(arguments)...);
+    } else {
+      return run_to_end<Result>(std::move(main), std::move(arguments)...);
+    }
+  }
+
+  // As try_run, for main(): the exit code is what `main` returned (0 for void). If it ended with
+  // another reason than normal or shutdown, that is reported on stderr and the code is 1.
+  template <class F, class... A>
+  int run(F main, A... arguments) {
+    auto result = try_run(std::move(main), std::move(arguments)...);
+    if (!result) return exit_code_of(result.error());
+    if constexpr (std::is_same_v<typename decltype(result)::value_type, int>) {
+      return *result;
+    } else {
+      return 0;
+    }
+  }
+
+  // Lets the workers run until stop is called; for programs that spawn and send from their own
+  // threads. Only with Execution::threads.
+  void start();
+  // Asks every process to shut down, kills what is left after the grace time, and waits for the
+  // workers. Idempotent.
+  void stop();
+
+  std::uint32_t node() const noexcept;
+  const std::string& name() const noexcept;
+  std::size_t process_count() const noexcept;
+  unsigned workers() const noexcept;
+
+  // The pids of all live processes; a moment's picture.
+  std::vector<Pid> processes() const;
+  // The registered names and whose they are; a moment's picture.
+  std::vector<std::pair<Atom, Pid>> registered() const;
+
+  detail::RuntimeState& state() const noexcept { return *state_; }
+
+ private:
+  template <class T, class F, class... A>
+  std::expected<T, ExitReason> run_to_end(F main, A... arguments) {
+    using Kept = std::conditional_t<std::is_void_v<T>, bool, T>;
+    std::optional<Kept> kept;
+    const auto born = detail::conceive(this, SpawnOptions{});
+    try {
+      detail::launch(born, keep_result<Kept>(*born.process, &kept, std::move(main),
+                                             std::move(arguments)...),
+                     "main");
+    } catch (...) {
+      detail::abandon(born);
+      throw;
+    }
+    ExitReason reason = drive_until_gone(born.pid);
+    if (!kept) return std::unexpected(std::move(reason));
+    if constexpr (std::is_void_v<T>) {
+      return {};
+    } else {
+      return std::move(*kept);
+    }
+  }
+
+  template <class Kept, class F, class... A>
+  static Async<> keep_result(Process& self, std::optional<Kept>* kept, F main, A... arguments) {
+    using Result = std::invoke_result_t<F&, Process&, A...>;
+    if constexpr (std::is_same_v<Result, Async<void>>) {
+      co_await main(self, std::move(arguments)...);
+      *kept = true;
+    } else if constexpr (std::is_void_v<Result>) {
+      main(self, std::move(arguments)...);
+      *kept = true;
+    } else if constexpr (detail::is_async<Result>) {
+      *kept = co_await main(self, std::move(arguments)...);
+    } else {
+      *kept = main(self, std::move(arguments)...);
+    }
+  }
+
+  ExitReason drive_until_gone(Pid main);
+  int exit_code_of(const ExitReason& reason) const;
+
+  std::unique_ptr<detail::RuntimeState> state_;
+};
+
+// Makes a runtime with default options, runs `main` in it, and returns its exit code.
+template <class F, class... A>
+int run(F main, A... arguments) {
+  Runtime runtime;
+  return runtime.run(std::move(main), std::move(arguments)...);
+}
+
+// From threads outside of every runtime.
+Pid whereis(Runtime& runtime, std::string_view name);
+
+template <Message M>
+void send(Runtime&, Pid to, M message) {
+  send(to, std::move(message));
+}
+// Throws ErrorException{badarg} if nobody has the name.
+template <Message M>
+void send(Runtime& runtime, std::string_view to, M message) {
+  const Pid pid = whereis(runtime, to);
+  if (!pid) throw ErrorException{atoms::badarg};
+  send(pid, std::move(message));
+}
+
+}  // namespace troupe

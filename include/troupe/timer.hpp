@@ -1,0 +1,80 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <troupe/process.hpp>
+
+namespace troupe {
+
+// Names a timer that was started: a small value that keeps nothing alive. Wheel, slot and which of
+// the slot's tenants, so that a stale one is recognised.
+class TimerRef {
+ public:
+  constexpr TimerRef() noexcept = default;
+  constexpr TimerRef(std::uint32_t node, std::uint32_t wheel, std::uint32_t slot,
+                     std::uint32_t generation) noexcept
+      : node_{node}, wheel_{wheel}, slot_{slot}, generation_{generation} {}
+  constexpr std::uint32_t node() const noexcept { return node_; }
+  constexpr std::uint32_t wheel() const noexcept { return wheel_; }
+  constexpr std::uint32_t slot() const noexcept { return slot_; }
+  constexpr std::uint32_t generation() const noexcept { return generation_; }
+  explicit constexpr operator bool() const noexcept { return node_ != 0; }
+  friend constexpr bool operator==(const TimerRef&, const TimerRef&) = default;
+
+ private:
+  std::uint32_t node_ = 0;
+  std::uint32_t wheel_ = 0;
+  std::uint32_t slot_ = 0;
+  std::uint32_t generation_ = 0;
+};
+
+template <>
+inline constexpr bool enable_message<TimerRef> = true;
+
+// What start_timer delivers, so that a late message of a cancelled timer can be told from a fresh
+// one. OTP: {timeout, Ref, Msg}.
+template <class M>
+struct TimerFired {
+  TimerRef timer;
+  M message;
+};
+
+namespace detail {
+TimerRef start_timer(Pid to, Duration delay, Envelope* envelope);
+TimerRef start_timer(Atom to, Duration delay, Envelope* envelope);
+// The reference is made before the message that carries it.
+TimerRef reserve_timer(Pid to);
+void arm_timer(TimerRef timer, Pid to, Duration delay, Envelope* envelope);
+}  // namespace detail
+
+// Sends `message` to `to` once `delay` has passed, never earlier. Independent of the process that
+// started it; vanishes with the destination. Of equal deadlines, the one set first fires first.
+// Throws ErrorException{badarg} if the delay is negative.
+template <Message M>
+TimerRef send_after(Pid to, Duration delay, M message) {
+  return detail::start_timer(to, delay, detail::make_envelope<M>(std::move(message)));
+}
+// The name is resolved when the timer fires.
+template <Message M>
+TimerRef send_after(Atom to, Duration delay, M message) {
+  return detail::start_timer(to, delay, detail::make_envelope<M>(std::move(message)));
+}
+
+// As send_after; the message arrives as TimerFired<M> with the timer's reference.
+template <Message M>
+TimerRef start_timer(Pid to, Duration delay, M message) {
+  const TimerRef timer = detail::reserve_timer(to);
+  detail::arm_timer(timer, to, delay,
+                    detail::make_envelope<TimerFired<M>>(timer, std::move(message)));
+  return timer;
+}
+
+// The time that was left, or nothing if it has fired, was cancelled, or never was. A message that is
+// already in the mailbox stays there.
+std::optional<Duration> cancel_timer(TimerRef timer);
+// The time that is left; nothing as above.
+std::optional<Duration> read_timer(TimerRef timer);
+
+}  // namespace troupe
