@@ -105,17 +105,18 @@ class Store {
   template <class Visitor>
   Result<void> for_each(std::string_view prefix, Visitor&& visitor) {
     using Object = std::remove_reference_t<Visitor>;
-    return visit({prefix, {}, true},
-                 [](void* object, std::string_view key, std::string_view value) -> bool {
-                   auto& call = *static_cast<Object*>(object);
-                   if constexpr (std::is_void_v<decltype(call(key, value))>) {
-                     call(key, value);
-                     return true;
-                   } else {
-                     return call(key, value);
-                   }
-                 },
-                 const_cast<void*>(static_cast<const void*>(std::addressof(visitor))));
+    return visit(
+        {prefix, {}, true},
+        [](void* object, std::string_view key, std::string_view value) -> bool {
+          auto& call = *static_cast<Object*>(object);
+          if constexpr (std::is_void_v<decltype(call(key, value))>) {
+            call(key, value);
+            return true;
+          } else {
+            return call(key, value);
+          }
+        },
+        const_cast<void*>(static_cast<const void*>(std::addressof(visitor))));
   }
 
   // Makes everything acknowledged so far survive a power cut. Needed in relaxed mode only.
@@ -156,29 +157,34 @@ struct SqliteOptions {
   // Walks the b-trees before the first use (PRAGMA quick_check). Values are checksummed in any case
   // and looked at when they are read.
   bool check_on_open = false;
-  std::uint32_t busy_timeout_ms = 1000;      // how long opening waits for another process to let go
-  std::uint32_t checkpoint_pages = 20'000;   // the write-ahead log is folded in at this length
+  std::uint32_t busy_timeout_ms = 1000;     // how long opening waits for another process to let go
+  std::uint32_t checkpoint_pages = 20'000;  // the write-ahead log is folded in at this length
   std::size_t cache_bytes = 16 * 1024 * 1024;
-  std::string vfs;                           // name of a registered SQLite VFS; empty: the default
+  std::string vfs;  // name of a registered SQLite VFS; empty: the default
 };
 
 // One database file (with its -wal beside it while open), held exclusively while open.
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
                                            const SqliteOptions& options = {});
 
-enum class Engine : std::uint8_t { sqlite, log };
+enum class Engine : std::uint8_t { sqlite };
 
 struct ShardedOptions {
   unsigned shards = 0;  // 0: as many as the directory has, or one per core in a new directory
-  Engine engine = Engine::sqlite;
+  Durability durability = Durability::commit;
   std::string name = "sessions";  // files are NAME-0.db, NAME-1.db, ...
-  SqliteOptions sqlite;
-  Disk* disk = nullptr;
+  Engine engine = Engine::sqlite;
+  SqliteOptions sqlite;  // but for its durability, which is the one above
+  Disk* disk = nullptr;  // for lock and manifest; SQLite has its own seam (vfs)
 };
 
-// N stores in one directory, one for each worker. The number of shards is fixed when the directory
-// is made and kept in its manifest; opening with another number keeps the old one (a key must stay
-// with its file), so workers are started by shard_count(), not by what was asked for.
+inline constexpr unsigned max_shards = 1024;
+
+// N stores in one directory, one for each worker. The directory is made if it is absent (its parent
+// is not), and locked: a second opening, from whatever process, is `locked_by_other`. The number of
+// shards is fixed when the directory is made and kept in its manifest; opening with another number
+// keeps the old one (a key must stay with its file), so workers are started by shard_count(), not
+// by what was asked for.
 class ShardedStore {
  public:
   static Result<std::unique_ptr<ShardedStore>> open(const std::string& directory,
@@ -199,8 +205,8 @@ class ShardedStore {
   struct Lock;
   ShardedStore();
 
+  std::unique_ptr<Lock> lock_;  // Before the shards: it goes when they are closed.
   std::vector<std::unique_ptr<Store>> shards_;
-  std::unique_ptr<Lock> lock_;
 };
 
 // The shard a key belongs to, the same on every machine and in every version: FNV-1a over the bytes

@@ -1,0 +1,23 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+// The table of the engines that keep everything in memory: byte order, looked up without a copy.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace troupe::storage {
+
+using OrderedTable = std::map<std::string, std::string, std::less<>>;
+
+// First entry of a scan: behind `after` if there is one, else at the prefix.
+inline OrderedTable::const_iterator scan_start(const OrderedTable& table, std::string_view prefix,
+                                               std::optional<std::string_view> after) {
+  if (after && *after >= prefix) return table.upper_bound(*after);
+  return table.lower_bound(prefix);
+}
+
+}  // namespace troupe::storage
