@@ -1,0 +1,19 @@
+# Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#
+# Installs `build` under `work`/prefix and builds and runs outside/ against that. What an earlier run
+# left is removed first: a header that is no longer installed must be missed.
+file(REMOVE_RECURSE ${work}/prefix ${work}/outside)
+function(step)
+  execute_process(COMMAND ${ARGN}
+    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "failed (${status}): ${command}\n${output}")
+  endif()
+endfunction()
+
+step(${CMAKE_COMMAND} --install ${build} --prefix ${work}/prefix)
+step(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/outside -B ${work}/outside -G ${generator}
+  -DCMAKE_CXX_COMPILER=${compiler} -DCMAKE_PREFIX_PATH=${work}/prefix)
+step(${CMAKE_COMMAND} --build ${work}/outside)
+step(${work}/outside/outside)
