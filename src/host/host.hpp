@@ -144,7 +144,8 @@ class Host {
   virtual std::expected<std::size_t, IoError> writev(
       SocketId socket, std::span<const std::span<const std::byte>> pieces) = 0;
 
-  // Sends the end of the stream after what was written; reading goes on. Errors: closed, other.
+  // Sends the end of the stream after what was written; reading goes on. Errors: closed, other, and
+  // those of connect_result: a connection that is under way cannot be half closed.
   virtual std::expected<void, IoError> shutdown_write(SocketId socket) = 0;
 
   // Closes the socket and forgets its watches without a Ready for them. The id is stale from here
