@@ -154,9 +154,9 @@ std::unique_ptr<Store> open_memory();
 
 struct SqliteOptions {
   Durability durability = Durability::commit;
-  // Walks the b-trees before the first use (PRAGMA quick_check). Values are checksummed in any case
-  // and looked at when they are read.
-  bool check_on_open = false;
+  // Walks the b-trees before the first use (PRAGMA quick_check, 0.1 to 0.3 s per 250,000 entries).
+  // Values carry checksums in any case, compared whenever they are read.
+  bool check_on_open = true;
   std::uint32_t busy_timeout_ms = 1000;     // how long opening waits for another process to let go
   std::uint32_t checkpoint_pages = 20'000;  // the write-ahead log is folded in at this length
   std::size_t cache_bytes = 16 * 1024 * 1024;

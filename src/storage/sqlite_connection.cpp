@@ -19,6 +19,7 @@ int Connection::open(const std::string& path, int flags, const std::string& vfs)
 }
 
 int Connection::execute(const char* sql) {
+  errno = 0;
   return sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
 }
 
@@ -51,8 +52,11 @@ Result<std::string> Connection::query_text(std::string_view sql) {
 }
 
 StorageError Connection::explain(int code, std::string_view doing) const {
-  const int primary = code & 0xFF;
-  const int system = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
+  int primary = code & 0xFF;
+  if (code == SQLITE_IOERR_SHORT_READ || code == SQLITE_IOERR_CORRUPTFS) primary = SQLITE_CORRUPT;
+  // SQLite keeps the errno of some failures and forgets that of others.
+  const int kept = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
+  const int system = kept != 0 ? kept : errno;
   switch (primary) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:

@@ -4,6 +4,7 @@
 // SQLite's C API with owners: a connection closes itself, a statement finalises itself, and a
 // statement in use is reset at the end of the scope that used it.
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <sqlite3.h>
@@ -42,8 +43,12 @@ class Statement {
                         text.size(), SQLITE_STATIC, SQLITE_UTF8);
   }
 
-  // SQLITE_ROW, SQLITE_DONE or an extended error code.
-  int step() { return sqlite3_step(handle_.get()); }
+  // SQLITE_ROW, SQLITE_DONE or an extended error code. errno is cleared first, so that after an
+  // error it is this step's.
+  int step() {
+    errno = 0;
+    return sqlite3_step(handle_.get());
+  }
 
   bool column_is_blob(int column) const {
     return sqlite3_column_type(handle_.get(), column) == SQLITE_BLOB;

@@ -2,8 +2,10 @@
 #include "storage/sqlite_store.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -29,11 +31,13 @@ using sqlite::Statement;
 constexpr std::int64_t application_id = 0x54727065;  // "Trpe"
 constexpr std::int64_t schema_version = 1;
 
-// WITHOUT ROWID: the table is the index, one b-tree to change per write instead of two. STRICT:
-// SQLite itself refuses text where bytes are meant.
+// A table with row ids and an upsert in place. Measured against WITHOUT ROWID (batch 50, one file):
+// 60 k/s against 53 k/s with values of 200 bytes and 40 k/s against 17 k/s with 1,500, in half the
+// file; reading everything in key order costs 0.44 s against 0.13 s per 250,000 small entries.
+// STRICT: SQLite itself refuses text where bytes are meant.
 constexpr const char* schema =
-    "CREATE TABLE entry (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)"
-    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE entry (key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, sum INTEGER NOT NULL)"
+    " STRICT;"
     "CREATE TABLE about (identity TEXT NOT NULL) STRICT;";
 
 // Signed, so that it takes four bytes and not six.
@@ -64,6 +68,7 @@ class SqliteStore final : public Store {
   Result<void> do_compact() override;
   Result<void> do_close() override;
 
+  static Result<void> prepare_file(const std::string& path, bool must_exist);
   Result<void> recognise(const ShardIdentity& identity);
   Result<void> create(const ShardIdentity& identity);
   Result<void> configure();
@@ -86,17 +91,39 @@ class SqliteStore final : public Store {
   std::optional<std::string> poison_;
 };
 
-Result<void> SqliteStore::open(const std::string& path, const ShardIdentity& identity) {
-  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-  if (!identity.must_exist) {
-    flags |= SQLITE_OPEN_CREATE;
+// What SQLite would pass over: it takes a file of no bytes, or of a few, for a new database, and
+// throws the log beside it away.
+Result<void> SqliteStore::prepare_file(const std::string& path, bool must_exist) {
+  if (!must_exist) {
     // Made here for its mode: 0600, which SQLite then gives to the -wal file too. O_EXCL: closing a
     // descriptor of a file that SQLite has open in this process would drop SQLite's locks on it.
-    if (options_.vfs.empty()) {
-      const int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-      if (made >= 0) ::close(made);
+    const int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (made >= 0) {
+      ::close(made);
+    } else if (errno != EEXIST) {
+      return failure(Fault{errno}, "open database file", path);
     }
   }
+  struct stat file;
+  struct stat log;
+  if (::stat(path.c_str(), &file) != 0) return failure(Fault{errno}, "open database file", path);
+  if (S_ISDIR(file.st_mode)) return failure(Fault{EISDIR}, "open database file", path);
+  constexpr off_t smallest_page = 512;
+  const bool lost =
+      file.st_size == 0 && ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
+  if (lost || (file.st_size > 0 && file.st_size < smallest_page)) {
+    return failure(ErrorKind::corrupt,
+                   "database file " + path + " was cut short; restore it from a backup");
+  }
+  return {};
+}
+
+Result<void> SqliteStore::open(const std::string& path, const ShardIdentity& identity) {
+  if (options_.vfs.empty()) {
+    if (auto done = prepare_file(path, identity.must_exist); !done) return done;
+  }
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+  if (!identity.must_exist) flags |= SQLITE_OPEN_CREATE;
   if (const int code = connection_.open(path, flags, options_.vfs); code != SQLITE_OK) {
     return connection_.failure(code, "open database file");
   }
@@ -232,7 +259,9 @@ Result<void> SqliteStore::configure() {
 Result<void> SqliteStore::prepare() {
   const std::pair<Statement*, std::string_view> wanted[] = {
       {&get_, "SELECT value, sum FROM entry WHERE key = ?1"},
-      {&put_, "REPLACE INTO entry VALUES (?1, ?2, ?3)"},
+      {&put_,
+       "INSERT INTO entry VALUES (?1, ?2, ?3)"
+       " ON CONFLICT (key) DO UPDATE SET value = excluded.value, sum = excluded.sum"},
       {&remove_, "DELETE FROM entry WHERE key = ?1"},
       {&begin_, "BEGIN IMMEDIATE"},
       {&commit_, "COMMIT"},
@@ -315,6 +344,7 @@ std::unexpected<StorageError> SqliteStore::write_failure(int code, std::string_v
 
 int SqliteStore::checkpoint(int mode) {
   int pages_left = 0;
+  errno = 0;
   const int code =
       sqlite3_wal_checkpoint_v2(connection_.handle(), "main", mode, &pages_left, nullptr);
   if (code == SQLITE_OK) wal_pages_ = 0;
