@@ -21,12 +21,12 @@ void deallocate(void* memory, std::size_t size) noexcept;
 // Where a process goes on when it is next given the worker, and where it last stopped. The process
 // owns one; every coroutine that runs in it points at that one.
 //
-// There is no symmetric transfer here: whoever wants to go on elsewhere writes `next` and returns to
-// the worker's loop, which resumes it. So a million awaits that finish at once use no stack, with
-// every compiler and at every optimisation level (see DESIGN.md section 5).
+// There is no symmetric transfer here: whoever wants to go on elsewhere writes `next` and returns
+// to the worker's loop, which resumes it. So a million awaits that finish at once use no stack,
+// with every compiler and at every optimisation level (see DESIGN.md section 5).
 struct Continuation {
-  std::coroutine_handle<> next;      // null: the body has ended
-  std::source_location where;        // of the co_await it stands in
+  std::coroutine_handle<> next;  // null: the body has ended
+  std::source_location where;    // of the co_await it stands in
 };
 
 // What all coroutine frames of a process have in common.

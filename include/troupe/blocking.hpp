@@ -51,8 +51,9 @@ template <>
 inline constexpr bool enable_message<std::unique_ptr<detail::BlockingJob>> = true;
 
 // Runs `function` on a pool of threads that may block, and waits for what it returns; an exception
-// of it is thrown here. The function must own all it touches, because the process may be gone before
-// it ends. The pool has RuntimeOptions::max_blocking_threads threads; further jobs wait in line.
+// of it is thrown here. The function must own all it touches, because the process may be gone
+// before it ends. The pool has RuntimeOptions::max_blocking_threads threads; further jobs wait in
+// line.
 template <class F>
 auto blocking(Process& self, F function) -> Async<std::invoke_result_t<F&>> {
   using Call = detail::BlockingCall<F>;

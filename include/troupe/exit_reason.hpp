@@ -18,9 +18,9 @@ struct ExceptionReport {
   std::string stack;  // of the throw site, a frame a line; empty where it was not recorded
 };
 
-// Why a process ended: a term, as in Erlang. `normal`, `shutdown` and `{shutdown, Term}` are orderly
-// ends; anything else is a crash. `kill` sent as a signal cannot be trapped and arrives at links and
-// monitors as `killed`. An exception that left the process is `{Error, Stack}`, and
+// Why a process ended: a term, as in Erlang. `normal`, `shutdown` and `{shutdown, Term}` are
+// orderly ends; anything else is a crash. `kill` sent as a signal cannot be trapped and arrives at
+// links and monitors as `killed`. An exception that left the process is `{Error, Stack}`, and
 // exception() says more. Immutable and cheap to copy.
 //
 // Source: erlang:exit/1,2 and the reference manual's chapter on processes.

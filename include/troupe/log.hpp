@@ -11,10 +11,10 @@
 #include <troupe/message.hpp>
 #include <troupe/pid.hpp>
 
-// Structured logging: a line has a time, a level, the process that wrote it, a text, and fields. Text
-// goes to stderr as `2026-11-21T10:00:00.123Z warning <1.7.1> text key=value`; set_sink sends it
-// elsewhere. Formatting is by `{}` only, in order, and happens in one .cpp file, so that a log line
-// costs a user's compile next to nothing.
+// Structured logging: a line has a time, a level, the process that wrote it, a text, and fields.
+// Text goes to stderr as `2026-11-21T10:00:00.123Z warning <1.7.1> text key=value`; set_sink sends
+// it elsewhere. Formatting is by `{}` only, in order, and happens in one .cpp file, so that a log
+// line costs a user's compile next to nothing.
 namespace troupe::log {
 
 enum class Level : std::uint8_t { debug, info, notice, warning, error };
@@ -33,8 +33,9 @@ class Argument {
   Argument(double value);
   template <class T>
     requires std::is_integral_v<T>
-  Argument(T value) : text_{std::is_signed_v<T> ? from_signed(static_cast<std::int64_t>(value))
-                                               : from_unsigned(static_cast<std::uint64_t>(value))} {}
+  Argument(T value)
+      : text_{std::is_signed_v<T> ? from_signed(static_cast<std::int64_t>(value))
+                                  : from_unsigned(static_cast<std::uint64_t>(value))} {}
   const std::string& text() const noexcept { return text_; }
 
  private:

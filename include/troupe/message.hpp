@@ -47,11 +47,27 @@ constexpr bool names_std(std::string_view name, std::string_view what) noexcept 
 }
 
 constexpr bool is_std_value(std::string_view name) noexcept {
-  for (std::string_view owner :
-       {"basic_string<", "vector<", "deque<", "list<", "forward_list<", "map<", "multimap<", "set<",
-        "multiset<", "unordered_map<", "unordered_multimap<", "unordered_set<",
-        "unordered_multiset<", "optional<", "variant<", "tuple<", "pair<", "expected<",
-        "unique_ptr<", "chrono::duration<", "chrono::time_point<"}) {
+  for (std::string_view owner : {"basic_string<",
+                                 "vector<",
+                                 "deque<",
+                                 "list<",
+                                 "forward_list<",
+                                 "map<",
+                                 "multimap<",
+                                 "set<",
+                                 "multiset<",
+                                 "unordered_map<",
+                                 "unordered_multimap<",
+                                 "unordered_set<",
+                                 "unordered_multiset<",
+                                 "optional<",
+                                 "variant<",
+                                 "tuple<",
+                                 "pair<",
+                                 "expected<",
+                                 "unique_ptr<",
+                                 "chrono::duration<",
+                                 "chrono::time_point<"}) {
     if (names_std(name, owner)) return true;
   }
   return false;
@@ -152,8 +168,8 @@ template <class T>
 concept OwnsAllItRefersTo = detail::is_message<T, detail::Seen<>>();
 
 template <class T>
-concept Message = std::is_nothrow_destructible_v<T> && std::is_move_constructible_v<T> &&
-                  OwnsAllItRefersTo<T>;
+concept Message =
+    std::is_nothrow_destructible_v<T> && std::is_move_constructible_v<T> && OwnsAllItRefersTo<T>;
 
 namespace detail {
 
@@ -182,8 +198,8 @@ struct Envelope;
 // One constant per type that was ever sent: its address is the type's identity.
 struct MessageType {
   EnvelopeKind kind;
-  std::uint32_t size;                         // of the whole envelope
-  std::uint32_t offset;                       // of the value within it
+  std::uint32_t size;                            // of the whole envelope
+  std::uint32_t offset;                          // of the value within it
   void (*destroy)(Envelope* envelope) noexcept;  // ends the value only; null: nothing to end
   std::string_view name;
 };
@@ -219,8 +235,9 @@ void deallocate(void* memory, std::size_t size) noexcept;
 template <class M, EnvelopeKind Kind = EnvelopeKind::message, class... A>
 [[nodiscard]] Envelope* make_envelope(A&&... arguments) {
   using Typed = TypedEnvelope<M>;
-  static_assert(alignof(Typed) <= 16, "over-aligned messages are not supported: put the value "
-                                      "behind a std::unique_ptr");
+  static_assert(alignof(Typed) <= 16,
+                "over-aligned messages are not supported: put the value "
+                "behind a std::unique_ptr");
   void* memory = allocate(sizeof(Typed));
   try {
     auto* envelope = ::new (memory) Typed(std::forward<A>(arguments)...);

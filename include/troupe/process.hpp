@@ -21,6 +21,15 @@ namespace troupe {
 
 class Runtime;
 
+// A registered name, as an argument: an atom, or a text that becomes one.
+struct Name {
+  Name(Atom name) noexcept : atom{name} {}
+  Name(std::string_view text) : atom{Atom{text}} {}
+  Name(const char* text) : atom{Atom{std::string_view{text}}} {}
+  Name(const std::string& text) : atom{Atom{std::string_view{text}}} {}
+  Atom atom;
+};
+
 // A trapped exit signal, as a message: what a process that traps exits receives when a linked
 // process ends or somebody sends it an exit signal. OTP: {'EXIT', From, Reason}.
 struct Exit {
@@ -31,8 +40,8 @@ struct Exit {
 // A monitored process has ended. Comes once per monitor. OTP: {'DOWN', Ref, process, Pid, Reason}.
 struct Down {
   Ref ref;
-  Pid pid;            // null if it was monitored by a name that nobody had
-  ExitReason reason;  // noproc if there was no such process
+  Pid pid;                       // null if it was monitored by a name that nobody had
+  ExitReason reason;             // noproc if there was no such process
   Atom name = atoms::undefined;  // the name, if it was monitored by name
   Term tag = atoms::DOWN;        // what MonitorOptions::tag asked for
 };
@@ -63,10 +72,10 @@ enum class Priority : std::uint8_t { max, high, normal, low };
 
 // What happens to a message for a process whose mailbox is full. Signals are never refused.
 enum class Overflow : std::uint8_t {
-  reject_sender,   // the sender's send throws ErrorException{system_limit}
-  drop_newest,     // the message is dropped and counted
-  drop_oldest,     // the oldest waiting message is dropped and counted
-  exit_receiver,   // the receiver ends with reason {mailbox_overflow, Limit}
+  reject_sender,  // the sender's send throws ErrorException{system_limit}
+  drop_newest,    // the message is dropped and counted
+  drop_oldest,    // the oldest waiting message is dropped and counted
+  exit_receiver,  // the receiver ends with reason {mailbox_overflow, Limit}
 };
 
 // A process, seen from inside: the capability to receive and to wait, handed to a process body as
@@ -119,10 +128,10 @@ class Process {
   // Lets every other runnable process of this worker go first.
   detail::Yield yield() { return detail::Yield{*this}; }
 
-  // Links: when one of the two ends abnormally, the other gets the reason as an exit signal. At most
-  // one link between two processes; linking again, or to oneself, changes nothing. If `other` is
-  // gone: throws ErrorException{noproc}, or, if this process traps exits, it gets
-  // Exit{other, noproc}.
+  // Links: when one of the two ends abnormally, the other gets the reason as an exit signal. At
+  // most one link between two processes; linking again, or to oneself, changes nothing. If `other`
+  // is gone: throws ErrorException{noproc}, or, if this process traps exits, it gets Exit{other,
+  // noproc}.
   void link(Pid other);
   // Afterwards no exit signal of that link comes any more; an Exit that is already in the mailbox
   // stays. Unlinking what was not linked does nothing.
@@ -131,9 +140,9 @@ class Process {
   // Asks for one Down when `other` ends; at once, with noproc, if it is gone. Every call makes a
   // monitor of its own. By name: resolved now, and Down::name carries it.
   Ref monitor(Pid other, MonitorOptions options = {});
-  Ref monitor(Atom name, MonitorOptions options = {});
-  // Afterwards no Down with this reference comes any more. One that is already in the mailbox stays,
-  // unless Flush::yes. True if the monitor was still active.
+  Ref monitor(Name name, MonitorOptions options = {});
+  // Afterwards no Down with this reference comes any more. One that is already in the mailbox
+  // stays, unless Flush::yes. True if the monitor was still active.
   bool demonitor(Ref monitor, Flush flush = Flush::no);
 
   // An address for this process that it can withdraw with unalias.
@@ -154,7 +163,7 @@ class Process {
 
   // Gives this process a name on its node. Throws ErrorException{badarg} if the name is taken or
   // reserved (undefined, nil, true, false), or if the process has a name.
-  void register_name(Atom name);
+  void register_name(Name name);
 
   // The process dictionary: terms by key, private to this process, gone with it. put and erase give
   // the old value, `undefined` if there was none.
@@ -214,8 +223,8 @@ void send(Pid to, M message) {
 
 // To a registered name, resolved now. Throws ErrorException{badarg} if nobody has it.
 template <Message M>
-void send(Atom to, M message) {
-  detail::deliver(to, detail::make_envelope<M>(std::move(message)));
+void send(Name to, M message) {
+  detail::deliver(to.atom, detail::make_envelope<M>(std::move(message)));
 }
 
 template <Message M>
@@ -223,23 +232,26 @@ void send(const Alias& to, M message) {
   detail::deliver(to, detail::make_envelope<M>(std::move(message)));
 }
 
-inline void send(Pid to, const char* text) { send(to, std::string{text}); }
+// A text literal is sent as std::string.
+template <class To>
+void send(const To& to, const char* text) {
+  send(to, std::string{text});
+}
 
-// Sends an exit signal. `kill` ends it whatever it traps, with reason `killed`; `normal` is ignored by
-// others unless they trap exits; any other reason ends it or, if it traps exits, becomes an Exit
+// Sends an exit signal. `kill` ends it whatever it traps, with reason `killed`; `normal` is ignored
+// by others unless they trap exits; any other reason ends it or, if it traps exits, becomes an Exit
 // message. To oneself the signal acts before this returns (a fatal one by leaving through an
 // exception that no handler can stop). OTP: erlang:exit/2.
 void exit(Pid to, ExitReason reason);
 
 // The process with this name on the caller's node, or the null pid.
-Pid whereis(std::string_view name);
-Pid whereis(Atom name);
+Pid whereis(Name name);
 
 // Names another process of this node; same errors as Process::register_name, and badarg if it is
 // gone.
-void register_name(Atom name, Pid pid);
+void register_name(Name name, Pid pid);
 // Throws ErrorException{badarg} if nobody has it.
-void unregister_name(Atom name);
+void unregister_name(Name name);
 
 // Whether the process lives, after everything the caller has sent it before has acted.
 Async<bool> is_alive(Process& self, Pid pid);

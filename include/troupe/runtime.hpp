@@ -35,7 +35,8 @@ struct RuntimeOptions {
   // ErrorException{system_limit} beyond.
   std::uint32_t max_processes = 16'777'216;
   unsigned max_blocking_threads = 64;  // for co_await blocking(...); more jobs wait in line
-  Duration shutdown_grace = std::chrono::seconds{5};  // from the exit signal to the kill, at the end
+  Duration shutdown_grace =
+      std::chrono::seconds{5};  // from the exit signal to the kill, at the end
   // Of the simulator; null: made from `execution`. Not owned.
   detail::Executor* executor = nullptr;
 };
@@ -54,9 +55,9 @@ class Runtime {
 
   // Runs `main(self, arguments...)` as a process and returns what it returned, once it and
   // everything it started are gone: what is left when it ends is asked to shut down (exit signal
-  // `shutdown`), and killed after RuntimeOptions::shutdown_grace. If main ended otherwise, the reason.
-  // The calling thread waits (Execution::threads) or does the work (Execution::single, simulator).
-  // Not from inside a process.
+  // `shutdown`), and killed after RuntimeOptions::shutdown_grace. If main ended otherwise, the
+  // reason. The calling thread waits (Execution::threads) or does the work (Execution::single,
+  // simulator). Not from inside a process.
   template <class F, class... A>
   auto try_run(F main, A... arguments) {
     using Result = std::invoke_result_t<F&, Process&, A...>;
@@ -105,15 +106,16 @@ class Runtime {
     using Kept = std::conditional_t<std::is_void_v<T>, bool, T>;
     std::optional<Kept> kept;
     const auto born = detail::conceive(this, SpawnOptions{});
+    watch_main(born.pid);
     try {
-      detail::launch(born, keep_result<Kept>(*born.process, &kept, std::move(main),
-                                             std::move(arguments)...),
-                     "main");
+      detail::launch(
+          born, keep_result<Kept>(*born.process, &kept, std::move(main), std::move(arguments)...),
+          "main");
     } catch (...) {
       detail::abandon(born);
       throw;
     }
-    ExitReason reason = drive_until_gone(born.pid);
+    ExitReason reason = drive_until_gone();
     if (!kept) return std::unexpected(std::move(reason));
     if constexpr (std::is_void_v<T>) {
       return {};
@@ -138,7 +140,9 @@ class Runtime {
     }
   }
 
-  ExitReason drive_until_gone(Pid main);
+  void watch_main(Pid main);
+  ExitReason drive_until_gone();
+  void stop_processes();
   int exit_code_of(const ExitReason& reason) const;
 
   std::unique_ptr<detail::RuntimeState> state_;

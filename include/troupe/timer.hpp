@@ -58,8 +58,8 @@ TimerRef send_after(Pid to, Duration delay, M message) {
 }
 // The name is resolved when the timer fires.
 template <Message M>
-TimerRef send_after(Atom to, Duration delay, M message) {
-  return detail::start_timer(to, delay, detail::make_envelope<M>(std::move(message)));
+TimerRef send_after(Name to, Duration delay, M message) {
+  return detail::start_timer(to.atom, delay, detail::make_envelope<M>(std::move(message)));
 }
 
 // As send_after; the message arrives as TimerFired<M> with the timer's reference.
@@ -71,8 +71,8 @@ TimerRef start_timer(Pid to, Duration delay, M message) {
   return timer;
 }
 
-// The time that was left, or nothing if it has fired, was cancelled, or never was. A message that is
-// already in the mailbox stays there.
+// The time that was left, or nothing if it has fired, was cancelled, or never was. A message that
+// is already in the mailbox stays there.
 std::optional<Duration> cancel_timer(TimerRef timer);
 // The time that is left; nothing as above.
 std::optional<Duration> read_timer(TimerRef timer);

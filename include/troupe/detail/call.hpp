@@ -13,8 +13,8 @@ namespace troupe::detail {
 //
 // A call envelope is request and monitor in one: when the server takes it, it notes `id` among its
 // monitors, and should it end before the answer, the caller gets Reply<PeerDown> with its reason
-// (noproc if it was gone already). Answering takes the note away. So a call costs two envelopes, and
-// none of OTP's guarantees: the monitor is set before the request can be seen, nothing is left
+// (noproc if it was gone already). Answering takes the note away. So a call costs two envelopes,
+// and none of OTP's guarantees: the monitor is set before the request can be seen, nothing is left
 // behind, and a late reply finds nobody waiting for its id.
 struct CallHead {
   Pid caller;

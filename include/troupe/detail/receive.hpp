@@ -104,8 +104,9 @@ bool fits(C& clause, Envelope* envelope) {
   } else {
     using M = typename C::Message;
     if constexpr (!std::is_same_v<M, Any>) {
-      static_assert(Message<M>, "this clause's parameter is not a message: it refers to something "
-                                "it does not own (see troupe/message.hpp)");
+      static_assert(Message<M>,
+                    "this clause's parameter is not a message: it refers to something "
+                    "it does not own (see troupe/message.hpp)");
       if (!holds<M>(envelope)) return false;
     }
     if constexpr (requires { clause.guard; }) {
@@ -152,9 +153,9 @@ class ReceiveAwaiter;
 // What `self.receive(clauses...)` gives: awaited at once, it yields what the clause that took the
 // message returned.
 template <std::size_t... I, class... C>
-class [[nodiscard("a receive waits only when it is awaited")]] ReceiveAwaiter<
-    std::index_sequence<I...>, C...> : Receiver,
-                                       Indexed<I, C>... {
+class [[nodiscard(
+    "a receive waits only when it is awaited")]] ReceiveAwaiter<std::index_sequence<I...>, C...>
+    : Receiver, Indexed<I, C>... {
  public:
   using Result = std::common_type_t<typename C::Result...>;
 
@@ -283,8 +284,8 @@ auto when(Guard guard, Body body) {
   return detail::GuardedClause<Guard, Body>{std::move(guard), std::move(body)};
 }
 
-// The clause that runs when nothing has fitted for this long, counted from when the receive began to
-// wait: messages that do not fit do not start it anew. Zero searches the mailbox and goes on.
+// The clause that runs when nothing has fitted for this long, counted from when the receive began
+// to wait: messages that do not fit do not start it anew. Zero searches the mailbox and goes on.
 template <class Body>
 auto after(Duration timeout, Body body) {
   return detail::AfterClause<Body>{timeout, std::move(body)};

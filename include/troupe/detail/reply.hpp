@@ -16,10 +16,10 @@ class Process;
 
 namespace detail {
 
-// An answer that skips the user's queue: a call's reply, a finished blocking job, a ready socket, an
-// answered question. It travels in the ordinary inbox, and goes to the wait with the same id when it
-// is taken; if nobody waits for that id any more it is dropped, which is all that OTP's alias of a
-// call is for. The value follows the id in the envelope.
+// An answer that skips the user's queue: a call's reply, a finished blocking job, a ready socket,
+// an answered question. It travels in the ordinary inbox, and goes to the wait with the same id
+// when it is taken; if nobody waits for that id any more it is dropped, which is all that OTP's
+// alias of a call is for. The value follows the id in the envelope.
 template <class T>
 struct Reply {
   std::uint64_t id;

@@ -1,0 +1,223 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// How a process runs. It comes out of a run queue, its mail is taken (signals act here), and then,
+// if what it waits for has come, its innermost coroutine is resumed. A coroutine never resumes
+// another: it writes where to go on into the continuation and returns to the loop in `activate`, so
+// stack depth does not depend on what user code awaits (see Continuation).
+//
+// A receive looks at each message once: `scanned` is the last one it has refused, and new mail is
+// tested from there. The test is a function pointer (Receiver::match), so messages that do not fit
+// never resume the coroutine.
+#include "runtime/activation.hpp"
+
+#include "base/assert.hpp"
+#include "runtime/signal.hpp"
+
+namespace troupe::detail {
+
+constinit thread_local Context context;
+
+namespace {
+
+// Tests what has come since the last look. True: receiver.taken is set.
+bool scan(Block& block, Receiver& receiver) noexcept {
+  Envelope* before = block.scanned;
+  Envelope* candidate = before ? before->next : block.queue.head;
+  while (candidate) {
+    const int clause = receiver.match(receiver, candidate);
+    if (clause >= 0) {
+      block.queue.unlink(before, candidate);
+      receiver.taken = candidate;
+      receiver.clause = clause;
+      return true;
+    }
+    before = candidate;
+    candidate = candidate->next;
+  }
+  block.scanned = before;
+  return false;
+}
+
+// Whether what the process waits for is there.
+bool can_go_on(Block& block) noexcept {
+  switch (block.phase) {
+    case Phase::ready:
+    case Phase::running:
+      return true;
+    case Phase::receiving:
+      // A message that fits beats a timeout that has come as well.
+      return scan(block, *block.receiver) || block.timed_out || block.receiver->timeout_ns == 0;
+    case Phase::replying:
+      return block.wait->done || block.timed_out || block.wait->timeout_ns == 0;
+    case Phase::hibernating:
+      return block.queue.head != nullptr;
+  }
+  std::unreachable();
+}
+
+// Lets go of the stack of a process that hibernates, innermost frame first.
+void change_body(Block& block) noexcept {
+  block.body.destroy();
+  block.body = std::exchange(block.relations->next_body, {});
+  block.body.promise().process = &block.continuation();
+  block.continuation().next = block.body;
+  block.phase = Phase::hibernating;
+}
+
+std::int64_t timeout_of(const Block& block) noexcept {
+  if (block.phase == Phase::receiving) return block.receiver->timeout_ns;
+  if (block.phase == Phase::replying) return block.wait->timeout_ns;
+  return -1;
+}
+
+}  // namespace
+
+void take_mail(RuntimeState& runtime, Block& block) noexcept {
+  Envelope* envelope = reversed(block.inbox.take_all());
+  while (envelope) {
+    Envelope* next = envelope->next;
+    if (envelope->type->kind == EnvelopeKind::message) [[likely]] {
+      block.queue.append(envelope);
+    } else {
+      handle_signal(runtime, block, envelope);
+      if (block.doomed) [[unlikely]] {
+        relations_of(block).untaken = next;
+        return;
+      }
+    }
+    envelope = next;
+  }
+}
+
+void arm_timeout(RuntimeState& runtime, Block& block, std::int64_t timeout_ns) {
+  block.wait_id = fresh_ref(runtime);
+  const std::int64_t now = runtime.executor->now_ns();
+  const std::int64_t deadline = timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+  const TimerRef timer = runtime.executor->start_timer(
+      runtime.node, deadline,
+      TimerTask{.to = block.pid(), .message = nullptr, .wait_id = block.wait_id});
+  block.timer_wheel = static_cast<std::uint16_t>(timer.wheel());
+  block.timer_slot = timer.slot();
+  block.timer_generation = timer.generation();
+  block.timer_armed = true;
+}
+
+void disarm_timeout(RuntimeState& runtime, Block& block) noexcept {
+  if (!block.timer_armed) return;
+  block.timer_armed = false;
+  block.wait_id = 0;  // a TimeoutSignal that is under way finds nobody
+  (void)runtime.executor->cancel_timer(
+      TimerRef{runtime.node, block.timer_wheel, block.timer_slot, block.timer_generation});
+}
+
+bool activate(RuntimeState& runtime, Block& block) noexcept {
+  context.process = &block;
+  context.runtime = &runtime;
+  block.budget = activation_budget;
+  for (;;) {
+    if (!block.doomed) take_mail(runtime, block);
+    if (block.doomed) [[unlikely]] {
+      end_process(runtime, block, std::move(relations_of(block).fate));
+      break;
+    }
+    const bool suspended = block.relations && block.relations->suspended > 0;
+    if (suspended || !can_go_on(block)) {
+      const std::int64_t timeout = timeout_of(block);
+      if (timeout >= 0 && !block.timer_armed && !block.timed_out) {
+        arm_timeout(runtime, block, timeout);
+      }
+      // From here on the block belongs to whoever wakes it.
+      if (block.inbox.sleep()) break;
+      continue;
+    }
+    disarm_timeout(runtime, block);
+    block.phase = Phase::running;
+    do {
+      block.continuation().next.resume();
+    } while (block.phase == Phase::running && block.continuation().next);
+    if (!block.continuation().next) {
+      std::exception_ptr failure = std::move(block.body.promise().failure);
+      end_process(runtime, block,
+                  failure ? ExitReason::from_exception(std::move(failure)) : ExitReason{});
+      break;
+    }
+    if (block.relations && block.relations->next_body && !block.doomed) {
+      block.yielded = false;
+      change_body(block);
+      continue;
+    }
+    if (block.yielded && !block.doomed) {
+      block.yielded = false;
+      context.process = nullptr;
+      return true;
+    }
+  }
+  context.process = nullptr;
+  return false;
+}
+
+// --- What awaiters call, inside the coroutine that awaits.
+
+bool begin_receive(Process& self, Receiver& receiver) {
+  Block& block = Block::of(self);
+  TROUPE_ASSERT(context.process == &block,
+                "a Process& was used outside of the process it belongs to");
+  block.timed_out = false;
+  block.scanned = nullptr;
+  ++block.reductions;
+  if (--block.budget <= 0) [[unlikely]] {
+    block.yielded = true;
+    return false;
+  }
+  if (scan(block, receiver)) return true;
+  if (block.inbox.has_mail()) {
+    take_mail(*context.runtime, block);
+    if (block.doomed) return false;
+    if (scan(block, receiver)) return true;
+  }
+  return receiver.timeout_ns == 0;
+}
+
+void suspend_receive(Process& self, Receiver& receiver) noexcept {
+  Block& block = Block::of(self);
+  block.receiver = &receiver;
+  block.phase = Phase::receiving;
+}
+
+bool begin_reply_wait(Process& self, ReplyWait& wait) {
+  Block& block = Block::of(self);
+  TROUPE_ASSERT(context.process == &block,
+                "a Process& was used outside of the process it belongs to");
+  block.timed_out = false;
+  ++block.reductions;
+  block.wait = &wait;
+  block.phase = Phase::replying;  // so that take_mail finds the wait
+  if (--block.budget <= 0) [[unlikely]] {
+    block.yielded = true;
+    return false;
+  }
+  if (block.inbox.has_mail()) {
+    take_mail(*context.runtime, block);
+    if (block.doomed) return false;
+  }
+  if (!wait.done && wait.timeout_ns != 0) return false;
+  block.phase = Phase::running;
+  return true;
+}
+
+void suspend_reply_wait(Process&, ReplyWait&) noexcept {}
+
+void Yield::await_suspend(std::coroutine_handle<>) noexcept {
+  Block& block = Block::of(self_);
+  TROUPE_ASSERT(context.process == &block,
+                "a Process& was used outside of the process it belongs to");
+  ++block.reductions;
+  block.phase = Phase::ready;
+  block.yielded = true;
+}
+
+Process* current_process() noexcept { return context.process; }
+
+std::uint64_t next_reply_id(Process&) { return fresh_ref(*context.runtime); }
+
+}  // namespace troupe::detail

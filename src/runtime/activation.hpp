@@ -1,0 +1,35 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include "runtime/block.hpp"
+#include "runtime/relations.hpp"
+#include "runtime/runtime_state.hpp"
+
+namespace troupe::detail {
+
+// Receives one activation may make before the process goes to the tail of its run queue: about as
+// long as the BEAM's 4,000 reductions take there.
+inline constexpr std::int32_t activation_budget = 1'000;
+
+// Lets a process that came out of a run queue run until it waits, yields or ends. On return the
+// block belongs to whoever wakes it next, or, if true, must be enqueued last by the caller.
+bool activate(RuntimeState& runtime, Block& block) noexcept;
+
+// Takes what is in the inbox: signals act, messages join the queue. Stops at a fatal signal.
+void take_mail(RuntimeState& runtime, Block& block) noexcept;
+
+// One signal, as it is taken.
+void handle_signal(RuntimeState& runtime, Block& block, Envelope* signal) noexcept;
+// What a signal or request means to a process that is gone or going: requests answer themselves.
+void refuse(Pid gone, Envelope* envelope) noexcept;
+
+// The end: frames, timers, names, links, monitors, slot.
+void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcept;
+
+Relations& relations_of(Block& block);
+
+// Starts and stops the timeout of the wait the process stands in.
+void arm_timeout(RuntimeState& runtime, Block& block, std::int64_t timeout_ns);
+void disarm_timeout(RuntimeState& runtime, Block& block) noexcept;
+
+}  // namespace troupe::detail

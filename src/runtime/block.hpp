@@ -1,0 +1,90 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+
+#include <troupe/process.hpp>
+#include <troupe/timer.hpp>
+
+#include "runtime/envelope_list.hpp"
+#include "runtime/mailbox.hpp"
+
+namespace troupe::detail {
+
+struct Relations;
+struct RuntimeState;
+
+// What a process does at the moment. Only the thread that runs it, or the one that has just taken
+// it from a run queue, reads or writes this.
+enum class Phase : std::uint8_t {
+  ready,        // the continuation is to be resumed: new, or after a yield
+  running,      // its coroutine is on some worker's stack
+  receiving,    // `receiver` waits for a message
+  replying,     // `wait` waits for a reply
+  hibernating,  // waits for any message; relations->next_body goes on then
+};
+
+// The control block of a process: two cache lines in the process table, never freed while the
+// runtime lives, reused by other processes. The first line is what senders and schedulers touch;
+// the second is the owner's. Whatever most processes never have hangs behind `relations`.
+class alignas(64) Block final : public Process {
+ public:
+  // --- Any thread.
+  Inbox inbox;
+  std::atomic<std::uint32_t> generation;  // of the tenant; odd or even means nothing
+  std::uint32_t index;
+  std::uint32_t node;
+  // Set while the process has a mailbox limit that refuses senders; they then read the count.
+  std::atomic<std::uint8_t> limited;
+  Priority priority;  // read by whoever enqueues: the owner changes it while running
+  Phase phase;
+  bool traps_exits : 1;
+  bool timed_out : 1;  // the timeout of the current wait has come
+  bool doomed : 1;     // a fatal signal was taken; `fate` holds the reason, nothing runs any more
+  bool yielded : 1;    // to the tail of the queue, please
+  bool timer_armed : 1;
+  bool ending : 1;  // frames are being destroyed: spawn, link, register and timers do nothing
+
+  // Link of whichever one list the block is in: a run queue's overflow, or the free list.
+  Block* next;
+  std::int32_t budget;       // receives left in this activation
+  std::uint32_t reductions;  // receives and waits so far, for the observer
+  union {
+    Receiver* receiver;  // phase receiving, or ready after a budget yield in a receive
+    ReplyWait* wait;     // phase replying
+  };
+
+  // --- The owner.
+  MessageQueue queue;
+  Envelope* scanned;     // the last message the current receive has refused; null: none yet
+  Relations* relations;  // links, monitors, names, dictionary...: null in most processes
+  std::coroutine_handle<Promise<void>> body;
+  std::uint64_t wait_id;  // of the current wait: what its timeout carries
+  std::uint32_t timer_slot;
+  std::uint32_t timer_generation;
+  std::uint16_t timer_wheel;
+
+  // The registered name as an atom index; 0 (nil, which is no name) for none. Any thread, see
+  // name_process.
+  std::atomic<std::uint32_t> name;
+
+  Pid pid() const noexcept { return Pid{node, index, generation.load(std::memory_order_relaxed)}; }
+  Continuation& continuation() noexcept { return continuation_; }
+  const Continuation& continuation() const noexcept { return continuation_; }
+
+  static Block& of(Process& process) noexcept { return static_cast<Block&>(process); }
+  static const Block& of(const Process& process) noexcept {
+    return static_cast<const Block&>(process);
+  }
+
+ private:
+  friend class ProcessTable;
+  Block() = default;
+  ~Block() = default;
+};
+
+static_assert(sizeof(Block) == 128, "an idle process must stay small");
+
+}  // namespace troupe::detail

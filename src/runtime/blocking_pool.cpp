@@ -1,0 +1,82 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "runtime/blocking_pool.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <system_error>
+
+#include "host/thread.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+struct Order {
+  Pid asker;
+  std::uint64_t id;
+  std::unique_ptr<BlockingJob> job;
+};
+
+}  // namespace
+
+struct BlockingPool::Shared {
+  std::mutex lock;
+  std::condition_variable work_has_come;
+  std::deque<Order> orders;
+  unsigned threads = 0;
+  unsigned idle = 0;
+  unsigned max_threads = 0;
+  bool closed = false;
+};
+
+namespace {
+
+template <class SharedState>
+void work(SharedState& shared) {
+  std::unique_lock guard{shared.lock};
+  for (;;) {
+    ++shared.idle;
+    shared.work_has_come.wait(guard, [&] { return shared.closed || !shared.orders.empty(); });
+    --shared.idle;
+    if (shared.closed) return;
+    Order order = std::move(shared.orders.front());
+    shared.orders.pop_front();
+    guard.unlock();
+    order.job->run();
+    deliver_reply(order.asker, make_reply(order.id, std::move(order.job)));
+    guard.lock();
+  }
+}
+
+}  // namespace
+
+BlockingPool::BlockingPool(unsigned max_threads) : shared_{std::make_shared<Shared>()} {
+  shared_->max_threads = max_threads == 0 ? 1 : max_threads;
+}
+
+BlockingPool::~BlockingPool() {
+  std::deque<Order> dropped;
+  {
+    const std::lock_guard guard{shared_->lock};
+    shared_->closed = true;
+    dropped.swap(shared_->orders);
+  }
+  shared_->work_has_come.notify_all();
+}
+
+void BlockingPool::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
+  const std::lock_guard guard{shared_->lock};
+  shared_->orders.push_back(Order{asker, id, std::move(job)});
+  if (shared_->idle < shared_->orders.size() && shared_->threads < shared_->max_threads) {
+    try {
+      start_thread("troupe-blocking", [shared = shared_] { work(*shared); }).detach();
+      ++shared_->threads;
+    } catch (const std::system_error&) {
+      if (shared_->threads == 0) throw;  // else the job waits for one of those that there are
+    }
+  }
+  shared_->work_has_come.notify_one();
+}
+
+}  // namespace troupe::detail

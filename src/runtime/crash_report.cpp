@@ -1,0 +1,55 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "runtime/crash_report.hpp"
+
+#include <troupe/log.hpp>
+
+#include "runtime/relations.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+std::string links_of(const Block& block) {
+  std::string text{"["};
+  if (block.relations) {
+    for (const auto [partner, end] : block.relations->links) {
+      if (text.size() > 1) text += ',';
+      if (text.size() > 400) {
+        text += "...";
+        break;
+      }
+      text += log::to_string(partner);
+    }
+  }
+  return text + ']';
+}
+
+}  // namespace
+
+void report_crash(const Block& block, const ExitReason& reason) noexcept {
+  // A signal that killed it was reported where it came from; what is told here left the body
+  // itself.
+  if (block.doomed || reason.is_orderly()) return;
+  const Relations* relations = block.relations;
+  const std::uint32_t name = block.name.load();
+  const std::source_location& where = block.continuation().where;
+  std::size_t waiting = 0;
+  for (Envelope* message = block.queue.head; message; message = message->next) ++waiting;
+  const ExceptionReport* exception = reason.exception();
+  log::write(
+      log::Level::error, "process {} crashed: {}", {block.pid(), reason},
+      {{"name", name ? Atom::from_index(name).text() : std::string_view{"-"}},
+       {"label", relations && !relations->label.empty() ? std::string_view{relations->label}
+                                                        : std::string_view{"-"}},
+       {"behaviour", relations && !relations->body_name.empty() ? relations->body_name
+                                                                : std::string_view{"process"}},
+       {"exception", exception ? std::string_view{exception->type} : std::string_view{"-"}},
+       {"last_message", relations && relations->last_message.size() > 0 ? relations->last_message
+                                                                        : std::string_view{"-"}},
+       {"at", where.line() ? std::string{where.file_name()} + ":" + std::to_string(where.line())
+                           : std::string{"-"}},
+       {"mailbox", waiting},
+       {"links", links_of(block)}});
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,93 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// The end of a process, in the order that observers may rely on:
+//
+//   1. its frames are destroyed, innermost first; destructors may still send, and what they send
+//      arrives before the EXIT and DOWN below. Spawn, link, register and timers do nothing there;
+//   2. its timeout is cancelled, its inbox closed, its name released: from here on is_alive is
+//   false
+//      and the name is free, for everybody;
+//   3. EXIT to its links, DOWN to its monitors, PeerDown to its callers; requests that came too
+//   late
+//      answer themselves with noproc;
+//   4. its unread messages are freed and its slot is given back.
+//
+// A destructor that lets an exception escape ends the node (std::terminate, with a report): nothing
+// can be said of the state it leaves.
+#include <troupe/detail/call.hpp>
+
+#include "runtime/activation.hpp"
+#include "runtime/crash_report.hpp"
+#include "runtime/signal.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+void free_all(Envelope* list) noexcept {
+  while (list) {
+    Envelope* next = list->next;
+    free_envelope(list);
+    list = next;
+  }
+}
+
+void refuse_all(Pid gone, Envelope* list) noexcept {
+  while (list) {
+    Envelope* next = list->next;
+    refuse(gone, list);
+    list = next;
+  }
+}
+
+void tell_observers(Pid gone, Relations& relations, const ExitReason& reason) noexcept {
+  for (auto [partner, end] : relations.links) {
+    if (end.active) post(partner, make_signal<ExitSignal>(gone, reason, true));
+  }
+  for (auto [id, watched] : relations.monitors) {
+    if (watched.target) post(watched.target, make_signal<DemonitorSignal>(id));
+  }
+  for (auto [id, watcher] : relations.monitored_by) {
+    if (watcher.is_call) {
+      deliver_reply(watcher.watcher, make_reply(id, PeerDown{reason}));
+    } else {
+      post(watcher.watcher, make_signal<DownSignal>(id, gone, reason));
+    }
+  }
+}
+
+}  // namespace
+
+void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcept {
+  const Pid pid = block.pid();
+  report_crash(block, reason);
+  block.ending = true;
+  block.doomed = true;
+  if (block.body) block.body.destroy();
+  block.body = {};
+  if (block.relations && block.relations->next_body) block.relations->next_body.destroy();
+  disarm_timeout(runtime, block);
+  Relations* relations = block.relations;
+  Envelope* late = reversed(block.inbox.close());
+  if (const std::uint32_t name = block.name.exchange(0)) {
+    runtime.names.erase(Atom::from_index(name), pid);
+  }
+  if (relations) {
+    // What stood behind the fatal signal comes before what arrived since.
+    refuse_all(pid, relations->untaken);
+    tell_observers(pid, *relations, reason);
+    delete relations;
+    block.relations = nullptr;
+  }
+  refuse_all(pid, late);
+  free_all(block.queue.head);
+  block.queue = {};
+  Executor& executor = *runtime.executor;
+  const bool watched = runtime.watched == pid;
+  if (watched) runtime.watched_reason = std::move(reason);
+  runtime.table.release(block, executor.lane());
+  if (watched) runtime.watched_is_gone.store(true, std::memory_order_release);
+  if (watched || runtime.stopping.load(std::memory_order_relaxed)) executor.notify();
+}
+
+}  // namespace troupe::detail

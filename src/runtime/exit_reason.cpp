@@ -1,0 +1,81 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <cstdlib>
+#include <cxxabi.h>
+#include <typeinfo>
+
+#include <troupe/exit_reason.hpp>
+
+namespace troupe {
+
+namespace {
+
+std::string demangled(const char* name) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(name, nullptr, nullptr, &status);
+  std::string result = status == 0 ? text : name;
+  std::free(text);
+  return result;
+}
+
+std::string current_type() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  return type ? demangled(type->name()) : std::string{"unknown"};
+}
+
+// What stands where Erlang has its list of frames; never empty, as Erlang's is not, because
+// matching on a non-empty list is how people recognise `{Error, Stack}`.
+Term stack_term(const ExceptionReport& report) {
+  return list({tuple({Atom{"c++"}, Atom{"throw"}, 0,
+                      list({tuple({Atom{"type"}, Term::binary(report.type)}),
+                            tuple({Atom{"text"}, Term::binary(report.text)})})})});
+}
+
+// An exception's type as an atom, cut to what an atom can hold.
+Atom type_atom(const std::string& type) {
+  auto atom = Atom::try_make(std::string_view{type}.substr(0, Atom::max_characters));
+  return atom ? *atom : atoms::exception_;
+}
+
+}  // namespace
+
+ErrorException::ErrorException(Term error) : error_{std::move(error)}, text_{to_erlang(error_)} {}
+
+ExitReason ExitReason::from_exception(std::exception_ptr exception) {
+  auto report = std::make_shared<ExceptionReport>();
+  ExitReason reason;
+  try {
+    std::rethrow_exception(exception);
+  } catch (const ExitException& exit) {
+    return exit.reason();
+  } catch (const ErrorException& error) {
+    report->type = current_type();
+    report->text = error.what();
+    reason.term_ = tuple({error.error(), stack_term(*report)});
+  } catch (const ThrownException& thrown) {
+    report->type = current_type();
+    report->text = to_erlang(thrown.value());
+    reason.term_ = tuple({tuple({atoms::nocatch, thrown.value()}), stack_term(*report)});
+  } catch (const std::exception& error) {
+    report->type = current_type();
+    report->text = error.what();
+    reason.term_ =
+        tuple({tuple({type_atom(report->type), Term::binary(report->text)}), stack_term(*report)});
+  } catch (...) {
+    report->type = current_type();
+    reason.term_ = tuple({type_atom(report->type), stack_term(*report)});
+  }
+  reason.exception_ = std::move(report);
+  return reason;
+}
+
+bool ExitReason::is_orderly() const noexcept {
+  return is(atoms::normal) || is(atoms::shutdown) ||
+         (term_.is_tuple(2) && term_[0].is_atom(atoms::shutdown));
+}
+
+std::string ExitReason::to_string() const {
+  if (!exception_) return to_erlang(term_);
+  return exception_->text.empty() ? exception_->type : exception_->type + ": " + exception_->text;
+}
+
+}  // namespace troupe

@@ -1,0 +1,151 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "runtime/pool.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TROUPE_POOL_OFF 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TROUPE_POOL_OFF 1
+#endif
+#endif
+
+namespace troupe::detail {
+
+#ifdef TROUPE_POOL_OFF
+
+void* allocate(std::size_t size) { return ::operator new(size); }
+void deallocate(void* memory, std::size_t size) noexcept { ::operator delete(memory, size); }
+
+#else
+
+namespace {
+
+constexpr std::size_t class_step = 16;
+constexpr std::size_t largest = 512;
+constexpr std::size_t class_count = largest / class_step;
+constexpr std::uint32_t batch = 64;
+constexpr std::size_t chunk_bytes = 64 * 1024;
+
+struct Block {
+  Block* next;
+  Block* next_batch;  // meaningful in the first block of a batch that lies in the depot
+};
+
+struct Depot {
+  std::mutex lock;
+  Block* batches = nullptr;  // each exactly `batch` blocks long
+  std::byte* fresh = nullptr;
+  std::byte* fresh_end = nullptr;
+};
+
+// Never destroyed: threads that outlive main still release memory into it.
+Depot* depots() noexcept {
+  static Depot* all = new Depot[class_count];
+  return all;
+}
+
+struct FreeList {
+  Block* head;
+  std::uint32_t count;
+};
+
+// Zero-initialised and trivially destructible, so that it works during thread exit too.
+thread_local constinit FreeList free_lists[class_count]{};
+thread_local constinit bool thread_has_ended = false;
+
+void give_batch(std::size_t index) noexcept {
+  FreeList& list = free_lists[index];
+  Block* first = list.head;
+  Block* last = first;
+  for (std::uint32_t i = 1; i < batch; ++i) last = last->next;
+  list.head = last->next;
+  list.count -= batch;
+  last->next = nullptr;
+  Depot& depot = depots()[index];
+  const std::lock_guard guard{depot.lock};
+  first->next_batch = depot.batches;
+  depot.batches = first;
+}
+
+// Gives what a thread has kept back to the others when it ends; a rest below a batch is lost with
+// it, which at most `batch` blocks per class and thread may be.
+struct ReturnAtExit {
+  ~ReturnAtExit() {
+    for (std::size_t index = 0; index < class_count; ++index) {
+      while (free_lists[index].count >= batch) give_batch(index);
+    }
+    thread_has_ended = true;
+  }
+};
+thread_local ReturnAtExit return_at_exit;
+
+[[gnu::noinline]] void refill(std::size_t index) {
+  (void)&return_at_exit;  // the first refill of a thread registers it
+  FreeList& list = free_lists[index];
+  const std::size_t size = (index + 1) * class_step;
+  Depot& depot = depots()[index];
+  const std::lock_guard guard{depot.lock};
+  if (depot.batches) {
+    list.head = depot.batches;
+    depot.batches = depot.batches->next_batch;
+    list.count = batch;
+    return;
+  }
+  for (std::uint32_t i = 0; i < batch; ++i) {
+    if (static_cast<std::size_t>(depot.fresh_end - depot.fresh) < size) {
+      depot.fresh = static_cast<std::byte*>(std::malloc(chunk_bytes));
+      if (!depot.fresh) {
+        depot.fresh_end = nullptr;
+        if (list.head) return;
+        throw std::bad_alloc{};
+      }
+      depot.fresh_end = depot.fresh + chunk_bytes;
+    }
+    auto* block = reinterpret_cast<Block*>(depot.fresh);
+    depot.fresh += size;
+    block->next = list.head;
+    list.head = block;
+    ++list.count;
+  }
+}
+
+}  // namespace
+
+void* allocate(std::size_t size) {
+  if (size > largest) [[unlikely]] {
+    return ::operator new(size);
+  }
+  const std::size_t index = (size - 1) / class_step;
+  FreeList& list = free_lists[index];
+  if (!list.head) [[unlikely]] {
+    refill(index);
+  }
+  Block* block = list.head;
+  list.head = block->next;
+  --list.count;
+  return block;
+}
+
+void deallocate(void* memory, std::size_t size) noexcept {
+  if (size > largest) [[unlikely]] {
+    ::operator delete(memory, size);
+    return;
+  }
+  const std::size_t index = (size - 1) / class_step;
+  FreeList& list = free_lists[index];
+  auto* block = static_cast<Block*>(memory);
+  block->next = list.head;
+  list.head = block;
+  if (++list.count >= 2 * batch || thread_has_ended) [[unlikely]] {
+    if (list.count >= batch) give_batch(index);
+  }
+}
+
+#endif
+
+}  // namespace troupe::detail

@@ -1,0 +1,113 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "runtime/process_info.hpp"
+
+#include "runtime/activation.hpp"
+
+namespace troupe {
+
+using namespace detail;
+
+namespace detail {
+
+namespace {
+
+std::string location_of(const Block& block) {
+  const std::source_location& where = block.continuation().where;
+  if (where.line() == 0) return {};
+  return std::string{where.file_name()} + ":" + std::to_string(where.line());
+}
+
+ProcessInfo describe(Block& block) {
+  ProcessInfo info;
+  const bool is_suspended = block.relations && block.relations->suspended > 0;
+  info.state = is_suspended                    ? ProcessInfo::State::suspended
+               : block.phase == Phase::running ? ProcessInfo::State::running
+               : block.phase == Phase::ready   ? ProcessInfo::State::runnable
+                                               : ProcessInfo::State::waiting;
+  for (Envelope* message = block.queue.head; message; message = message->next) {
+    ++info.mailbox_length;
+  }
+  info.reductions = block.reductions;
+  info.traps_exits = block.traps_exits;
+  info.priority = block.priority;
+  if (const std::uint32_t name = block.name.load()) info.name = Atom::from_index(name);
+  info.waits_at = location_of(block);
+  info.dictionary = Term::nil();
+  if (const Relations* relations = block.relations) {
+    for (const auto [partner, end] : relations->links) {
+      if (end.active) info.links.push_back(partner);
+    }
+    for (const auto [id, watched] : relations->monitors) {
+      if (watched.name != atoms::undefined) {
+        info.monitored_names.push_back(watched.name);
+      } else {
+        info.monitors.push_back(watched.target);
+      }
+    }
+    for (const auto [id, watcher] : relations->monitored_by) {
+      info.monitored_by.push_back(watcher.watcher);
+    }
+    std::vector<Term> dictionary;
+    for (const auto& [key, value] : relations->dictionary) {
+      dictionary.push_back(tuple({key, value}));
+    }
+    info.dictionary = Term::list_with_tail(dictionary, Term::nil());
+    info.label = relations->label;
+    info.messages_dropped = relations->dropped;
+  }
+  return info;
+}
+
+}  // namespace
+
+void answer_question(RuntimeState&, Block& block, const Question& question) {
+  switch (question.kind) {
+    case QuestionKind::alive:
+      deliver_reply(question.asker, make_reply(question.id, true));
+      break;
+    case QuestionKind::suspend:
+      ++relations_of(block).suspended;
+      deliver_reply(question.asker, make_reply(question.id, true));
+      break;
+    case QuestionKind::info:
+      deliver_reply(question.asker,
+                    make_reply(question.id, std::optional<ProcessInfo>{describe(block)}));
+      break;
+  }
+}
+
+void refuse_question(const Question& question) noexcept {
+  if (question.kind == QuestionKind::info) {
+    deliver_reply(question.asker, make_reply(question.id, std::optional<ProcessInfo>{}));
+  } else {
+    deliver_reply(question.asker, make_reply(question.id, false));
+  }
+}
+
+namespace {
+
+// The answer of another process, or of this one about itself.
+template <class T>
+Async<T> ask(Process& self, Pid pid, QuestionKind kind) {
+  const Question question{self.pid(), next_reply_id(self), kind};
+  if (!post(pid, make_signal<Question>(question))) refuse_question(question);
+  Envelope* reply = co_await ReplyAwaiter{self, question.id, infinity};
+  T answer = std::move(value_of<Reply<T>>(reply).value);
+  free_envelope(reply);
+  co_return answer;
+}
+
+}  // namespace
+}  // namespace detail
+
+Async<bool> is_alive(Process& self, Pid pid) { return ask<bool>(self, pid, QuestionKind::alive); }
+
+Async<std::optional<ProcessInfo>> process_info(Process& self, Pid pid) {
+  return ask<std::optional<ProcessInfo>>(self, pid, QuestionKind::info);
+}
+
+Async<bool> suspend(Process& self, Pid pid) { return ask<bool>(self, pid, QuestionKind::suspend); }
+
+void resume(Pid pid) { post(pid, make_signal<ResumeSignal>()); }
+
+}  // namespace troupe

@@ -1,0 +1,208 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "runtime/process_table.hpp"
+
+#include <new>
+
+#include "base/assert.hpp"
+#include "host/memory.hpp"
+
+namespace troupe::detail {
+
+NodeEntry nodes[max_nodes];
+
+std::uint32_t claim_node() noexcept {
+  for (std::uint32_t node = 1; node < max_nodes; ++node) {
+    bool expected = false;
+    if (nodes[node].taken.compare_exchange_strong(expected, true)) return node;
+  }
+  return 0;
+}
+
+void release_node(std::uint32_t node) noexcept { nodes[node].taken.store(false); }
+
+namespace {
+
+// How many fresh indices a lane takes at once: one page of blocks, so that neighbours in time are
+// neighbours in memory.
+constexpr std::uint32_t fresh_batch = 32;
+constexpr std::uint32_t surplus_batch = ProcessTable::reuse_distance;
+
+// Below this everybody shares lane 0, so that the limit is exact: slots that wait on other lanes
+// for their turn would be most of a small table. Above it, spawn may fail up to 196,608 slots early
+// for each further worker.
+constexpr std::uint32_t smallest_laned_table = 1u << 20;
+
+std::size_t bytes_of(std::uint32_t capacity) noexcept {
+  return std::size_t{capacity} * sizeof(Block);
+}
+
+}  // namespace
+
+ProcessTable::ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeState& owner)
+    : node_{node}, capacity_{capacity} {
+  NodeEntry& entry = nodes[node];
+  first_generation_ = entry.highest_generation.load() + 1;
+  blocks_ = entry.blocks.load();
+  if (blocks_ && entry.capacity.load() < capacity) {
+    // The old range stays reserved (a stale sender may look at it); it holds no memory.
+    blocks_ = nullptr;
+  }
+  if (!blocks_) {
+    void* range = reserve_memory(bytes_of(capacity));
+    if (!range) throw std::bad_alloc{};
+    TROUPE_ASSERT(Inbox::fits(range), "the process table lies where pointers do not fit");
+    blocks_ = static_cast<Block*>(range);
+    entry.capacity.store(capacity, std::memory_order_relaxed);
+    entry.blocks.store(blocks_, std::memory_order_release);
+  }
+  entry.runtime.store(&owner, std::memory_order_release);
+}
+
+ProcessTable::~ProcessTable() {
+  NodeEntry& entry = nodes[node_];
+  entry.runtime.store(nullptr, std::memory_order_release);
+  std::uint32_t highest = entry.highest_generation.load();
+  const std::uint32_t end = used();
+  for (std::uint32_t index = 0; index < end; ++index) {
+    const std::uint32_t generation = blocks_[index].generation.load(std::memory_order_relaxed);
+    if (generation > highest) highest = generation;
+  }
+  entry.highest_generation.store(highest);
+  // Zero pages read as generation 0, which no pid carries.
+  if (end > 0) discard_memory(blocks_, bytes_of(end));
+}
+
+Block* ProcessTable::take_fresh(Lane& lane) noexcept {
+  if (lane.fresh == lane.fresh_end) {
+    std::uint32_t from = fresh_.load(std::memory_order_relaxed);
+    std::uint32_t to;
+    do {
+      if (from >= capacity_) return nullptr;
+      to = from + fresh_batch < capacity_ ? from + fresh_batch : capacity_;
+    } while (!fresh_.compare_exchange_weak(from, to, std::memory_order_relaxed));
+    lane.fresh = from;
+    lane.fresh_end = to;
+  }
+  Block* block = ::new (static_cast<void*>(blocks_ + lane.fresh)) Block;
+  block->node = node_;
+  block->index = lane.fresh++;
+  block->inbox.start_closed();
+  block->generation.store(first_generation_, std::memory_order_relaxed);
+  return block;
+}
+
+Block* ProcessTable::pop(Lane& lane) noexcept {
+  Block* block = lane.first;
+  lane.first = block->next;
+  if (!lane.first) lane.last = nullptr;
+  --lane.count;
+  // The slot after it is needed soon, and was last touched long ago.
+  if (lane.first) __builtin_prefetch(lane.first, 1);
+  return block;
+}
+
+Block* ProcessTable::allocate_from(Lane& lane) noexcept {
+  if (lane.count >= reuse_distance) return pop(lane);
+  if (Block* fresh = take_fresh(lane)) return fresh;
+  // The table is as large as it may be: its own slots first, then what others have too many of.
+  if (lane.count > 0 || take_surplus(lane)) return pop(lane);
+  return nullptr;
+}
+
+Block* ProcessTable::allocate(unsigned lane_number) noexcept {
+  if (capacity_ < smallest_laned_table) lane_number = 0;
+  Lane& lane = lanes_[lane_number];
+  Block* block;
+  if (lane_number == 0) {
+    const std::lock_guard guard{lock_};
+    block = allocate_from(lane);
+  } else {
+    block = allocate_from(lane);
+  }
+  if (!block) return nullptr;
+  lane.allocated.store(lane.allocated.load(std::memory_order_relaxed) + 1,
+                       std::memory_order_relaxed);
+  block->continuation() = Continuation{};
+  block->limited.store(0, std::memory_order_relaxed);
+  block->priority = Priority::normal;
+  block->phase = Phase::ready;
+  block->traps_exits = block->timed_out = block->doomed = block->yielded = false;
+  block->timer_armed = block->ending = false;
+  block->next = nullptr;
+  block->receiver = nullptr;
+  block->queue = {};
+  block->scanned = nullptr;
+  block->relations = nullptr;
+  block->body = {};
+  block->wait_id = 0;
+  block->reductions = 0;
+  block->name.store(0, std::memory_order_relaxed);
+  return block;
+}
+
+void ProcessTable::release_to(Lane& lane, Block& block) noexcept {
+  block.next = nullptr;
+  (lane.last ? lane.last->next : lane.first) = &block;
+  lane.last = &block;
+  ++lane.count;
+}
+
+void ProcessTable::release(Block& block, unsigned lane_number) noexcept {
+  if (capacity_ < smallest_laned_table) lane_number = 0;
+  // A wrapped generation skips 0, which no pid may carry.
+  std::uint32_t next = block.generation.load(std::memory_order_relaxed) + 1;
+  if (next == 0) next = 1;
+  block.generation.store(next, std::memory_order_relaxed);
+  Lane& lane = lanes_[lane_number];
+  if (lane_number == 0) {
+    const std::lock_guard guard{lock_};
+    release_to(lane, block);
+  } else {
+    release_to(lane, block);
+    if (lane.count >= 2 * surplus_batch + reuse_distance) give_surplus(lane);
+  }
+  lane.released.store(lane.released.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void ProcessTable::give_surplus(Lane& lane) noexcept {
+  Chain chain{lane.first, lane.first, surplus_batch};
+  for (std::uint32_t i = 1; i < surplus_batch; ++i) chain.last = chain.last->next;
+  lane.first = chain.last->next;
+  lane.count -= surplus_batch;
+  chain.last->next = nullptr;
+  const std::lock_guard guard{lock_};
+  surplus_.push_back(chain);
+}
+
+bool ProcessTable::take_surplus(Lane& lane) noexcept {
+  // Lane 0 calls this with the lock held.
+  std::unique_lock guard{lock_, std::defer_lock};
+  if (&lane != &lanes_[0]) guard.lock();
+  if (!surplus_.empty()) {
+    const Chain chain = surplus_.back();
+    surplus_.pop_back();
+    (lane.last ? lane.last->next : lane.first) = chain.first;
+    lane.last = chain.last;
+    lane.count += chain.count;
+    return true;
+  }
+  if (&lane == &lanes_[0]) return false;
+  // Slots that threads outside have freed (the table is full, so their age no longer matters).
+  Lane& outside = lanes_[0];
+  if (outside.count == 0) return false;
+  release_to(lane, *pop(outside));
+  return true;
+}
+
+std::size_t ProcessTable::size() const noexcept {
+  std::uint64_t allocated = 0;
+  std::uint64_t released = 0;
+  for (const Lane& lane : lanes_) {
+    // Released first: a process that ends in between must not count below zero.
+    released += lane.released.load(std::memory_order_relaxed);
+  }
+  for (const Lane& lane : lanes_) allocated += lane.allocated.load(std::memory_order_relaxed);
+  return static_cast<std::size_t>(allocated - released);
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,114 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "runtime/block.hpp"
+
+namespace troupe::detail {
+
+struct RuntimeState;
+
+// The control blocks of one node, as one reserved range of address space: a pid's index is an
+// offset, so a send finds its receiver by one addition. Pages become memory when they are first
+// used.
+//
+// Slots are type-stable: a block is never anything but a block, so that a sender with a stale pid
+// may look at it at any time. It is reused first in, first out, and only after at least
+// `reuse_distance` others were freed on the same lane, or when the table is full otherwise.
+//
+// Lanes: each worker allocates from and frees to its own, without locks; threads outside share lane
+// 0 under a lock. A lane that has freed far more than it needs gives a batch to the others.
+//
+// The range of a node number is kept and reused by the next runtime with that number, with its
+// generations going on, so a pid of a runtime that is gone is as dead as any other.
+class ProcessTable {
+ public:
+  static constexpr std::uint32_t reuse_distance = 65'536;
+  static constexpr unsigned max_lanes = 256;
+
+  ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeState& owner);
+  ~ProcessTable();
+  ProcessTable(const ProcessTable&) = delete;
+
+  // A closed slot with a fresh generation, its fields reset; null when `capacity` processes live.
+  Block* allocate(unsigned lane) noexcept;
+  // The block must be closed; its generation is advanced.
+  void release(Block& block, unsigned lane) noexcept;
+
+  // Processes that live now; exact when nobody starts or ends.
+  std::size_t size() const noexcept;
+  std::uint32_t capacity() const noexcept { return capacity_; }
+  // One above the highest index that was ever used.
+  std::uint32_t used() const noexcept { return fresh_.load(std::memory_order_relaxed); }
+  Block& at(std::uint32_t index) noexcept { return blocks_[index]; }
+
+ private:
+  struct alignas(128) Lane {
+    Block* first = nullptr;  // freed longest ago
+    Block* last = nullptr;
+    std::uint32_t count = 0;
+    std::uint32_t fresh = 0;  // indices taken from the common counter and not yet used
+    std::uint32_t fresh_end = 0;
+    std::atomic<std::uint64_t> allocated{0};  // written by the lane's owner only
+    std::atomic<std::uint64_t> released{0};
+  };
+
+  Block* take_fresh(Lane& lane) noexcept;
+  Block* pop(Lane& lane) noexcept;
+  Block* allocate_from(Lane& lane) noexcept;
+  void release_to(Lane& lane, Block& block) noexcept;
+  void give_surplus(Lane& lane) noexcept;
+  bool take_surplus(Lane& lane) noexcept;
+
+  std::uint32_t node_;
+  std::uint32_t capacity_;
+  std::uint32_t first_generation_;
+  Block* blocks_;
+  std::atomic<std::uint32_t> fresh_{0};
+  Lane lanes_[max_lanes];
+
+  struct Chain {
+    Block* first;
+    Block* last;
+    std::uint32_t count;
+  };
+  std::mutex lock_;  // guards lane 0 and the surplus
+  std::vector<Chain> surplus_;
+};
+
+// What a pid's node number leads to. Nodes are few and fixed in number, so this is an array;
+// entries are written when a runtime begins or ends, and read by every send.
+struct NodeEntry {
+  std::atomic<Block*> blocks{nullptr};
+  std::atomic<std::uint32_t> capacity{0};
+  std::atomic<RuntimeState*> runtime{nullptr};
+  std::atomic<std::uint32_t> highest_generation{0};
+  std::atomic<bool> taken{false};
+};
+inline constexpr std::uint32_t max_nodes = 256;
+extern NodeEntry nodes[max_nodes];
+
+// A free node number, 1 to 255; 0 when there is none.
+std::uint32_t claim_node() noexcept;
+void release_node(std::uint32_t node) noexcept;
+
+// The slot a pid points at, null if its node has none such. Says nothing about the tenant.
+inline Block* slot_of(Pid pid) noexcept {
+  if (pid.node() >= max_nodes) return nullptr;
+  const NodeEntry& entry = nodes[pid.node()];
+  // Acquire: pairs with the table's constructor, which maps the range before it publishes it.
+  Block* blocks = entry.blocks.load(std::memory_order_acquire);
+  if (!blocks || pid.index() >= entry.capacity.load(std::memory_order_relaxed)) return nullptr;
+  return blocks + pid.index();
+}
+
+inline RuntimeState* runtime_of(std::uint32_t node) noexcept {
+  return node < max_nodes ? nodes[node].runtime.load(std::memory_order_acquire) : nullptr;
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,57 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <troupe/process.hpp>
+
+#include "base/flat_map.hpp"
+
+namespace troupe::detail {
+
+// One end of a link. Inactive while an unlink waits for its acknowledgement: exits of the old link
+// are ignored until it comes (OTP's unlink protocol, since 23).
+struct LinkEnd {
+  bool active = true;
+  std::uint64_t unlinking = 0;  // the id of the unlink under way; 0: none
+};
+
+// What the watcher remembers of a monitor.
+struct WatchedEnd {
+  Pid target;  // null: nobody had the name
+  Atom name = atoms::undefined;
+  Term tag = atoms::DOWN;
+  AliasMode alias = AliasMode::none;
+};
+
+// What the target remembers: who wants to know, and how to tell.
+struct WatcherEnd {
+  Pid watcher;
+  bool is_call = false;  // a pending call: answered with PeerDown instead of a DOWN
+};
+
+// What most processes never have, allocated when the first of it comes: links, monitors, a
+// dictionary, a mailbox limit. The owner alone touches it.
+struct Relations {
+  FlatMap<Pid, LinkEnd> links;
+  FlatMap<std::uint64_t, WatchedEnd> monitors;      // by reference id
+  FlatMap<std::uint64_t, WatcherEnd> monitored_by;  // by reference id
+  FlatMap<std::uint64_t, AliasMode> aliases;        // those that are not monitors
+  FlatMap<std::uint64_t, ReplyWait*> outstanding;   // replies that nobody awaits yet
+  std::vector<std::pair<Term, Term>> dictionary;
+  std::string label;
+  std::string_view body_name;     // what the crash report calls its behaviour
+  std::string_view last_message;  // the type of the message that was being handled
+  ExitReason fate;                // of a doomed process
+  Envelope* untaken = nullptr;    // came after the fatal signal, oldest first
+  std::uint32_t suspended = 0;
+  // Of a process that hibernates: takes the place of its body once it has let go of its stack.
+  std::coroutine_handle<Promise<void>> next_body;
+  std::size_t mailbox_limit = 0;
+  Overflow overflow = Overflow::drop_newest;
+  std::uint64_t dropped = 0;
+};
+
+}  // namespace troupe::detail

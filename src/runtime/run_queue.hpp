@@ -1,0 +1,128 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "runtime/block.hpp"
+
+namespace troupe::detail {
+
+// A worker's queue of runnable processes of normal priority: a ring, first in first out. The owner
+// pushes at the tail; the owner and thieves take from the head. (The shape is that of Go's run
+// queue.)
+//
+//   head_  counts what was taken; moved forward by compare-and-swap, release: what a thief has read
+//          from the ring is read before the owner may overwrite it. The owner's load in push
+//          (acquire) pairs with it.
+//   tail_  counts what was pushed; written by the owner alone, release: a thief's load (acquire)
+//          sees the slots before it.
+class RunQueue {
+ public:
+  static constexpr std::uint32_t capacity = 256;
+
+  // Owner. False: full.
+  bool push(Block* block) noexcept {
+    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail - head_.load(std::memory_order_acquire) >= capacity) return false;
+    slots_[tail % capacity].store(block, std::memory_order_relaxed);
+    tail_.store(tail + 1, std::memory_order_release);
+    return true;
+  }
+
+  // Owner.
+  Block* pop() noexcept {
+    std::uint32_t head = head_.load(std::memory_order_relaxed);
+    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
+    while (head != tail) {
+      Block* block = slots_[head % capacity].load(std::memory_order_relaxed);
+      if (head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel,
+                                      std::memory_order_relaxed)) {
+        return block;
+      }
+    }
+    return nullptr;
+  }
+
+  // Thief, or the owner that spills: takes half (rounded up), oldest first, into `out`.
+  std::uint32_t take_half(Block** out) noexcept {
+    std::uint32_t head = head_.load(std::memory_order_acquire);
+    for (;;) {
+      const std::uint32_t tail = tail_.load(std::memory_order_acquire);
+      const std::uint32_t size = tail - head;
+      if (size == 0 || size > capacity) return 0;
+      const std::uint32_t count = size - size / 2;
+      for (std::uint32_t i = 0; i < count; ++i) {
+        out[i] = slots_[(head + i) % capacity].load(std::memory_order_relaxed);
+      }
+      if (head_.compare_exchange_weak(head, head + count, std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+        return count;
+      }
+    }
+  }
+
+  std::uint32_t size() const noexcept {
+    return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_relaxed);
+  }
+  // How far the queue has come: a thief sees by it how fast the owner works.
+  std::uint32_t taken() const noexcept { return head_.load(std::memory_order_relaxed); }
+
+ private:
+  alignas(64) std::atomic<std::uint32_t> head_{0};
+  alignas(64) std::atomic<std::uint32_t> tail_{0};
+  std::atomic<Block*> slots_[capacity];
+};
+
+// An unbounded list of runnable processes under a lock, with a count that can be read without it:
+// what overflows a ring, what threads outside wake, and the priorities that few processes have.
+class SharedQueue {
+ public:
+  void push(Block* block) noexcept {
+    const std::lock_guard guard{lock_};
+    append(block);
+  }
+  void push(Block** blocks, std::uint32_t count) noexcept {
+    const std::lock_guard guard{lock_};
+    for (std::uint32_t i = 0; i < count; ++i) append(blocks[i]);
+  }
+  Block* pop() noexcept {
+    if (is_empty()) return nullptr;
+    const std::lock_guard guard{lock_};
+    return take();
+  }
+  std::uint32_t pop(Block** out, std::uint32_t most) noexcept {
+    if (is_empty()) return 0;
+    const std::lock_guard guard{lock_};
+    std::uint32_t count = 0;
+    while (count < most && first_) out[count++] = take();
+    return count;
+  }
+  // Sequentially consistent, because a worker that goes to sleep looks here after it has said so.
+  bool is_empty() const noexcept { return size_.load(std::memory_order_seq_cst) == 0; }
+  std::uint32_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+
+ private:
+  void append(Block* block) noexcept {
+    block->next = nullptr;
+    (last_ ? last_->next : first_) = block;
+    last_ = block;
+    size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
+  }
+  Block* take() noexcept {
+    Block* block = first_;
+    if (!block) return nullptr;
+    first_ = block->next;
+    if (!first_) last_ = nullptr;
+    size_.store(size_.load(std::memory_order_relaxed) - 1, std::memory_order_seq_cst);
+    return block;
+  }
+
+  std::mutex lock_;
+  std::atomic<std::uint32_t> size_{0};
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
+};
+
+}  // namespace troupe::detail

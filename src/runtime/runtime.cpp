@@ -1,0 +1,224 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/log.hpp>
+#include <troupe/runtime.hpp>
+
+#include "base/assert.hpp"
+#include "host/thread.hpp"
+#include "runtime/activation.hpp"
+#include "runtime/runtime_state.hpp"
+#include "runtime/signal.hpp"
+#include "runtime/worker_executor.hpp"
+
+namespace troupe {
+
+using namespace detail;
+
+namespace detail {
+
+namespace {
+
+std::uint32_t claim_or_fail() {
+  const std::uint32_t node = claim_node();
+  if (node == 0) {
+    throw ErrorException{tuple({atoms::system_limit, Term::binary("255 runtimes in one program")})};
+  }
+  return node;
+}
+
+std::unique_ptr<Executor> make_executor(const RuntimeOptions& options) {
+  if (options.executor) return nullptr;
+  if (options.execution == Execution::single) {
+    return std::make_unique<WorkerExecutor>(1, WorkerExecutor::Threads::none,
+                                            options.max_blocking_threads);
+  }
+  const unsigned workers = options.workers ? options.workers : usable_cores();
+  return std::make_unique<WorkerExecutor>(workers < 64 ? workers : 64, WorkerExecutor::Threads::own,
+                                          options.max_blocking_threads);
+}
+
+// References come in blocks, so that making one costs no shared counter.
+constexpr std::uint64_t refs_per_block = 1024;
+
+}  // namespace
+
+RuntimeState::RuntimeState(Runtime& runtime_object, RuntimeOptions runtime_options)
+    : runtime{runtime_object},
+      options{std::move(runtime_options)},
+      node{claim_or_fail()},
+      owned_executor{make_executor(options)},
+      executor{owned_executor ? owned_executor.get() : options.executor},
+      names{node},
+      table{node, options.max_processes, *this} {}
+
+RuntimeState::~RuntimeState() { owned_executor.reset(); }
+
+std::uint64_t fresh_ref(RuntimeState& runtime) noexcept {
+  if (context.next_ref == context.refs_end || context.ref_node != runtime.node) {
+    const std::uint64_t block = runtime.next_ref_block.fetch_add(1, std::memory_order_relaxed);
+    context.next_ref = block * refs_per_block;
+    context.refs_end = context.next_ref + refs_per_block;
+    context.ref_node = runtime.node;
+  }
+  return context.next_ref++;
+}
+
+Newborn conceive(Runtime* runtime_object, const SpawnOptions& options) {
+  RuntimeState* runtime = runtime_object ? &runtime_object->state() : context.runtime;
+  Block* creator = context.process;
+  if (!runtime || (!runtime_object && !creator)) {
+    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
+  }
+  if (creator && creator->ending) return Newborn{nullptr, Pid{}, Ref{}};
+  Block* block = runtime->table.allocate(runtime->executor->lane());
+  if (!block) throw ErrorException{atoms::system_limit};
+  block->priority = options.priority;
+  const Pid pid = block->pid();
+  // The label first: it may throw, and then the slot goes back without anybody having noticed.
+  if (!options.label.empty()) relations_of(*block).label = options.label;
+  Newborn newborn{block, pid, Ref{}};
+  if (options.link && creator) {
+    relations_of(*block).links.insert(creator->pid(), LinkEnd{});
+    relations_of(*creator).links.insert(pid, LinkEnd{});
+  }
+  if (options.monitor && creator) {
+    newborn.monitor = Ref{runtime->node, fresh_ref(*runtime)};
+    relations_of(*block).monitored_by.insert(newborn.monitor.id(),
+                                             WatcherEnd{creator->pid(), false});
+    relations_of(*creator).monitors.insert(newborn.monitor.id(), WatchedEnd{.target = pid});
+  }
+  return newborn;
+}
+
+void abandon(const Newborn& newborn) noexcept {
+  if (!newborn.process) return;
+  Block& block = Block::of(*newborn.process);
+  RuntimeState& runtime = *runtime_of(newborn.pid.node());
+  if (Block* creator = context.process; creator && creator->relations) {
+    creator->relations->links.erase(newborn.pid);
+    creator->relations->monitors.erase(newborn.monitor.id());
+  }
+  delete std::exchange(block.relations, nullptr);
+  runtime.table.release(block, runtime.executor->lane());
+}
+
+void launch(const Newborn& newborn, Async<> body, std::string_view body_name) noexcept {
+  if (!newborn.process) return;  // a destructor of an ending process: spawns nothing
+  Block& block = Block::of(*newborn.process);
+  RuntimeState& runtime = *runtime_of(newborn.pid.node());
+  block.body = body.release();
+  block.body.promise().process = &block.continuation();
+  block.continuation().next = block.body;
+  if (block.relations) block.relations->body_name = body_name;
+  block.inbox.open(newborn.pid.generation());
+  runtime.executor->enqueue(block);
+}
+
+void replace_body(Process& self, Async<> body, std::string_view body_name) noexcept {
+  Block& block = Block::of(self);
+  Relations& relations = relations_of(block);
+  relations.body_name = body_name;
+  relations.next_body = body.release();
+}
+
+void submit_blocking(Process& self, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
+  context.runtime->executor->submit(self.pid(), id, std::move(job));
+}
+
+}  // namespace detail
+
+Runtime::Runtime(RuntimeOptions options)
+    : state_{std::make_unique<RuntimeState>(*this, std::move(options))} {}
+
+Runtime::~Runtime() {
+  stop();
+  const std::uint32_t node = state_->node;
+  state_.reset();
+  release_node(node);
+}
+
+void Runtime::start() { state_->executor->start(); }
+
+namespace {
+
+struct Watch {
+  RuntimeState& state;
+  static bool main_is_gone(void* context) {
+    return static_cast<Watch*>(context)->state.watched_is_gone.load(std::memory_order_acquire);
+  }
+  static bool all_are_gone(void* context) {
+    return static_cast<Watch*>(context)->state.table.size() == 0;
+  }
+};
+
+}  // namespace
+
+void Runtime::watch_main(Pid main) {
+  TROUPE_ASSERT(!state_->watched, "a runtime runs one main process at a time");
+  state_->watched = main;
+}
+
+ExitReason Runtime::drive_until_gone() {
+  RuntimeState& state = *state_;
+  Watch watch{state};
+  state.executor->drive(&Watch::main_is_gone, &watch, -1);
+  ExitReason reason = std::move(state.watched_reason);
+  stop_processes();
+  state.watched = Pid{};
+  state.watched_is_gone.store(false);
+  return reason;
+}
+
+void Runtime::stop_processes() {
+  RuntimeState& state = *state_;
+  Watch watch{state};
+  Executor& executor = *state.executor;
+  state.stopping.store(true);
+  for (const ExitReason& reason : {ExitReason{atoms::shutdown}, ExitReason{atoms::kill}}) {
+    if (state.table.size() == 0) break;
+    for (Pid pid : processes()) post(pid, make_signal<ExitSignal>(Pid{}, reason, false));
+    const std::int64_t grace = state.options.shutdown_grace.count();
+    if (executor.drive(&Watch::all_are_gone, &watch, executor.now_ns() + grace)) break;
+    log::warning("node {}: {} processes are still there {} ms after the exit signal {}",
+                 state.options.name, state.table.size(), grace / 1'000'000, reason);
+  }
+  state.stopping.store(false);
+}
+
+void Runtime::stop() {
+  stop_processes();
+  state_->executor->stop();
+}
+
+int Runtime::exit_code_of(const ExitReason& reason) const {
+  if (reason.is_orderly()) return 0;
+  log::error("node {}: main ended with {}", state_->options.name, reason);
+  return 1;
+}
+
+std::uint32_t Runtime::node() const noexcept { return state_->node; }
+const std::string& Runtime::name() const noexcept { return state_->options.name; }
+std::size_t Runtime::process_count() const noexcept { return state_->table.size(); }
+unsigned Runtime::workers() const noexcept { return state_->executor->workers(); }
+
+std::vector<Pid> Runtime::processes() const {
+  std::vector<Pid> result;
+  ProcessTable& table = state_->table;
+  const std::uint32_t end = table.used();
+  for (std::uint32_t index = 0; index < end; ++index) {
+    Block& block = table.at(index);
+    // A page of fresh slots that were never used reads as generation 0.
+    if (block.generation.load(std::memory_order_relaxed) != 0 && !block.inbox.is_closed()) {
+      result.push_back(Pid{state_->node, index, block.generation.load(std::memory_order_relaxed)});
+    }
+  }
+  return result;
+}
+
+std::vector<std::pair<Atom, Pid>> Runtime::registered() const { return state_->names.all(); }
+
+Pid whereis(Runtime& runtime, std::string_view name) {
+  const auto atom = Atom::existing(name);
+  return atom ? runtime.state().names.find(*atom) : Pid{};
+}
+
+}  // namespace troupe

@@ -1,0 +1,50 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include <troupe/runtime.hpp>
+
+#include "runtime/executor.hpp"
+#include "runtime/names.hpp"
+#include "runtime/process_table.hpp"
+
+namespace troupe::detail {
+
+// Everything a runtime consists of; the wiring, no logic.
+struct RuntimeState {
+  RuntimeState(Runtime& runtime_object, RuntimeOptions runtime_options);
+  ~RuntimeState();
+
+  Runtime& runtime;
+  RuntimeOptions options;
+  std::uint32_t node;
+  std::unique_ptr<Executor> owned_executor;  // null where the simulator brought its own
+  Executor* executor;
+  NameTable names;
+  ProcessTable table;
+  std::atomic<std::uint64_t> next_ref_block{1};
+
+  // Who waits for what end: see Runtime::drive_until_gone and stop.
+  std::atomic<bool> stopping{false};
+  Pid watched;
+  ExitReason watched_reason;
+  std::atomic<bool> watched_is_gone{false};
+};
+
+// What the calling thread is doing. One per thread; a null process means outside of every process.
+struct Context {
+  Block* process = nullptr;
+  RuntimeState* runtime = nullptr;
+  // A block of unused reference ids, so that making one costs no shared counter.
+  std::uint64_t next_ref = 0;
+  std::uint64_t refs_end = 0;
+  std::uint32_t ref_node = 0;
+};
+extern constinit thread_local Context context;
+
+// Unique on the node for its life; never 0.
+std::uint64_t fresh_ref(RuntimeState& runtime) noexcept;
+
+}  // namespace troupe::detail

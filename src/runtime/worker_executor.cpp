@@ -1,0 +1,388 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "runtime/worker_executor.hpp"
+
+#include <bit>
+#include <string>
+
+#include "base/assert.hpp"
+#include "host/posix_host.hpp"
+#include "host/thread.hpp"
+#include "runtime/activation.hpp"
+
+namespace troupe::detail {
+
+constinit thread_local WorkerExecutor::Worker* WorkerExecutor::current_ = nullptr;
+constinit thread_local WorkerExecutor* WorkerExecutor::current_executor_ = nullptr;
+
+namespace {
+
+thread_local Prng thread_prng{0};
+thread_local bool thread_prng_is_seeded = false;
+
+}  // namespace
+
+WorkerExecutor::WorkerExecutor(unsigned workers, Threads threads, unsigned max_blocking_threads)
+    : threads_{threads}, blocking_{max_blocking_threads} {
+  auto host = PosixHost::create();
+  if (!host) {
+    throw ErrorException{tuple({atoms::system_limit, Term::binary(host.error().describe())})};
+  }
+  host_ = std::move(*host);
+  TROUPE_ASSERT(workers >= 1 && workers <= 64, "between 1 and 64 workers");
+  for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(i));
+}
+
+WorkerExecutor::~WorkerExecutor() { stop(); }
+
+// --- Run queues.
+
+void WorkerExecutor::push_local(Worker& worker, Block& block) noexcept {
+  if (worker.queue.push(&block)) return;
+  // Full: the older half goes to the shared queue, where other workers find it too.
+  Block* spilled[RunQueue::capacity];
+  const std::uint32_t count = worker.queue.take_half(spilled);
+  shared_.push(spilled, count);
+  if (!worker.queue.push(&block)) shared_.push(&block);
+}
+
+void WorkerExecutor::enqueue(Block& block) noexcept {
+  Worker* worker = own_worker();
+  if (!worker) {
+    shared_.push(&block);
+    wake_one();
+    return;
+  }
+  switch (block.priority) {
+    case Priority::max:
+    case Priority::high:
+      worker->urgent[block.priority == Priority::max ? 0 : 1].push(&block);
+      return;
+    case Priority::low:
+      worker->low.push(&block);
+      return;
+    case Priority::normal:
+      break;
+  }
+  if (Block* displaced = worker->next.exchange(&block, std::memory_order_acq_rel)) {
+    push_local(*worker, *displaced);
+    if (worker->may_wake && worker->queue.size() >= 2 &&
+        idle_.load(std::memory_order_relaxed) != 0) {
+      worker->may_wake = false;
+      wake_one();
+    }
+  }
+}
+
+void WorkerExecutor::enqueue_last(Block& block) noexcept {
+  Worker* worker = own_worker();
+  TROUPE_ASSERT(worker, "only a worker runs processes");
+  switch (block.priority) {
+    case Priority::max:
+    case Priority::high:
+      worker->urgent[block.priority == Priority::max ? 0 : 1].push(&block);
+      return;
+    case Priority::low:
+      worker->low.push(&block);
+      return;
+    case Priority::normal:
+      push_local(*worker, block);
+  }
+}
+
+Block* WorkerExecutor::next_process(Worker& worker) noexcept {
+  for (SharedQueue& queue : worker.urgent) {
+    if (Block* block = queue.pop()) return block;
+  }
+  ++worker.turns;
+  if (worker.turns % shared_interval == 0) {
+    if (Block* block = shared_.pop()) return block;
+  }
+  if (worker.turns % 8 == 0) {
+    if (Block* block = worker.low.pop()) return block;
+  }
+  if (worker.next.load(std::memory_order_relaxed)) {
+    Block* block = worker.next.exchange(nullptr, std::memory_order_acq_rel);
+    if (block) {
+      if (++worker.next_streak <= next_slot_limit || worker.queue.size() == 0) return block;
+      worker.next_streak = 0;
+      push_local(worker, *block);
+    }
+  }
+  worker.next_streak = 0;
+  if (Block* block = worker.queue.pop()) return block;
+  Block* batch[RunQueue::capacity / 2];
+  if (const std::uint32_t count = shared_.pop(batch, RunQueue::capacity / 2)) {
+    for (std::uint32_t i = 1; i < count; ++i) push_local(worker, *batch[i]);
+    return batch[0];
+  }
+  return worker.low.pop();
+}
+
+bool WorkerExecutor::has_work(const Worker& worker) const noexcept {
+  if (!shared_.is_empty() || worker.next.load() != nullptr || worker.queue.size() != 0) return true;
+  return !worker.urgent[0].is_empty() || !worker.urgent[1].is_empty() || !worker.low.is_empty();
+}
+
+bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
+  struct Sample {
+    std::uint32_t taken;
+    std::int64_t at_ns;
+  };
+  const std::size_t count = workers_.size();
+  Sample samples[64];
+  std::int64_t now = host_->monotonic_ns();
+  for (std::size_t i = 0; i < count; ++i) samples[i] = {workers_[i]->queue.taken(), now};
+  do {
+    if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
+    for (int pause = 0; pause < 64; ++pause) __builtin_ia32_pause();
+    now = host_->monotonic_ns();
+    for (std::size_t i = 0; i < count; ++i) {
+      Worker& victim = *workers_[i];
+      if (&victim == &worker) continue;
+      const std::uint32_t waiting = victim.queue.size();
+      if (waiting < 2) continue;
+      const std::uint32_t progress = victim.queue.taken() - samples[i].taken;
+      const std::int64_t elapsed = now - samples[i].at_ns;
+      if (elapsed < 10'000) continue;
+      const std::int64_t each = elapsed / (progress + 1);
+      if (each * waiting < worth_stealing_ns) continue;
+      Block* stolen[RunQueue::capacity];
+      const std::uint32_t taken = victim.queue.take_half(stolen);
+      for (std::uint32_t k = 0; k < taken; ++k) push_local(worker, *stolen[k]);
+      if (taken > 0) {
+        victim.may_wake = true;
+        return true;
+      }
+    }
+  } while (now < until_ns);
+  return false;
+}
+
+// --- Waking and sleeping.
+
+void WorkerExecutor::wake_one() noexcept {
+  std::uint64_t idle = idle_.load();
+  while (idle != 0) {
+    const unsigned index = static_cast<unsigned>(std::countr_zero(idle));
+    if (idle_.compare_exchange_weak(idle, idle & ~(std::uint64_t{1} << index))) {
+      Worker& worker = *workers_[index];
+      if (worker.polls.load(std::memory_order_acquire)) {
+        host_->wake();
+      } else {
+        worker.parker.unpark();
+      }
+      return;
+    }
+  }
+}
+
+void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
+  std::int64_t now = host_->monotonic_ns();
+  worker.timers.expire(now);
+  if (has_work(worker)) return;
+  // Spinning pays only where somebody else is at work and may have some to spare.
+  const std::uint64_t everybody =
+      workers_.size() == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << workers_.size()) - 1;
+  const std::uint64_t me = std::uint64_t{1} << worker.index;
+  if ((idle_.load() | me) != everybody && steal(worker, now + spin_ns)) return;
+
+  bool expected = false;
+  const bool polls = polling_.compare_exchange_strong(expected, true);
+  worker.polls.store(polls, std::memory_order_release);
+  idle_.fetch_or(me);
+  // From here on whoever pushes to the shared queue sees the bit; look once more for what came
+  // before.
+  if (has_work(worker) || stopping_.load() || finished()) {
+    idle_.fetch_and(~me);
+    if (polls) polling_.store(false);
+    return;
+  }
+  const std::int64_t timer_ns = worker.timers.next_deadline_ns();
+  if (timer_ns >= 0 && (deadline_ns < 0 || timer_ns < deadline_ns)) deadline_ns = timer_ns;
+  now = host_->monotonic_ns();
+  if (polls) {
+    poll_io(worker, deadline_ns < 0 ? -1 : deadline_ns > now ? deadline_ns - now : 0);
+    polling_.store(false);
+  } else {
+    worker.parker.park(deadline_ns < 0 ? Parker::forever : deadline_ns);
+  }
+  idle_.fetch_and(~me);
+  // The poller is gone from the poll: another idle worker has to take its place, or nobody hears
+  // the network while this one is busy. The busy ones look now and then (see check).
+}
+
+void WorkerExecutor::poll_io(Worker& worker, std::int64_t timeout_ns) {
+  Ready ready[128];
+  const std::size_t count = host_->poll(timeout_ns, ready);
+  for (std::size_t i = 0; i < count; ++i) io_waits_.complete(ready[i].token);
+  worker.last_io_ns = host_->monotonic_ns();
+}
+
+void WorkerExecutor::check(Worker& worker) {
+  const std::int64_t now = host_->monotonic_ns();
+  worker.timers.expire(now);
+  if (now - worker.last_wake_ns >= wake_interval_ns) {
+    worker.last_wake_ns = now;
+    worker.may_wake = true;
+  }
+  if (watches_.load(std::memory_order_relaxed) != 0 && now - worker.last_io_ns >= io_interval_ns) {
+    bool expected = false;
+    if (polling_.compare_exchange_strong(expected, true)) {
+      poll_io(worker, 0);
+      polling_.store(false);
+    } else {
+      worker.last_io_ns = now;
+    }
+  }
+}
+
+bool WorkerExecutor::run_one(Worker& worker) {
+  Block* block = next_process(worker);
+  if (!block) return false;
+  RuntimeState& runtime = *nodes[block->node].runtime.load(std::memory_order_relaxed);
+  if (activate(runtime, *block)) enqueue_last(*block);
+  if (worker.turns % check_interval == 0) check(worker);
+  return true;
+}
+
+void WorkerExecutor::run(Worker& worker) {
+  current_ = &worker;
+  current_executor_ = this;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    if (!run_one(worker)) idle(worker, -1);
+  }
+  current_ = nullptr;
+  current_executor_ = nullptr;
+}
+
+// --- Time, chance, timers, input and output.
+
+std::int64_t WorkerExecutor::now_ns() noexcept { return host_->monotonic_ns(); }
+std::int64_t WorkerExecutor::system_ns() noexcept { return host_->system_ns(); }
+
+std::uint64_t WorkerExecutor::random() noexcept {
+  if (!thread_prng_is_seeded) {
+    std::uint64_t seed = 0;
+    host_->random_bytes(std::as_writable_bytes(std::span{&seed, 1}));
+    thread_prng = Prng{seed};
+    thread_prng_is_seeded = true;
+  }
+  return thread_prng.next();
+}
+
+TimerRef WorkerExecutor::start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) {
+  Worker* worker = own_worker();
+  if (worker) return worker->timers.start(node, deadline_ns, std::move(task));
+  // From outside: on the first worker's wheel. It may sleep past the new deadline, so it is told.
+  const TimerRef timer = workers_[0]->timers.start(node, deadline_ns, std::move(task));
+  if ((idle_.fetch_and(~std::uint64_t{1}) & 1) != 0) {
+    if (workers_[0]->polls.load(std::memory_order_acquire)) {
+      host_->wake();
+    } else {
+      workers_[0]->parker.unpark();
+    }
+  }
+  return timer;
+}
+
+std::optional<Duration> WorkerExecutor::cancel_timer(TimerRef timer) noexcept {
+  if (timer.wheel() >= workers_.size()) return std::nullopt;
+  return workers_[timer.wheel()]->timers.cancel(timer, now_ns());
+}
+
+std::optional<Duration> WorkerExecutor::read_timer(TimerRef timer) noexcept {
+  if (timer.wheel() >= workers_.size()) return std::nullopt;
+  return workers_[timer.wheel()]->timers.read(timer, now_ns());
+}
+
+void WorkerExecutor::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
+  blocking_.submit(asker, id, std::move(job));
+}
+
+std::uint64_t WorkerExecutor::watch(SocketId socket, Interest interest, Pid waiter,
+                                    std::uint64_t wait_id) {
+  watches_.store(1, std::memory_order_relaxed);
+  const std::uint64_t token = io_waits_.add(waiter, wait_id);
+  const auto result = host_->watch(socket, interest, token);
+  // Ready already, or the socket is gone: the next try of the operation says which.
+  if (!result || *result == WatchResult::ready) io_waits_.complete(token);
+  return token;
+}
+
+void WorkerExecutor::unwatch(std::uint64_t token) noexcept { io_waits_.cancel(token); }
+
+unsigned WorkerExecutor::lane() const noexcept {
+  const Worker* worker = own_worker();
+  return worker ? worker->index + 1 : 0;
+}
+
+// --- Beginning and end.
+
+bool WorkerExecutor::finished() noexcept {
+  return threads_ == Threads::none && notified_.load(std::memory_order_acquire);
+}
+
+bool WorkerExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t deadline_ns) {
+  if (threads_ == Threads::own) {
+    start();
+    std::unique_lock guard{drive_lock_};
+    while (!done(done_context)) {
+      if (deadline_ns < 0) {
+        drive_condition_.wait(guard, [&] { return notified_.exchange(false); });
+      } else {
+        const std::int64_t now = now_ns();
+        if (now >= deadline_ns) return false;
+        drive_condition_.wait_for(guard, std::chrono::nanoseconds{deadline_ns - now},
+                                  [&] { return notified_.exchange(false); });
+      }
+    }
+    return true;
+  }
+  TROUPE_ASSERT(!current_, "a runtime cannot be driven from inside a process");
+  Worker& worker = *workers_[0];
+  current_ = &worker;
+  current_executor_ = this;
+  bool is_done = done(done_context);
+  while (!is_done) {
+    if (!run_one(worker)) idle(worker, deadline_ns);
+    if (notified_.exchange(false)) is_done = done(done_context);
+    if (!is_done && deadline_ns >= 0 && now_ns() >= deadline_ns) break;
+  }
+  current_ = nullptr;
+  current_executor_ = nullptr;
+  return is_done;
+}
+
+void WorkerExecutor::notify() noexcept {
+  if (threads_ == Threads::none) {
+    notified_.store(true, std::memory_order_release);
+    return;
+  }
+  {
+    const std::lock_guard guard{drive_lock_};
+    notified_.store(true);
+  }
+  drive_condition_.notify_all();
+}
+
+void WorkerExecutor::start() {
+  if (started_ || threads_ == Threads::none) return;
+  started_ = true;
+  for (auto& worker : workers_) {
+    worker->thread = start_thread("troupe-" + std::to_string(worker->index),
+                                  [this, &worker = *worker] { run(worker); });
+  }
+}
+
+void WorkerExecutor::stop() noexcept {
+  if (!started_) return;
+  started_ = false;
+  stopping_.store(true);
+  for (auto& worker : workers_) {
+    worker->parker.unpark();
+    host_->wake();
+  }
+  for (auto& worker : workers_) worker->thread.join();
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,137 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/prng.hpp"
+#include "host/host.hpp"
+#include "host/parker.hpp"
+#include "runtime/blocking_pool.hpp"
+#include "runtime/executor.hpp"
+#include "runtime/io_waits.hpp"
+#include "runtime/run_queue.hpp"
+#include "runtime/timers.hpp"
+
+namespace troupe::detail {
+
+// Runs processes on real time: on threads of its own, or, with one worker and no threads, on the
+// thread that calls drive.
+//
+// Each worker has a run queue, and a next-slot for the process that was woken last, so that two
+// processes in conversation stay in one cache; whoever comes after the slot's tenant moves it to
+// the tail, and after `next_slot_limit` turns in a row the queue has its turn. Max and high have
+// queues of their own that go first; low has one that is asked every eighth time.
+//
+// Idle workers. Waking a thread on another core costs 13-30 us on the machines this was measured
+// on, as much as several hundred messages, and conversations that cross cores are slower than on
+// one. So
+//   - a worker wakes another only when its queue holds at least two processes besides the running
+//     one, and at most once per `wake_interval_ns`;
+//   - the one that was woken steals only from a queue that works off its backlog slowly: it watches
+//     how many processes the owner takes while it spins, and takes half if the rest would last
+//     longer than `worth_stealing_ns`;
+//   - a worker that finds nothing for `spin_ns` parks: in the host's poll if nobody is there yet,
+//   else
+//     on its parker. With nothing to do, nobody wakes up except for a timer that is due.
+// Lost wake-ups: a worker says that it is idle (seq_cst), then looks at every queue once more; who
+// pushes to the shared queue looks for idle workers afterwards (seq_cst). For its own queue the
+// owner is awake by definition.
+class WorkerExecutor final : public Executor {
+ public:
+  enum class Threads : bool { none, own };
+
+  WorkerExecutor(unsigned workers, Threads threads, unsigned max_blocking_threads);
+  ~WorkerExecutor() override;
+
+  void enqueue(Block& block) noexcept override;
+  void enqueue_last(Block& block) noexcept override;
+  std::int64_t now_ns() noexcept override;
+  std::int64_t system_ns() noexcept override;
+  std::uint64_t random() noexcept override;
+  TimerRef start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) override;
+  std::optional<Duration> cancel_timer(TimerRef timer) noexcept override;
+  std::optional<Duration> read_timer(TimerRef timer) noexcept override;
+  void submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) override;
+  std::uint64_t watch(SocketId socket, Interest interest, Pid waiter,
+                      std::uint64_t wait_id) override;
+  void unwatch(std::uint64_t token) noexcept override;
+  Host& host() noexcept override { return *host_; }
+  unsigned lane() const noexcept override;
+  unsigned workers() const noexcept override { return static_cast<unsigned>(workers_.size()); }
+  bool drive(bool (*done)(void*), void* context, std::int64_t deadline_ns) override;
+  void notify() noexcept override;
+  void start() override;
+  void stop() noexcept override;
+
+ private:
+  static constexpr std::uint32_t next_slot_limit = 64;
+  static constexpr std::uint32_t check_interval = 16;   // activations between looks at the clock
+  static constexpr std::uint32_t shared_interval = 61;  // a prime, so that it beats no rhythm
+  static constexpr std::int64_t io_interval_ns = 50'000;
+  static constexpr std::int64_t wake_interval_ns = 1'000'000;
+  static constexpr std::int64_t worth_stealing_ns = 50'000;
+  static constexpr std::int64_t spin_ns = 40'000;
+
+  struct alignas(128) Worker {
+    explicit Worker(unsigned worker_index) : index{worker_index}, timers{worker_index} {}
+    const unsigned index;
+    RunQueue queue;
+    // The process woken last. An exchange, because a thief may empty it too.
+    std::atomic<Block*> next{nullptr};
+    SharedQueue urgent[2];  // Priority::max, Priority::high
+    SharedQueue low;
+    std::uint32_t next_streak = 0;
+    std::uint32_t turns = 0;
+    bool may_wake = true;
+    std::int64_t last_wake_ns = 0;
+    std::int64_t last_io_ns = 0;
+    Timers timers;
+    Parker parker;
+    // How to wake it while it is idle: through the host's poll or its parker. Written by the worker
+    // before it says that it is idle (release), read by whoever claims the wake-up (acquire).
+    std::atomic<bool> polls{false};
+    std::thread thread;
+  };
+
+  static thread_local Worker* current_;
+  static thread_local WorkerExecutor* current_executor_;
+  Worker* own_worker() const noexcept { return current_executor_ == this ? current_ : nullptr; }
+
+  void run(Worker& worker);
+  bool run_one(Worker& worker);
+  Block* next_process(Worker& worker) noexcept;
+  void check(Worker& worker);
+  void poll_io(Worker& worker, std::int64_t timeout_ns);
+  void idle(Worker& worker, std::int64_t deadline_ns);
+  bool has_work(const Worker& worker) const noexcept;
+  bool steal(Worker& worker, std::int64_t until_ns);
+  void push_local(Worker& worker, Block& block) noexcept;
+  void wake_one() noexcept;
+  bool finished() noexcept;
+
+  std::unique_ptr<Host> host_;
+  Threads threads_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  SharedQueue shared_;
+  // Bit i: worker i is idle and nobody has claimed its wake-up yet. All operations seq_cst: it is
+  // one side of the Dekker pattern described above. (At most 64 workers.)
+  std::atomic<std::uint64_t> idle_{0};
+  std::atomic<bool> polling_{false};  // somebody is in the host's poll
+  std::atomic<std::uint32_t> watches_{0};
+  std::atomic<bool> stopping_{false};
+  bool started_ = false;
+  IoWaits io_waits_;
+  BlockingPool blocking_;
+
+  // For drive.
+  std::mutex drive_lock_;
+  std::condition_variable drive_condition_;
+  std::atomic<bool> notified_{false};
+};
+
+}  // namespace troupe::detail
