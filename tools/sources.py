@@ -5,6 +5,7 @@ import argparse
 import functools
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -20,18 +21,21 @@ def parse_arguments(description):
 
 
 def project_files(root, suffixes=None):
-    """Tracked and new files, sorted, relative to root; all files where root is no git checkout."""
-    listing = subprocess.run(
-        ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, check=False)
-    if listing.returncode == 0 and (root / ".git").exists():
-        names = listing.stdout.decode().split("\0")
-    else:
-        names = [str(path.relative_to(root)) for path in root.rglob("*")]
-    names = [name for name in names
-             if name and not name.startswith(("build/", ".git/")) and "node_modules/" not in name]
+    """Tracked and new files, sorted, relative to root; what is there where git cannot say (a
+    tarball, or no git on the machine)."""
+    names = None
+    if (root / ".git").exists() and shutil.which("git"):
+        listing = subprocess.run(
+            ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            capture_output=True, check=False)
+        names = listing.stdout.decode().split("\0") if listing.returncode == 0 else None
+    if names is None:
+        made = {".git", ".cache", "node_modules", "__pycache__"}
+        names = [str(path.relative_to(root)) for path in root.rglob("*")
+                 if not made.intersection(path.relative_to(root).parts)]
     return sorted(name for name in names
-                  if (suffixes is None or name.endswith(suffixes)) and (root / name).is_file())
+                  if name and not name.startswith("build/")
+                  and (suffixes is None or name.endswith(suffixes)) and (root / name).is_file())
 
 
 _TOKEN = re.compile(
