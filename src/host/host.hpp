@@ -158,7 +158,7 @@ class Host {
   // every direction of this socket under the same token is disarmed. Each direction has one watch:
   // a later one replaces the earlier. Reader and writer may use different tokens.
   // WatchResult::ready is not a promise (the try may answer would_block, and the next watch() will
-  // then arm), but after an end of stream or an error it is the answer for good: stop reading.
+  // then arm). After an end of stream or an error every watch is ready or soon comes true: stop.
   // Errors: closed, too_many_files, other.
   virtual std::expected<WatchResult, IoError> watch(SocketId socket, Interest interest,
                                                     std::uint64_t token) = 0;

@@ -54,7 +54,9 @@ class PosixHost final : public Host {
   // Takes over a descriptor made elsewhere: a listening socket of a service supervisor, a pipe, an
   // eventfd. It is made non-blocking and close-on-exec and then is a socket like the others; reads
   // and writes of what is no socket are plain read and write. Errors: closed (not a descriptor),
-  // too_many_files; the descriptor is closed then. watch() refuses what epoll cannot watch.
+  // too_many_files; the descriptor is closed then. Writing to a pipe nobody reads raises SIGPIPE:
+  // there is no flag against it, the program must ignore the signal. watch() refuses what epoll
+  // cannot watch.
   std::expected<SocketId, IoError> adopt(Descriptor descriptor);
 
  private:

@@ -59,8 +59,7 @@ std::expected<std::size_t, IoError> finish(SocketTable::Pin& pin, ssize_t moved,
   // Urgent data is the one case in which a stream gives less although there is more: read stops at
   // the mark. A peer that sends it, which nothing we speak does, may have to send more to be heard.
   const auto n = static_cast<std::size_t>(moved);
-  const bool end_of_stream = n == 0 && direction == Interest::read;
-  if (pin.is_stream() && n < asked && !end_of_stream) pin.fell_short(direction);
+  if (pin.is_stream() && n < asked) pin.fell_short(direction);
   return n;
 }
 

@@ -1,7 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <algorithm>
+#include <atomic>
 #include <fcntl.h>
 #include <sys/timerfd.h>
+#include <thread>
 #include <vector>
 
 #include "loopback.hpp"
@@ -204,6 +206,52 @@ TEST_F(WatchTest, a_reset_is_a_hangup_for_both_directions) {
   EXPECT_EQ(ready.token, 7U);
   EXPECT_TRUE(ready.hangup);
   EXPECT_EQ(host->watch(client, Interest::write, 8).value(), WatchResult::ready);
+}
+
+// Bytes come one by one, so that they meet the reader in every state: before its read, between the
+// "would block" and the watch, while poll hands out the edge before. One lost edge and all stand
+// still.
+TEST_F(WatchTest, no_readiness_is_lost_between_a_writer_a_reader_and_a_poller) {
+  constexpr int bytes = 30'000;
+  const auto [client, server] = connected();
+  std::atomic<std::uint64_t> wakeups{0};
+  std::atomic<bool> stop{false};
+  std::thread poller{[&] {
+    std::array<Ready, 16> ready;
+    while (!stop.load(std::memory_order_acquire)) {
+      const std::size_t count = host->poll(-1, ready);
+      if (count == 0) continue;
+      wakeups.fetch_add(count, std::memory_order_release);
+      wakeups.notify_one();
+    }
+  }};
+  std::atomic<int> read_so_far{0};
+  std::thread writer{[&, socket = client] {
+    for (int i = 0; i < bytes; ++i) {
+      while (!host->write(socket, bytes_of("x"))) std::this_thread::yield();
+      // Every other byte waits for the reader to be nearly asleep, the rest come as they may.
+      while (i % 2 == 0 && read_so_far.load(std::memory_order_acquire) < i) {
+        std::this_thread::yield();
+      }
+    }
+  }};
+  std::array<std::byte, 8> buffer;
+  for (int got = 0; got < bytes;) {
+    const auto n = host->read(server, buffer);
+    if (n) {
+      got += static_cast<int>(*n);
+      read_so_far.store(got, std::memory_order_release);
+      continue;
+    }
+    EXPECT_EQ(n.error().kind, IoErrorKind::would_block);
+    const std::uint64_t before = wakeups.load(std::memory_order_acquire);
+    const auto watch = host->watch(server, Interest::read, 7);
+    if (watch && *watch == WatchResult::armed) wakeups.wait(before, std::memory_order_acquire);
+  }
+  writer.join();
+  stop.store(true, std::memory_order_release);
+  host->wake();
+  poller.join();
 }
 
 TEST_F(WatchTest, an_adopted_descriptor_is_watched_like_a_socket) {
