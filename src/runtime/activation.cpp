@@ -113,7 +113,7 @@ void disarm_timeout(RuntimeState& runtime, Block& block) noexcept {
 bool activate(RuntimeState& runtime, Block& block) noexcept {
   context.process = &block;
   context.runtime = &runtime;
-  block.budget = activation_budget;
+  block.budget = runtime.executor->budget();
   for (;;) {
     if (!block.doomed) take_mail(runtime, block);
     if (block.doomed) [[unlikely]] {

@@ -7,10 +7,6 @@
 
 namespace troupe::detail {
 
-// Receives one activation may make before the process goes to the tail of its run queue: about as
-// long as the BEAM's 4,000 reductions take there.
-inline constexpr std::int32_t activation_budget = 1'000;
-
 // Lets a process that came out of a run queue run until it waits, yields or ends. On return the
 // block belongs to whoever wakes it next, or, if true, must be enqueued last by the caller.
 bool activate(RuntimeState& runtime, Block& block) noexcept;

@@ -41,6 +41,9 @@ class Executor {
   // It has used its budget: behind everybody else. Called by the thread that ran it.
   virtual void enqueue_last(Block& block) noexcept = 0;
 
+  // Receives the next activation may make.
+  virtual std::int32_t budget() noexcept = 0;
+
   virtual std::int64_t now_ns() noexcept = 0;     // monotonic
   virtual std::int64_t system_ns() noexcept = 0;  // since 1970, UTC
   virtual std::uint64_t random() noexcept = 0;

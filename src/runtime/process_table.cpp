@@ -38,10 +38,11 @@ std::size_t bytes_of(std::uint32_t capacity) noexcept {
 
 }  // namespace
 
-ProcessTable::ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeState& owner)
+ProcessTable::ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeState& owner,
+                           Generations generations)
     : node_{node}, capacity_{capacity} {
   NodeEntry& entry = nodes[node];
-  first_generation_ = entry.highest_generation.load() + 1;
+  first_generation_ = generations == Generations::anew ? 1 : entry.highest_generation.load() + 1;
   blocks_ = entry.blocks.load();
   if (blocks_ && entry.capacity.load() < capacity) {
     // The old range stays reserved (a stale sender may look at it); it holds no memory.

@@ -31,7 +31,12 @@ class ProcessTable {
   static constexpr std::uint32_t reuse_distance = 65'536;
   static constexpr unsigned max_lanes = 256;
 
-  ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeState& owner);
+  // Whether pids go on where the node number's last runtime ended, or begin anew: the simulator
+  // wants the same pids in every run, and no pid leaves a simulation.
+  enum class Generations : bool { go_on, anew };
+
+  ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeState& owner,
+               Generations generations);
   ~ProcessTable();
   ProcessTable(const ProcessTable&) = delete;
 

@@ -36,6 +36,11 @@ std::unique_ptr<Executor> make_executor(const RuntimeOptions& options) {
                                           options.max_blocking_threads);
 }
 
+std::uint64_t next_serial() noexcept {
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
 // References come in blocks, so that making one costs no shared counter.
 constexpr std::uint64_t refs_per_block = 1024;
 
@@ -43,21 +48,24 @@ constexpr std::uint64_t refs_per_block = 1024;
 
 RuntimeState::RuntimeState(Runtime& runtime_object, RuntimeOptions runtime_options)
     : runtime{runtime_object},
+      serial{next_serial()},
       options{std::move(runtime_options)},
       node{claim_or_fail()},
       owned_executor{make_executor(options)},
       executor{owned_executor ? owned_executor.get() : options.executor},
       names{node},
-      table{node, options.max_processes, *this} {}
+      table{node, options.max_processes, *this,
+            options.executor ? ProcessTable::Generations::anew : ProcessTable::Generations::go_on} {
+}
 
 RuntimeState::~RuntimeState() { owned_executor.reset(); }
 
 std::uint64_t fresh_ref(RuntimeState& runtime) noexcept {
-  if (context.next_ref == context.refs_end || context.ref_node != runtime.node) {
+  if (context.next_ref == context.refs_end || context.ref_runtime != runtime.serial) {
     const std::uint64_t block = runtime.next_ref_block.fetch_add(1, std::memory_order_relaxed);
     context.next_ref = block * refs_per_block;
     context.refs_end = context.next_ref + refs_per_block;
-    context.ref_node = runtime.node;
+    context.ref_runtime = runtime.serial;
   }
   return context.next_ref++;
 }
@@ -160,8 +168,11 @@ void Runtime::watch_main(Pid main) {
 ExitReason Runtime::drive_until_gone() {
   RuntimeState& state = *state_;
   Watch watch{state};
-  state.executor->drive(&Watch::main_is_gone, &watch, -1);
-  ExitReason reason = std::move(state.watched_reason);
+  ExitReason reason{Atom{"deadlock"}};
+  // False: the simulator found everybody waiting for ever, or gave up after its step limit.
+  if (state.executor->drive(&Watch::main_is_gone, &watch, -1)) {
+    reason = std::move(state.watched_reason);
+  }
   stop_processes();
   state.watched = Pid{};
   state.watched_is_gone.store(false);

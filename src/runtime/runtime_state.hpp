@@ -18,6 +18,7 @@ struct RuntimeState {
   ~RuntimeState();
 
   Runtime& runtime;
+  const std::uint64_t serial;  // no two runtimes of a program share one, dead or alive
   RuntimeOptions options;
   std::uint32_t node;
   std::unique_ptr<Executor> owned_executor;  // null where the simulator brought its own
@@ -40,7 +41,7 @@ struct Context {
   // A block of unused reference ids, so that making one costs no shared counter.
   std::uint64_t next_ref = 0;
   std::uint64_t refs_end = 0;
-  std::uint32_t ref_node = 0;
+  std::uint64_t ref_runtime = 0;  // RuntimeState::serial they belong to
 };
 extern constinit thread_local Context context;
 

@@ -6,38 +6,70 @@
 
 namespace troupe::detail {
 
+namespace {
+
+std::uint64_t tick_of_deadline(std::int64_t deadline_ns) noexcept {
+  if (deadline_ns <= 0) return 0;
+  const auto ns = static_cast<std::uint64_t>(deadline_ns);
+  return (ns + Timers::tick_ns - 1) / Timers::tick_ns;
+}
+
+std::uint64_t tick_of_now(std::int64_t now_ns) noexcept {
+  return now_ns <= 0 ? 0 : static_cast<std::uint64_t>(now_ns / Timers::tick_ns);
+}
+
+Duration left_of(std::int64_t deadline_ns, std::int64_t now_ns) noexcept {
+  return Duration{deadline_ns > now_ns ? deadline_ns - now_ns : 0};
+}
+
+}  // namespace
+
 Timers::~Timers() {
-  for (Slot& slot : slots_) {
-    if (slot.armed && slot.task.message) free_envelope(slot.task.message);
+  for (std::uint32_t i = 0; i < used_; ++i) {
+    Slot& slot = chunks_[i / chunk_size][i % chunk_size];
+    if (!slot.armed) continue;
+    wheel_.cancel(slot);
+    if (slot.task.message) free_envelope(slot.task.message);
   }
 }
 
 Timers::Slot* Timers::find(TimerRef timer) noexcept {
-  if (timer.slot() >= slots_.size()) return nullptr;
-  Slot& slot = slots_[timer.slot()];
+  if (timer.slot() >= used_) return nullptr;
+  Slot& slot = chunks_[timer.slot() / chunk_size][timer.slot() % chunk_size];
   return slot.armed && slot.generation == timer.generation() ? &slot : nullptr;
+}
+
+Timers::Slot& Timers::take_slot() {
+  if (free_) {
+    Slot& slot = *free_;
+    free_ = slot.next_free;
+    return slot;
+  }
+  if (used_ % chunk_size == 0) chunks_.push_back(std::make_unique<Slot[]>(chunk_size));
+  Slot& slot = chunks_.back()[used_ % chunk_size];
+  slot.index = used_++;
+  return slot;
+}
+
+void Timers::give_back(Slot& slot) noexcept {
+  slot.armed = false;
+  ++slot.generation;
+  slot.next_free = free_;
+  free_ = &slot;
 }
 
 TimerRef Timers::start(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) {
   const std::lock_guard guard{lock_};
-  std::uint32_t index;
-  if (free_.empty()) {
-    index = static_cast<std::uint32_t>(slots_.size());
-    slots_.emplace_back();
-  } else {
-    index = free_.back();
-    free_.pop_back();
-  }
-  Slot& slot = slots_[index];
+  Slot& slot = take_slot();
   slot.task = std::move(task);
   slot.armed = true;
   slot.deadline_ns = deadline_ns;
-  const std::int64_t tick = deadline_ns > INT64_MAX - tick_ns
-                                ? INT64_MAX / tick_ns
-                                : (deadline_ns + tick_ns - 1) / tick_ns;
-  slot.key = {tick, next_sequence_++};
-  order_.emplace(slot.key, index);
-  return TimerRef{node, wheel_, index, slot.generation};
+  const std::uint64_t tick = tick_of_deadline(deadline_ns);
+  wheel_.insert(slot, tick);
+  if (tick < next_tick_.load(std::memory_order_relaxed)) {
+    next_tick_.store(tick, std::memory_order_relaxed);
+  }
+  return TimerRef{node, wheel_number_, slot.index, slot.generation};
 }
 
 std::optional<Duration> Timers::cancel(TimerRef timer, std::int64_t now_ns) noexcept {
@@ -47,12 +79,10 @@ std::optional<Duration> Timers::cancel(TimerRef timer, std::int64_t now_ns) noex
     const std::lock_guard guard{lock_};
     Slot* slot = find(timer);
     if (!slot) return std::nullopt;
-    left = Duration{slot->deadline_ns > now_ns ? slot->deadline_ns - now_ns : 0};
+    left = left_of(slot->deadline_ns, now_ns);
     dropped = slot->task.message;
-    order_.erase(slot->key);
-    slot->armed = false;
-    ++slot->generation;
-    free_.push_back(timer.slot());
+    wheel_.cancel(*slot);
+    give_back(*slot);
   }
   if (dropped) free_envelope(dropped);
   return left;
@@ -62,24 +92,30 @@ std::optional<Duration> Timers::read(TimerRef timer, std::int64_t now_ns) noexce
   const std::lock_guard guard{lock_};
   const Slot* slot = find(timer);
   if (!slot) return std::nullopt;
-  return Duration{slot->deadline_ns > now_ns ? slot->deadline_ns - now_ns : 0};
+  return left_of(slot->deadline_ns, now_ns);
 }
 
 bool Timers::expire_one(std::int64_t now_ns) {
+  const std::uint64_t now = tick_of_now(now_ns);
+  if (next_tick_.load(std::memory_order_relaxed) > now) return false;
   TimerTask task;
+  bool fired = false;
   {
     const std::lock_guard guard{lock_};
-    if (order_.empty() || order_.begin()->first.first * tick_ns > now_ns) return false;
-    const std::uint32_t index = order_.begin()->second;
-    order_.erase(order_.begin());
-    Slot& slot = slots_[index];
-    task = std::move(slot.task);
-    slot.armed = false;
-    ++slot.generation;
-    free_.push_back(index);
+    wheel_.advance(
+        now,
+        [&](TimerNode& node) {
+          Slot& slot = static_cast<Slot&>(node);
+          task = std::move(slot.task);
+          give_back(slot);
+          fired = true;
+        },
+        1);
+    next_tick_.store(fired ? now : wheel_.next_deadline(), std::memory_order_relaxed);
   }
-  fire(task);
-  return true;
+  // Outside of the lock: firing delivers, and may start timers.
+  if (fired) fire(task);
+  return fired;
 }
 
 void Timers::expire(std::int64_t now_ns) {
@@ -89,7 +125,10 @@ void Timers::expire(std::int64_t now_ns) {
 
 std::int64_t Timers::next_deadline_ns() noexcept {
   const std::lock_guard guard{lock_};
-  return order_.empty() ? -1 : order_.begin()->first.first * tick_ns;
+  const std::uint64_t tick = wheel_.next_deadline();
+  if (tick == TimerWheel::never) return -1;
+  constexpr std::uint64_t last = static_cast<std::uint64_t>(INT64_MAX / tick_ns);
+  return static_cast<std::int64_t>(tick < last ? tick : last) * tick_ns;
 }
 
 void fire(TimerTask& task) noexcept {

@@ -1,12 +1,14 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
 
+#include "base/timer_wheel.hpp"
 #include "runtime/executor.hpp"
 
 namespace troupe::detail {
@@ -20,7 +22,7 @@ class Timers {
  public:
   static constexpr std::int64_t tick_ns = 1'000'000;
 
-  explicit Timers(std::uint32_t wheel) noexcept : wheel_{wheel} {}
+  explicit Timers(std::uint32_t wheel_number) noexcept : wheel_number_{wheel_number} {}
   ~Timers();
 
   TimerRef start(std::uint32_t node, std::int64_t deadline_ns, TimerTask task);
@@ -36,21 +38,31 @@ class Timers {
   std::int64_t next_deadline_ns() noexcept;
 
  private:
-  struct Slot {
+  struct Slot : TimerNode {
     TimerTask task;
     std::int64_t deadline_ns = 0;
+    std::uint32_t index = 0;
     std::uint32_t generation = 1;
     bool armed = false;
-    std::pair<std::int64_t, std::uint64_t> key;
+    Slot* next_free = nullptr;
   };
-  Slot* find(TimerRef timer) noexcept;
+  static constexpr std::uint32_t chunk_size = 256;
 
-  std::uint32_t wheel_;
+  Slot* find(TimerRef timer) noexcept;
+  Slot& take_slot();
+  void give_back(Slot& slot) noexcept;
+
+  std::uint32_t wheel_number_;
   std::mutex lock_;
-  std::vector<Slot> slots_;
-  std::vector<std::uint32_t> free_;
-  std::map<std::pair<std::int64_t, std::uint64_t>, std::uint32_t> order_;
-  std::uint64_t next_sequence_ = 0;
+  TimerWheel wheel_;
+  // Chunks, because the wheel links slots to each other: they must not move.
+  std::vector<std::unique_ptr<Slot[]>> chunks_;
+  Slot* free_ = nullptr;
+  std::uint32_t used_ = 0;
+  // A copy of the wheel's next deadline that is read without the lock: a worker that has nothing
+  // due pays a load for looking. Written under the lock; the owner's own insertions are seen at
+  // once, others wake it.
+  std::atomic<std::uint64_t> next_tick_{TimerWheel::never};
 };
 
 // What a timer does when it fires.

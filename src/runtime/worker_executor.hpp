@@ -50,6 +50,7 @@ class WorkerExecutor final : public Executor {
 
   void enqueue(Block& block) noexcept override;
   void enqueue_last(Block& block) noexcept override;
+  std::int32_t budget() noexcept override { return activation_budget; }
   std::int64_t now_ns() noexcept override;
   std::int64_t system_ns() noexcept override;
   std::uint64_t random() noexcept override;
@@ -69,6 +70,9 @@ class WorkerExecutor final : public Executor {
   void stop() noexcept override;
 
  private:
+  // Receives one activation may make before the process goes to the tail of its run queue: about as
+  // long as the BEAM's 4,000 reductions take there.
+  static constexpr std::int32_t activation_budget = 1'000;
   static constexpr std::uint32_t next_slot_limit = 64;
   static constexpr std::uint32_t check_interval = 16;   // activations between looks at the clock
   static constexpr std::uint32_t shared_interval = 61;  // a prime, so that it beats no rhythm

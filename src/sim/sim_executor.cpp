@@ -1,0 +1,132 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "sim/sim_executor.hpp"
+
+#include "runtime/activation.hpp"
+
+namespace troupe::detail {
+
+SimExecutor::SimExecutor(SimulationOptions options)
+    : options_{options}, prng_{options.seed}, host_{prng_.derive(1), now_ns_, epoch_ns} {}
+
+SimExecutor::~SimExecutor() = default;
+
+void SimExecutor::note(std::uint64_t what) noexcept { schedule_ = mix64(schedule_ ^ what); }
+
+void SimExecutor::enqueue(Block& block) noexcept {
+  runnable_[static_cast<std::size_t>(block.priority)].push_back(&block);
+}
+
+void SimExecutor::enqueue_last(Block& block) noexcept { enqueue(block); }
+
+std::int32_t SimExecutor::budget() noexcept {
+  // One in four gets the whole of it, so that long runs without a switch are explored too.
+  return prng_.below(4) == 0 ? 1'000 : static_cast<std::int32_t>(2 + prng_.below(6));
+}
+
+TimerRef SimExecutor::start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) {
+  return timers_.start(node, deadline_ns, std::move(task));
+}
+std::optional<Duration> SimExecutor::cancel_timer(TimerRef timer) noexcept {
+  return timers_.cancel(timer, now_ns_);
+}
+std::optional<Duration> SimExecutor::read_timer(TimerRef timer) noexcept {
+  return timers_.read(timer, now_ns_);
+}
+
+void SimExecutor::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
+  const auto takes = static_cast<std::int64_t>(10'000 + prng_.below(2'000'000));
+  jobs_.emplace(now_ns_ + takes, Job{asker, id, std::move(job)});
+}
+
+std::uint64_t SimExecutor::watch(SocketId socket, Interest interest, Pid waiter,
+                                 std::uint64_t wait_id) {
+  const std::uint64_t token = io_waits_.add(waiter, wait_id);
+  const auto result = host_.watch(socket, interest, token);
+  if (!result || *result == WatchResult::ready) io_waits_.complete(token);
+  return token;
+}
+
+void SimExecutor::unwatch(std::uint64_t token) noexcept { io_waits_.cancel(token); }
+
+std::int64_t SimExecutor::next_completion_ns() noexcept {
+  const std::int64_t network = host_.next_event_ns();
+  if (jobs_.empty()) return network;
+  const std::int64_t job = jobs_.begin()->first;
+  return network >= 0 && network < job ? network : job;
+}
+
+void SimExecutor::complete_one() {
+  const std::int64_t network = host_.next_event_ns();
+  if (network >= 0 && network <= now_ns_ && (jobs_.empty() || network <= jobs_.begin()->first)) {
+    host_.run_next_event();
+    Ready ready[16];
+    while (const std::size_t count = host_.poll(0, ready)) {
+      for (std::size_t i = 0; i < count; ++i) io_waits_.complete(ready[i].token);
+    }
+    return;
+  }
+  Job job = std::move(jobs_.begin()->second);
+  jobs_.erase(jobs_.begin());
+  job.job->run();
+  deliver_reply(job.asker, make_reply(job.id, std::move(job.job)));
+}
+
+void SimExecutor::activate_one(std::vector<Block*>& queue, std::size_t index) {
+  Block* block = queue[index];
+  queue[index] = queue.back();
+  queue.pop_back();
+  note(static_cast<std::uint64_t>(block->node) << 32 | block->index);
+  if (activate(*runtime_of(block->node), *block)) enqueue_last(*block);
+}
+
+bool SimExecutor::step(std::int64_t deadline_ns) {
+  ++steps_;
+  // Mostly microseconds; now and then a step takes as long as if its thread had lost its core.
+  const std::uint64_t slowest = prng_.below(32) == 0 ? 3'000'000 : 20'000;
+  now_ns_ += static_cast<std::int64_t>(100 + prng_.below(slowest));
+  std::vector<Block*>* queue = nullptr;
+  for (auto& candidate : runnable_) {
+    if (!candidate.empty()) {
+      queue = &candidate;
+      break;
+    }
+  }
+  std::int64_t timer = timers_.next_deadline_ns();
+  std::int64_t completion = next_completion_ns();
+  if (!queue) {
+    // Nobody can run: time jumps.
+    std::int64_t next = timer;
+    if (completion >= 0 && (next < 0 || completion < next)) next = completion;
+    if (next < 0 || (deadline_ns >= 0 && next > deadline_ns)) return false;
+    if (next > now_ns_) now_ns_ = next;
+  }
+  const bool timer_is_due = timer >= 0 && timer <= now_ns_;
+  const bool completion_is_due = completion >= 0 && completion <= now_ns_;
+  const std::size_t processes = queue ? queue->size() : 0;
+  const std::uint64_t choices = processes + (timer_is_due ? 1 : 0) + (completion_is_due ? 1 : 0);
+  std::uint64_t choice = prng_.below(choices);
+  if (choice < processes) {
+    activate_one(*queue, static_cast<std::size_t>(choice));
+  } else if (timer_is_due && choice == processes) {
+    note(~std::uint64_t{0});
+    timers_.expire_one(now_ns_);
+  } else {
+    note(~std::uint64_t{1});
+    complete_one();
+  }
+  return true;
+}
+
+bool SimExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t deadline_ns) {
+  const std::uint64_t last_step = steps_ + options_.max_steps;
+  while (!done(done_context)) {
+    if (deadline_ns >= 0 && now_ns_ >= deadline_ns) return false;
+    if (steps_ >= last_step || !step(deadline_ns)) {
+      if (deadline_ns > now_ns_) now_ns_ = deadline_ns;
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace troupe::detail
