@@ -350,12 +350,13 @@ std::string to_erlang(const Term& term);
 std::string to_elixir(const Term& term);
 
 // Reads what to_erlang writes, and the usual spellings besides: "strings", $c, 16#ff, 1_000,
-// <<"text">>, comments, an optional full stop. Pids, ports, references and funs are not literals.
+// <<"text">>, comments, a full stop at the end. Pids, ports, references and closures have no
+// literals. In a map that names a key twice the last value counts.
 struct ParseError {
   enum class Code : std::uint8_t { syntax, too_deep, too_large, bad_atom, bad_number };
   Code code;
-  std::size_t offset;    // in bytes from the start of the text
-  std::string expected;  // what would have been right there
+  std::size_t offset;         // in bytes from the start of the text
+  std::string_view expected;  // what would have been right there, for people
 };
 struct ParseLimits {
   std::size_t bytes = 16 << 20;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <span>
 
 #include <troupe/term.hpp>
@@ -106,6 +107,11 @@ inline TermBox* make_box(TermKind kind, std::size_t size, std::size_t payload_by
   return ::new (memory)
       TermBox{1, 0, static_cast<std::uint32_t>(size), static_cast<std::uint8_t>(kind), form, 0, 0};
 }
+
+// What is of a node that has a number becomes a Pid or Ref of that node, so that one process is one
+// value. References of other shapes than Troupe makes stay foreign.
+std::optional<Pid> known_pid(const ForeignPid& pid) noexcept;
+std::optional<Ref> known_ref(const ForeignRef& reference) noexcept;
 
 // The place of a term in Erlang's order of kinds, in which the empty list stands apart.
 inline int order_rank(const Term& term) noexcept {

@@ -128,8 +128,8 @@ int compare_references(const Term& a, const Term& b) noexcept {
 int compare_ports(const Term& a, const Term& b) noexcept {
   PortName x = *a.as_port();
   PortName y = *b.as_port();
-  if (x.id != y.id) return three_way(x.id, y.id);
-  return compare_nodes(x.node, x.creation, y.node, y.creation);
+  if (int order = compare_nodes(x.node, x.creation, y.node, y.creation)) return order;
+  return three_way(x.id, y.id);
 }
 
 int compare_bits(const Term& a, const Term& b) noexcept {

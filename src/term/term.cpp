@@ -8,8 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/etf.hpp>
 #include <troupe/term.hpp>
 
+#include "base/assert.hpp"
 #include "term/box.hpp"
 
 namespace troupe {
@@ -88,6 +90,21 @@ void free_term_box(TermBox* box) noexcept {
   }
 }
 
+std::optional<Pid> known_pid(const ForeignPid& pid) noexcept {
+  auto node = node_number({pid.node, pid.creation});
+  if (!node) return std::nullopt;
+  return Pid{*node, pid.id, pid.serial};
+}
+
+std::optional<Ref> known_ref(const ForeignRef& reference) noexcept {
+  auto node = node_number({reference.node, reference.creation});
+  bool fits =
+      reference.word_count == 3 && reference.words[0] < 1u << 18 && reference.words[2] < 1u << 14;
+  if (!node || !fits) return std::nullopt;
+  return Ref{*node, reference.words[0] | std::uint64_t{reference.words[1]} << 18 |
+                        std::uint64_t{reference.words[2]} << 50};
+}
+
 }  // namespace detail
 
 std::uintptr_t Term::box_integer(bool negative, std::uint64_t magnitude) {
@@ -114,27 +131,23 @@ Term::Term(Ref reference) : Term{box_value(TermKind::reference, detail::form_pla
 
 Term::Term(const PortName& port) : Term{box_value(TermKind::port, detail::form_plain, port)} {}
 
-// The pid of a node that has a number becomes a Pid, so that one process is one value.
 Term::Term(const ForeignPid& pid) : Term{} {
-  if (auto node = node_number({pid.node, pid.creation})) {
-    *this = Term{Pid{*node, pid.id, pid.serial}};
+  if (auto known = detail::known_pid(pid)) {
+    *this = Term{*known};
   } else {
     *this = box_value(TermKind::pid, detail::form_other, pid);
   }
 }
 
 Term::Term(const ForeignRef& reference) : Term{} {
-  auto node = node_number({reference.node, reference.creation});
-  if (node && reference.word_count == 3 && reference.words[0] < 1u << 18 &&
-      reference.words[2] < 1u << 14) {
-    *this = Term{Ref{*node, reference.words[0] | std::uint64_t{reference.words[1]} << 18 |
-                                std::uint64_t{reference.words[2]} << 50}};
-    return;
-  }
   ForeignRef kept = reference;
   kept.word_count = std::clamp(kept.word_count, 1u, 5u);
   for (std::uint32_t i = kept.word_count; i < 5; ++i) kept.words[i] = 0;
-  *this = box_value(TermKind::reference, detail::form_other, kept);
+  if (auto known = detail::known_ref(kept)) {
+    *this = Term{*known};
+  } else {
+    *this = box_value(TermKind::reference, detail::form_other, kept);
+  }
 }
 
 Term Term::binary(std::string_view bytes) {
@@ -286,18 +299,13 @@ std::optional<Pid> Term::as_pid() const noexcept {
   if (!is_pid()) return std::nullopt;
   if (box()->form == detail::form_plain) return payload_as<Pid>(box());
   // The node may have got its number after this term was made.
-  const auto& foreign = payload_as<ForeignPid>(box());
-  auto node = node_number({foreign.node, foreign.creation});
-  if (!node) return std::nullopt;
-  return Pid{*node, foreign.id, foreign.serial};
+  return detail::known_pid(payload_as<ForeignPid>(box()));
 }
 
 std::optional<Ref> Term::as_ref() const noexcept {
   if (!is_reference()) return std::nullopt;
   if (box()->form == detail::form_plain) return payload_as<Ref>(box());
-  Term again{payload_as<ForeignRef>(box())};
-  if (again.box()->form != detail::form_plain) return std::nullopt;
-  return payload_as<Ref>(again.box());
+  return detail::known_ref(payload_as<ForeignRef>(box()));
 }
 
 std::optional<ForeignPid> Term::as_foreign_pid() const noexcept {
@@ -414,6 +422,15 @@ Term Term::without(const Term& key) const {
     if (entry.key != key) sorted.push_back(&entry);
   }
   return map_from_sorted(sorted);
+}
+
+// Decoding gives a term one block of its own, so a round through the format is all that is needed.
+Term Term::compacted() const {
+  if (!is_box()) return *this;
+  constexpr std::size_t any = ~std::size_t{0};
+  auto copy = binary_to_term(term_to_binary(*this), {.limits = {any, any, any, any}});
+  TROUPE_ASSERT(copy, "a term must survive encoding");
+  return std::move(*copy);
 }
 
 Term tuple(std::initializer_list<Term> elements) {
