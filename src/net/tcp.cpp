@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/io.hpp>
 #include <troupe/net.hpp>
 
-#include "runtime/io.hpp"
+#include "host/host.hpp"
 
 namespace troupe::net {
 

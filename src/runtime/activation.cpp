@@ -70,6 +70,12 @@ std::int64_t timeout_of(const Block& block) noexcept {
   return -1;
 }
 
+WaitTimer* timer_of(Block& block) noexcept {
+  if (block.phase == Phase::receiving) return &block.receiver->timer;
+  if (block.phase == Phase::replying) return &block.wait->timer;
+  return nullptr;
+}
+
 }  // namespace
 
 void take_mail(RuntimeState& runtime, Block& block) noexcept {
@@ -89,25 +95,25 @@ void take_mail(RuntimeState& runtime, Block& block) noexcept {
   }
 }
 
-void arm_timeout(RuntimeState& runtime, Block& block, std::int64_t timeout_ns) {
+void arm_timeout(RuntimeState& runtime, Block& block, WaitTimer& wait_timer,
+                 std::int64_t timeout_ns) {
   block.wait_id = fresh_ref(runtime);
   const std::int64_t now = runtime.executor->now_ns();
   const std::int64_t deadline = timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
   const TimerRef timer = runtime.executor->start_timer(
       runtime.node, deadline,
       TimerTask{.to = block.pid(), .message = nullptr, .wait_id = block.wait_id});
-  block.timer_wheel = static_cast<std::uint16_t>(timer.wheel());
-  block.timer_slot = timer.slot();
-  block.timer_generation = timer.generation();
-  block.timer_armed = true;
+  wait_timer =
+      WaitTimer{timer.slot(), timer.generation(), static_cast<std::uint16_t>(timer.wheel()), true};
 }
 
 void disarm_timeout(RuntimeState& runtime, Block& block) noexcept {
-  if (!block.timer_armed) return;
-  block.timer_armed = false;
+  WaitTimer* timer = timer_of(block);
+  if (!timer || !timer->armed) return;
+  timer->armed = false;
   block.wait_id = 0;  // a TimeoutSignal that is under way finds nobody
   (void)runtime.executor->cancel_timer(
-      TimerRef{runtime.node, block.timer_wheel, block.timer_slot, block.timer_generation});
+      TimerRef{runtime.node, timer->wheel, timer->slot, timer->generation});
 }
 
 bool activate(RuntimeState& runtime, Block& block) noexcept {
@@ -123,8 +129,9 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
     const bool suspended = block.relations && block.relations->suspended > 0;
     if (suspended || !can_go_on(block)) {
       const std::int64_t timeout = timeout_of(block);
-      if (timeout >= 0 && !block.timer_armed && !block.timed_out) {
-        arm_timeout(runtime, block, timeout);
+      if (timeout >= 0 && !block.timed_out) {
+        WaitTimer& timer = *timer_of(block);
+        if (!timer.armed) arm_timeout(runtime, block, timer, timeout);
       }
       // From here on the block belongs to whoever wakes it.
       if (block.inbox.sleep()) break;

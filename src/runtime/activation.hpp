@@ -24,8 +24,7 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
 
 Relations& relations_of(Block& block);
 
-// Starts and stops the timeout of the wait the process stands in.
-void arm_timeout(RuntimeState& runtime, Block& block, std::int64_t timeout_ns);
+// Ends the timeout of the wait the process stands in, if it runs.
 void disarm_timeout(RuntimeState& runtime, Block& block) noexcept;
 
 }  // namespace troupe::detail

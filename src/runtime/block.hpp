@@ -5,6 +5,7 @@
 #include <coroutine>
 #include <cstdint>
 
+#include <troupe/detail/behaviour.hpp>
 #include <troupe/process.hpp>
 #include <troupe/timer.hpp>
 
@@ -44,7 +45,7 @@ class alignas(64) Block final : public Process {
   bool timed_out : 1;  // the timeout of the current wait has come
   bool doomed : 1;     // a fatal signal was taken; `fate` holds the reason, nothing runs any more
   bool yielded : 1;    // to the tail of the queue, please
-  bool timer_armed : 1;
+  bool crash_reported : 1;
   bool ending : 1;  // frames are being destroyed: spawn, link, register and timers do nothing
 
   // Link of whichever one list the block is in: a run queue's overflow, or the free list.
@@ -62,13 +63,12 @@ class alignas(64) Block final : public Process {
   Relations* relations;  // links, monitors, names, dictionary...: null in most processes
   std::coroutine_handle<Promise<void>> body;
   std::uint64_t wait_id;  // of the current wait: what its timeout carries
-  std::uint32_t timer_slot;
-  std::uint32_t timer_generation;
-  std::uint16_t timer_wheel;
 
   // The registered name as an atom index; 0 (nil, which is no name) for none. Any thread, see
   // name_process.
   std::atomic<std::uint32_t> name;
+  // What kind of server this is, null for a plain process. Any thread reads it.
+  std::atomic<const Behaviour*> behaviour;
 
   Pid pid() const noexcept { return Pid{node, index, generation.load(std::memory_order_relaxed)}; }
   Continuation& continuation() noexcept { return continuation_; }

@@ -24,12 +24,7 @@ std::string links_of(const Block& block) {
   return text + ']';
 }
 
-}  // namespace
-
-void report_crash(const Block& block, const ExitReason& reason) noexcept {
-  // A signal that killed it was reported where it came from; what is told here left the body
-  // itself.
-  if (block.doomed || reason.is_orderly()) return;
+void write_report(const Block& block, const ExitReason& reason, const CrashContext& context) {
   const Relations* relations = block.relations;
   const std::uint32_t name = block.name.load();
   const std::source_location& where = block.continuation().where;
@@ -41,15 +36,33 @@ void report_crash(const Block& block, const ExitReason& reason) noexcept {
       {{"name", name ? Atom::from_index(name).text() : std::string_view{"-"}},
        {"label", relations && !relations->label.empty() ? std::string_view{relations->label}
                                                         : std::string_view{"-"}},
-       {"behaviour", relations && !relations->body_name.empty() ? relations->body_name
-                                                                : std::string_view{"process"}},
+       {"behaviour", context.behaviour ? context.behaviour->kind : std::string_view{"process"}},
+       {"type", context.behaviour                            ? context.behaviour->type
+                : relations && !relations->body_name.empty() ? relations->body_name
+                                                             : std::string_view{"-"}},
        {"exception", exception ? std::string_view{exception->type} : std::string_view{"-"}},
-       {"last_message", relations && relations->last_message.size() > 0 ? relations->last_message
-                                                                        : std::string_view{"-"}},
+       {"last_message",
+        context.last_message.empty() ? std::string_view{"-"} : context.last_message},
        {"at", where.line() ? std::string{where.file_name()} + ":" + std::to_string(where.line())
                            : std::string{"-"}},
        {"mailbox", waiting},
        {"links", links_of(block)}});
+}
+
+}  // namespace
+
+void report_crash(Process& self, const ExitReason& reason, const CrashContext& context) noexcept {
+  Block& block = Block::of(self);
+  if (reason.is_orderly()) return;
+  write_report(block, reason, context);
+  block.crash_reported = true;
+}
+
+void report_crash(const Block& block, const ExitReason& reason) noexcept {
+  // A signal that killed it was reported where it came from; what is told here left the body
+  // itself.
+  if (block.doomed || block.crash_reported || reason.is_orderly()) return;
+  write_report(block, reason, CrashContext{block.behaviour.load(), {}});
 }
 
 }  // namespace troupe::detail

@@ -61,12 +61,12 @@ void tell_observers(Pid gone, Relations& relations, const ExitReason& reason) no
 void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcept {
   const Pid pid = block.pid();
   report_crash(block, reason);
+  disarm_timeout(runtime, block);
   block.ending = true;
   block.doomed = true;
   if (block.body) block.body.destroy();
   block.body = {};
   if (block.relations && block.relations->next_body) block.relations->next_body.destroy();
-  disarm_timeout(runtime, block);
   Relations* relations = block.relations;
   Envelope* late = reversed(block.inbox.close());
   if (const std::uint32_t name = block.name.exchange(0)) {

@@ -1,5 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
-#include "runtime/io.hpp"
+#include <troupe/detail/io.hpp>
 
 #include "runtime/runtime_state.hpp"
 

@@ -108,6 +108,25 @@ Async<std::optional<ProcessInfo>> process_info(Process& self, Pid pid) {
 
 Async<bool> suspend(Process& self, Pid pid) { return ask<bool>(self, pid, QuestionKind::suspend); }
 
+void detail::set_behaviour(Process& self, const Behaviour* behaviour) noexcept {
+  Block::of(self).behaviour.store(behaviour, std::memory_order_release);
+}
+
+const Behaviour* detail::behaviour_of(Pid pid) noexcept {
+  Block* block = slot_of(pid);
+  if (!block || block->generation.load(std::memory_order_acquire) != pid.generation()) {
+    return nullptr;
+  }
+  const Behaviour* behaviour = block->behaviour.load(std::memory_order_acquire);
+  // The slot may have changed hands between the two looks.
+  return block->generation.load(std::memory_order_acquire) == pid.generation() ? behaviour
+                                                                               : nullptr;
+}
+
+std::int64_t detail::monotonic_ns(Process& self) noexcept {
+  return self.runtime().state().executor->now_ns();
+}
+
 void resume(Pid pid) { post(pid, make_signal<ResumeSignal>()); }
 
 }  // namespace troupe

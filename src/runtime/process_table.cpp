@@ -128,7 +128,7 @@ Block* ProcessTable::allocate(unsigned lane_number) noexcept {
   block->priority = Priority::normal;
   block->phase = Phase::ready;
   block->traps_exits = block->timed_out = block->doomed = block->yielded = false;
-  block->timer_armed = block->ending = false;
+  block->crash_reported = block->ending = false;
   block->next = nullptr;
   block->receiver = nullptr;
   block->queue = {};
@@ -138,6 +138,7 @@ Block* ProcessTable::allocate(unsigned lane_number) noexcept {
   block->wait_id = 0;
   block->reductions = 0;
   block->name.store(0, std::memory_order_relaxed);
+  block->behaviour.store(nullptr, std::memory_order_relaxed);
   return block;
 }
 

@@ -42,10 +42,9 @@ struct Relations {
   FlatMap<std::uint64_t, ReplyWait*> outstanding;   // replies that nobody awaits yet
   std::vector<std::pair<Term, Term>> dictionary;
   std::string label;
-  std::string_view body_name;     // what the crash report calls its behaviour
-  std::string_view last_message;  // the type of the message that was being handled
-  ExitReason fate;                // of a doomed process
-  Envelope* untaken = nullptr;    // came after the fatal signal, oldest first
+  std::string_view body_name;   // what the crash report calls its behaviour
+  ExitReason fate;              // of a doomed process
+  Envelope* untaken = nullptr;  // came after the fatal signal, oldest first
   std::uint32_t suspended = 0;
   // Of a process that hibernates: takes the place of its body once it has let go of its stack.
   std::coroutine_handle<Promise<void>> next_body;

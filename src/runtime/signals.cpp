@@ -164,8 +164,8 @@ void handle_signal(RuntimeState& runtime, Block& block, Envelope* envelope) noex
       take_down(block, value_of<DownSignal>(envelope));
       break;
     case EnvelopeKind::timeout:
-      if (block.timer_armed && block.wait_id == value_of<TimeoutSignal>(envelope).wait_id) {
-        block.timer_armed = false;
+      if (block.wait_id == value_of<TimeoutSignal>(envelope).wait_id) {
+        block.wait_id = 0;
         block.timed_out = true;
       }
       break;

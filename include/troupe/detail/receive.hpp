@@ -18,6 +18,14 @@ class Process;
 
 namespace detail {
 
+// The timeout of a wait, while it runs; see TimerRef.
+struct WaitTimer {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  std::uint16_t wheel = 0;
+  bool armed = false;
+};
+
 // A receive as the runtime sees it: a question to ask about each message in turn. The runtime asks
 // without resuming the coroutine, so a message nobody waits for costs one indirect call.
 struct Receiver {
@@ -30,6 +38,7 @@ struct Receiver {
   Envelope* taken = nullptr;  // the message that fitted, already out of the mailbox
   std::int64_t timeout_ns;    // -1: for ever
   int clause = -1;            // which clause took it; -1 with a null `taken`: the timeout
+  WaitTimer timer;
 };
 
 // Scans the mailbox. True: a message was taken or the timeout is zero, go on at once.

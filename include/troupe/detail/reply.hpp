@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <troupe/detail/receive.hpp>
 #include <troupe/duration.hpp>
 #include <troupe/exit_reason.hpp>
 #include <troupe/message.hpp>
@@ -51,6 +52,7 @@ struct ReplyWait {
   std::uint64_t id = 0;
   std::int64_t timeout_ns = -1;  // -1: for ever
   Envelope* reply = nullptr;     // null after the wait: the timeout
+  WaitTimer timer;
   bool done = false;
 };
 

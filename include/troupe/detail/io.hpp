@@ -1,11 +1,19 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <cstdint>
+
 #include <troupe/process.hpp>
 
-#include "host/host.hpp"
+namespace troupe {
 
-namespace troupe::detail {
+class Host;
+struct SocketId;
+enum class Interest : std::uint8_t;
+
+namespace detail {
+
+// The seam between src/net and the executor; users have troupe/net.hpp.
 
 // The host of a node, null when the node is no more.
 Host* host_of(std::uint32_t node) noexcept;
@@ -14,4 +22,5 @@ Host* host_of(std::uint32_t node) noexcept;
 // reply that skips the mailbox.
 Async<bool> wait_for_io(Process& self, SocketId socket, Interest interest, Duration timeout);
 
-}  // namespace troupe::detail
+}  // namespace detail
+}  // namespace troupe
