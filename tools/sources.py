@@ -26,7 +26,7 @@ def project_files(root, suffixes=None):
     names = None
     if (root / ".git").exists() and shutil.which("git"):
         listing = subprocess.run(
-            ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            ["git", "-C", str(root), "ls-files", "-z", "-co", "--exclude-standard"],
             capture_output=True, check=False)
         names = listing.stdout.decode().split("\0") if listing.returncode == 0 else None
     if names is None:

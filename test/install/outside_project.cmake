@@ -1,7 +1,7 @@
 # Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #
-# Installs `build` under `work`/prefix and builds and runs outside/ against that. What an earlier run
-# left is removed first: a header that is no longer installed must be missed.
+# Installs `build` under `work`/prefix and builds and runs outside/ against that. What an earlier
+# run left is removed first: a header that is no longer installed must be missed.
 file(REMOVE_RECURSE ${work}/prefix ${work}/outside)
 function(step)
   execute_process(COMMAND ${ARGN}
