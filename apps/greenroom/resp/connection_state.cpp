@@ -1,0 +1,327 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "resp/connection_state.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "resp/command_reply.hpp"
+#include "resp/error_text.hpp"
+#include "resp/letters.hpp"
+#include "resp/number.hpp"
+#include "resp/secret.hpp"
+
+namespace greenroom {
+namespace {
+
+// Redis cuts what it echoes at 128 bytes, and at the first zero byte, being C.
+std::string_view echoed(std::string_view text, std::size_t max = 128) {
+  text = text.substr(0, max);
+  return text.substr(0, text.find('\0'));
+}
+
+std::string unknown_command(std::span<const std::string_view> words) {
+  std::string arguments;
+  for (std::string_view word : words.subspan(1)) {
+    if (arguments.size() >= 128) break;
+    std::size_t room = 128 - arguments.size();
+    arguments.append("'").append(echoed(word, room)).append("' ");
+  }
+  return "ERR unknown command '" + std::string(echoed(words[0])) +
+         "', with args beginning with: " + arguments;
+}
+
+// A web page can make a browser send HTTP here, and its body would be taken for commands.
+bool looks_like_http(std::string_view word) {
+  return same_word(word, "post") || same_word(word, "host:");
+}
+
+// Names appear in CLIENT LIST, whose fields are separated by blanks and lines.
+bool is_plain_word(std::string_view text) {
+  for (char c : text)
+    if (c < '!' || c > '~') return false;
+  return true;
+}
+
+bool accepts_name(std::string_view name, ReplyWriter& reply) {
+  if (is_plain_word(name)) return true;
+  reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
+  return false;
+}
+
+}  // namespace
+
+ConnectionState::ConnectionState(std::shared_ptr<const ServerRules> rules, std::uint64_t id,
+                                 std::string address, std::string local_address,
+                                 std::int64_t now_ms)
+    : rules_{std::move(rules)}, now_ms_{now_ms}, authenticated_{rules_->password.empty()} {
+  facts_.id = id;
+  facts_.address = std::move(address);
+  facts_.local_address = std::move(local_address);
+  facts_.connected_at_ms = facts_.last_request_at_ms = now_ms;
+}
+
+Verdict ConnectionState::take(Words words, std::int64_t now_ms, std::string& out) {
+  now_ms_ = facts_.last_request_at_ms = now_ms;
+  if (looks_like_http(words[0])) return {.action = Verdict::Action::drop};
+  std::size_t before = out.size();
+  ReplyWriter reply{out, version()};
+  Verdict verdict;
+  if (const CommandSpec* command = find(words, reply)) verdict = dispatch(*command, words, out);
+  verdict.wants_reply = replies_ != Replies::off && replies_ != Replies::skip_this;
+  if (!verdict.wants_reply || replies_ == Replies::skip_next) out.resize(before);
+  step_replies();
+  return verdict;
+}
+
+// A skip lasts for exactly one request after the one that asked for it.
+void ConnectionState::step_replies() {
+  if (replies_ == Replies::skip_this) replies_ = Replies::on;
+  if (replies_ == Replies::skip_next) replies_ = Replies::skip_this;
+}
+
+const CommandSpec* ConnectionState::find(Words words, ReplyWriter& reply) const {
+  const CommandSpec* command = find_command(words[0]);
+  if (command == nullptr) {
+    reply.error(unknown_command(words));
+    return nullptr;
+  }
+  bool is_container = command->handler == Handler::container || command->id == CommandId::command;
+  if (is_container && words.size() > 1) {
+    const CommandSpec* child = find_subcommand(*command, words[1]);
+    if (child == nullptr) {
+      reply.error("ERR unknown subcommand '" + std::string(echoed(words[1])) + "'. Try " +
+                  upper_case(command->name) + " HELP.");
+      return nullptr;
+    }
+    command = child;
+  }
+  // Each key of MSET has its value.
+  bool uneven = command->key_step > 1 &&
+                (words.size() - 1) % static_cast<std::size_t>(command->key_step) != 0;
+  if (!command->accepts(words.size()) || uneven) {
+    reply.error(error_text::wrong_arity(command->name));
+    return nullptr;
+  }
+  if (!authenticated_ && !command->has(flag_no_auth)) {
+    reply.error("NOAUTH Authentication required.");
+    return nullptr;
+  }
+  return command;
+}
+
+Verdict ConnectionState::dispatch(const CommandSpec& command, Words words, std::string& out) {
+  using enum Verdict::Action;
+  facts_.last_command = command.name;
+  switch (command.handler) {
+    case Handler::container:
+    case Handler::connection:
+      return answer(command, words, out);
+    case Handler::server:
+      return {.action = command.group == Group::server ? ask_server : ask_connections,
+              .command = &command};
+    case Handler::single_key:
+      return {.action = ask_key, .command = &command};
+    case Handler::multi_key: {
+      // With one key its owner's reply is the client's, but for MGET's array.
+      bool is_one = command.merge != Merge::array && count_keys(command, words.size()) == 1;
+      return {.action = is_one ? ask_key : ask_keys, .command = &command};
+    }
+    case Handler::keyspace:
+      return {.action = ask_keyspace, .command = &command};
+  }
+  return {};
+}
+
+Verdict ConnectionState::answer(const CommandSpec& command, Words words, std::string& out) {
+  ReplyWriter reply{out, version()};
+  if (command.parent == CommandId::cluster) {
+    reply.error("ERR This instance has cluster support disabled");
+    return {};
+  }
+  switch (command.id) {
+    case CommandId::quit:
+      reply.ok();
+      return {.action = Verdict::Action::close};
+    case CommandId::reset:
+      reset();
+      reply.simple("RESET");
+      break;
+    case CommandId::ping:
+      answer_ping(words, reply);
+      break;
+    case CommandId::echo:
+      reply.bulk(words[1]);
+      break;
+    case CommandId::auth:
+      answer_auth(words, reply);
+      break;
+    case CommandId::hello:
+      answer_hello(words, out);
+      break;
+    case CommandId::select:
+      answer_select(words, reply);
+      break;
+    case CommandId::client_help:
+    case CommandId::config_help:
+    case CommandId::object_help:
+      answer_help(command_spec(command.parent), reply);
+      break;
+    default:
+      if (command.parent == CommandId::client) {
+        answer_client(command, words, reply);
+      } else {
+        answer_command(command, words, reply);
+      }
+  }
+  return {};
+}
+
+void ConnectionState::answer_ping(Words words, ReplyWriter& reply) {
+  if (words.size() > 2) return reply.error(error_text::wrong_arity("ping"));
+  if (words.size() == 2) return reply.bulk(words[1]);
+  reply.simple("PONG");
+}
+
+void ConnectionState::answer_select(Words words, ReplyWriter& reply) {
+  auto index = parse_integer(words[1]);
+  if (!index) return reply.error(error_text::not_an_integer);
+  if (*index > INT32_MAX || *index < INT32_MIN)
+    return reply.error("ERR value is out of range, value must between -2147483648 and 2147483647");
+  if (*index < 0 || *index >= rules_->databases) return reply.error("ERR DB index is out of range");
+  facts_.database = static_cast<std::uint8_t>(*index);
+  reply.ok();
+}
+
+// The one user is "default". On failure the connection stays what it was.
+bool ConnectionState::authenticate(std::string_view user, std::string_view password,
+                                   ReplyWriter& reply) {
+  bool right = rules_->password.empty() || equal_in_constant_time(password, rules_->password);
+  if (user != "default" || !right) {
+    reply.error("WRONGPASS invalid username-password pair or user is disabled.");
+    return false;
+  }
+  authenticated_ = true;
+  return true;
+}
+
+void ConnectionState::answer_auth(Words words, ReplyWriter& reply) {
+  if (words.size() > 3) return reply.error(error_text::syntax);
+  if (words.size() == 2 && rules_->password.empty())
+    return reply.error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you "
+        "sure your configuration is correct?");
+  std::string_view user = words.size() == 3 ? words[1] : "default";
+  if (authenticate(user, words.back(), reply)) reply.ok();
+}
+
+// HELLO [version [AUTH user password] [SETNAME name]]. The version changes only if all else is
+// well.
+void ConnectionState::answer_hello(Words words, std::string& out) {
+  ReplyWriter refusal{out, version()};
+  RespVersion version = facts_.version;
+  if (words.size() > 1) {
+    auto asked = parse_integer(words[1]);
+    if (!asked) return refusal.error("ERR Protocol version is not an integer or out of range");
+    if (*asked != 2 && *asked != 3) return refusal.error("NOPROTO unsupported protocol version");
+    version = static_cast<RespVersion>(*asked);
+  }
+  std::optional<std::string_view> name;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    std::size_t more = words.size() - 1 - i;
+    if (same_word(words[i], "auth") && more >= 2) {
+      if (!authenticate(words[i + 1], words[i + 2], refusal)) return;
+      i += 2;
+    } else if (same_word(words[i], "setname") && more >= 1) {
+      name = words[++i];
+      if (!accepts_name(*name, refusal)) return;
+    } else {
+      return refusal.error("ERR Syntax error in HELLO option '" + std::string(echoed(words[i])) +
+                           "'");
+    }
+  }
+  if (!authenticated_)
+    return refusal.error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+        "AUTH <user> <pass> option can be used to authenticate the client and select the "
+        "RESP protocol version at the same time");
+  if (name) facts_.name = *name;
+  facts_.version = version;
+
+  ReplyWriter reply{out, version};
+  reply.map(7);
+  reply.bulk("server");
+  reply.bulk(rules_->server_name);
+  reply.bulk("version");
+  reply.bulk(rules_->redis_version);
+  reply.bulk("proto");
+  reply.integer(static_cast<int>(version));
+  reply.bulk("id");
+  reply.integer(static_cast<std::int64_t>(facts_.id));
+  reply.bulk("mode");
+  reply.bulk("standalone");
+  reply.bulk("role");
+  reply.bulk("master");
+  reply.bulk("modules");
+  reply.array(0);
+}
+
+void ConnectionState::reset() {
+  facts_.version = RespVersion::resp2;
+  facts_.database = 0;
+  facts_.name.clear();
+  facts_.is_no_evict = facts_.is_no_touch = false;
+  replies_ = Replies::on;
+  authenticated_ = rules_->password.empty();
+}
+
+void ConnectionState::answer_setinfo(Words words, ReplyWriter& reply) {
+  bool is_name = same_word(words[2], "lib-name");
+  if (!is_name && !same_word(words[2], "lib-ver"))
+    return reply.error("ERR Unrecognized option '" + std::string(echoed(words[2])) + "'");
+  if (!is_plain_word(words[3]))
+    return reply.error("ERR " + lower_case(words[2]) +
+                       " cannot contain spaces, newlines or special characters.");
+  (is_name ? facts_.library : facts_.library_version) = words[3];
+  reply.ok();
+}
+
+void ConnectionState::answer_client_reply(Words words, ReplyWriter& reply) {
+  if (same_word(words[2], "on")) {
+    replies_ = Replies::on;
+    reply.ok();
+  } else if (same_word(words[2], "off")) {
+    replies_ = Replies::off;
+  } else if (same_word(words[2], "skip")) {
+    if (replies_ != Replies::off) replies_ = Replies::skip_next;
+  } else {
+    reply.error(error_text::syntax);
+  }
+}
+
+void ConnectionState::answer_client(const CommandSpec& command, Words words, ReplyWriter& reply) {
+  switch (command.id) {
+    case CommandId::client_id:
+      return reply.integer(static_cast<std::int64_t>(facts_.id));
+    case CommandId::client_info:
+      return reply.text(client_line(facts_, now_ms_) + "\n");
+    case CommandId::client_getname:
+      return facts_.name.empty() ? reply.null() : reply.bulk(facts_.name);
+    case CommandId::client_setname:
+      if (!accepts_name(words[2], reply)) return;
+      facts_.name = words[2];  // An empty name takes the name away.
+      return reply.ok();
+    case CommandId::client_setinfo:
+      return answer_setinfo(words, reply);
+    case CommandId::client_reply:
+      return answer_client_reply(words, reply);
+    default:
+      break;
+  }
+  // What is left are the two switches.
+  bool on = same_word(words[2], "on");
+  if (!on && !same_word(words[2], "off")) return reply.error(error_text::syntax);
+  (command.id == CommandId::client_no_evict ? facts_.is_no_evict : facts_.is_no_touch) = on;
+  reply.ok();
+}
+
+}  // namespace greenroom

@@ -1,0 +1,97 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "resp/client_facts.hpp"
+#include "resp/command_table.hpp"
+#include "resp/parser.hpp"
+#include "resp/reply_writer.hpp"
+
+namespace greenroom {
+
+// What all connections of a server have in common; fixed while it runs.
+struct ServerRules {
+  std::string password;               // Empty: none is needed.
+  std::string server_name = "redis";  // HELLO's "server": clients compare it.
+  std::string redis_version = "7.2.5";
+  std::uint8_t databases = 16;
+};
+
+// What the driver of a connection has to do about one request.
+struct Verdict {
+  enum class Action : std::uint8_t {
+    answered,         // Done: the reply, if any, has been appended.
+    close,            // Send what was appended, then close.
+    drop,             // Close at once, send nothing.
+    ask_server,       // INFO, CONFIG: gather ServerFacts, then answer_server().
+    ask_connections,  // CLIENT LIST, KILL: gather ClientFacts of all, then answer_connections().
+    ask_key,          // Send the request to the process of `words[command->key_at(0)]`.
+    ask_keys,         // Send a KeyPart to the process of each key, make a MergedReply.
+    ask_keyspace,     // DBSIZE, KEYS, SCAN, FLUSHALL and so on, for database().
+  };
+
+  Action action = Action::answered;
+  const CommandSpec* command = nullptr;  // Set for the ask_ actions.
+  bool wants_reply = true;               // False: the request is done, its reply thrown away.
+};
+
+// All that the protocol remembers about one connection, and the commands that need no more than
+// that: a state machine from requests to replies and verdicts, without I/O, time or processes.
+//
+// It checks every request in Redis' order: is the command known, is the number of words right, may
+// this client, and who answers. What passes has a valid number of words. Replies must reach the
+// client in the order of the requests; that is the driver's part.
+//
+// Until a connection has authenticated, where the rules have a password, only AUTH, HELLO, QUIT and
+// RESET are served. After each request, tell the parser peer(): AUTH may have changed it.
+class ConnectionState {
+ public:
+  ConnectionState(std::shared_ptr<const ServerRules> rules, std::uint64_t id, std::string address,
+                  std::string local_address, std::int64_t now_ms);
+
+  // Takes one request, not empty; appends to `out` whatever can be said at once.
+  Verdict take(std::span<const std::string_view> words, std::int64_t now_ms, std::string& out);
+
+  RespVersion version() const { return facts_.version; }
+  std::uint8_t database() const { return facts_.database; }
+  std::uint64_t id() const { return facts_.id; }
+  bool is_authenticated() const { return authenticated_; }
+  bool is_no_touch() const { return facts_.is_no_touch; }
+  Peer peer() const { return authenticated_ ? Peer::authenticated : Peer::anonymous; }
+
+  // For CLIENT LIST; the driver adds the sizes of its buffers.
+  const ClientFacts& facts() const { return facts_; }
+
+ private:
+  using Words = std::span<const std::string_view>;
+
+  // CLIENT REPLY: whether replies are sent, and for SKIP, that the next one is not.
+  enum class Replies : std::uint8_t { on, off, skip_next, skip_this };
+
+  const CommandSpec* find(Words words, ReplyWriter& reply) const;
+  Verdict dispatch(const CommandSpec& command, Words words, std::string& out);
+  Verdict answer(const CommandSpec& command, Words words, std::string& out);
+  void answer_client(const CommandSpec& command, Words words, ReplyWriter& reply);
+  void answer_auth(Words words, ReplyWriter& reply);
+  void answer_hello(Words words, std::string& out);
+  void answer_select(Words words, ReplyWriter& reply);
+  void answer_setinfo(Words words, ReplyWriter& reply);
+  void answer_client_reply(Words words, ReplyWriter& reply);
+  void answer_ping(Words words, ReplyWriter& reply);
+  bool authenticate(std::string_view user, std::string_view password, ReplyWriter& reply);
+  void reset();
+  void step_replies();
+
+  std::shared_ptr<const ServerRules> rules_;
+  ClientFacts facts_;
+  std::int64_t now_ms_;
+  bool authenticated_;
+  Replies replies_ = Replies::on;
+};
+
+}  // namespace greenroom

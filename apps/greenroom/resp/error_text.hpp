@@ -1,0 +1,31 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+// The error replies that several commands share, in Redis' words: clients match on them.
+namespace greenroom::error_text {
+
+inline constexpr std::string_view syntax = "ERR syntax error";
+inline constexpr std::string_view wrong_type =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
+inline constexpr std::string_view not_an_integer = "ERR value is not an integer or out of range";
+inline constexpr std::string_view not_a_float = "ERR value is not a valid float";
+inline constexpr std::string_view overflow = "ERR increment or decrement would overflow";
+inline constexpr std::string_view not_finite = "ERR increment would produce NaN or Infinity";
+inline constexpr std::string_view offset_out_of_range = "ERR offset is out of range";
+inline constexpr std::string_view too_long =
+    "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+inline constexpr std::string_view invalid_cursor = "ERR invalid cursor";
+
+// `command` is the command's full name in lower case.
+inline std::string wrong_arity(std::string_view command) {
+  return "ERR wrong number of arguments for '" + std::string(command) + "' command";
+}
+
+inline std::string invalid_expire_time(std::string_view command) {
+  return "ERR invalid expire time in '" + std::string(command) + "' command";
+}
+
+}  // namespace greenroom::error_text

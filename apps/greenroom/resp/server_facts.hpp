@@ -1,0 +1,86 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "resp/command_table.hpp"
+#include "resp/reply_writer.hpp"
+
+namespace greenroom {
+
+// One setting as CONFIG GET shows it. Passwords are put in masked or empty by whoever fills this
+// in.
+struct Setting {
+  std::string name;
+  std::string value;
+};
+
+struct DatabaseFacts {
+  std::uint64_t keys = 0;
+  std::uint64_t keys_with_expiry = 0;
+  std::int64_t average_ttl_ms = 0;
+};
+
+// What INFO and CONFIG GET tell, gathered by the connection process at the moment of asking. Plain
+// values, so it is a message as it stands.
+struct ServerFacts {
+  std::string redis_version = "7.2.5";  // The version whose behaviour clients may expect.
+  std::string greenroom_version = "0.1.0";
+  std::string run_id;  // 40 hexadecimal digits, new at each start.
+  std::string os;
+  std::string executable;
+  std::int64_t process_id = 0;
+  std::uint16_t tcp_port = 0;
+  std::int64_t now_ms = 0;
+  std::int64_t started_at_ms = 0;
+  bool loading = false;
+
+  std::uint64_t connected_clients = 0;
+  std::uint64_t max_clients = 0;
+  std::uint64_t used_memory_bytes = 0;  // Resident memory serves, where nothing better is known.
+  std::uint64_t peak_memory_bytes = 0;
+  std::uint64_t max_memory_bytes = 0;  // 0: no limit.
+
+  std::string durability = "memory";  // commit, relaxed or memory.
+  std::uint64_t unsaved_changes = 0;
+  std::int64_t last_save_at_ms = 0;
+  bool last_save_failed = false;
+
+  std::uint64_t connections_received = 0;
+  std::uint64_t connections_rejected = 0;
+  std::uint64_t commands_processed = 0;
+  std::uint64_t commands_per_second = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t keys_expired = 0;
+  std::uint64_t key_hits = 0;
+  std::uint64_t key_misses = 0;
+  std::uint64_t error_replies = 0;
+  double cpu_system_seconds = 0;
+  double cpu_user_seconds = 0;
+
+  std::uint64_t processes = 0;  // Of the Troupe runtime.
+  std::array<DatabaseFacts, 16> databases{};
+
+  std::vector<Setting> settings;  // For CONFIG GET, in the order to show.
+};
+
+// The text of INFO with the sections asked for by name in any case; none: all but the rare ones.
+// Unknown names select nothing. Lines end in CR LF, sections are separated by an empty line.
+std::string info_text(const ServerFacts& facts, std::span<const std::string_view> sections);
+
+// Answers the commands of Verdict::Action::ask_server, INFO and CONFIG, to a whole request:
+//
+// - CONFIG GET tells each setting that matches a pattern, once.
+// - CONFIG SET is always an error, the one that says whether the name is known, because every
+//   setting is fixed when the server starts.
+// - CONFIG RESETSTAT is answered with OK; that the counters go to zero is the caller's part.
+void answer_server(const CommandSpec& command, std::span<const std::string_view> words,
+                   const ServerFacts& facts, ReplyWriter& reply);
+
+}  // namespace greenroom

@@ -1,0 +1,83 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "session/bytes.hpp"
+#include "session/hash_value.hpp"
+
+namespace greenroom {
+
+// The numbers are stored; a new type gets the next one.
+enum class ValueType : std::uint8_t { none = 0, string = 1, hash = 2 };
+
+// The word that TYPE answers.
+std::string_view type_name(ValueType type);
+
+// The state of one key: its value, or none; when it expires; and what it has lived through. It is
+// the state of the key's process, changed by nobody else. It does not know its key, nor what time
+// it is. Beside the value's one allocation it takes at most 72 bytes.
+//
+// A key without a value is what a process starts with, and what DEL, expiry and the last HDEL
+// leave: such a session equals a new one, save for its revision.
+class Session {
+ public:
+  Session() noexcept = default;
+  Session(Session&&) noexcept = default;
+  Session& operator=(Session&&) noexcept = default;
+
+  ValueType type() const { return static_cast<ValueType>(value_.index()); }
+  bool exists() const { return type() != ValueType::none; }
+
+  // Unix milliseconds from which on the key is gone; 0: it stays.
+  std::int64_t expires_at_ms() const { return expires_at_ms_; }
+  bool is_due(std::int64_t now_ms) const { return expires_at_ms_ != 0 && now_ms >= expires_at_ms_; }
+
+  // Counts the changes of the value, over the deletions too, so that it tells two states apart.
+  std::uint64_t revision() const { return revision_; }
+  std::uint32_t reads() const { return reads_; }
+  std::int64_t created_at_ms() const { return created_at_ms_; }
+  std::int64_t last_access_at_ms() const { return last_access_at_ms_; }
+
+  // The value; each requires that the type is the one named.
+  std::string_view string() const { return std::get<Bytes>(value_).view(); }
+  const HashValue& hash() const { return std::get<HashValue>(value_); }
+
+  // Makes the value this string, whatever it was. The expiry stays.
+  void set_string(std::string_view bytes);
+
+  // For changes in place: the value, made empty if it was of another type. Counts as a change.
+  Bytes& change_string();
+  HashValue& change_hash();
+
+  // Deletes the value and its expiry.
+  void clear();
+
+  void set_expiry(std::int64_t at_ms) { expires_at_ms_ = at_ms; }
+  void set_created(std::int64_t at_ms) { created_at_ms_ = last_access_at_ms_ = at_ms; }
+  void note_access(std::int64_t now_ms) { last_access_at_ms_ = now_ms; }
+  void note_read() { reads_ += reads_ != UINT32_MAX; }
+  void set_revision(std::uint64_t revision) { revision_ = revision; }
+
+  // Gives back what was allocated ahead of growth, before a long rest.
+  void fit();
+
+  // An estimate of the memory it takes, itself included.
+  std::size_t memory_bytes() const;
+
+ private:
+  // In the order of ValueType. A set becomes the fourth alternative.
+  std::variant<std::monostate, Bytes, HashValue> value_;
+  std::int64_t expires_at_ms_ = 0;
+  std::int64_t created_at_ms_ = 0;
+  std::int64_t last_access_at_ms_ = 0;
+  std::uint64_t revision_ = 0;
+  std::uint32_t reads_ = 0;
+};
+
+static_assert(sizeof(Session) <= 72);
+
+}  // namespace greenroom

@@ -1,0 +1,83 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "resp/connection_state.hpp"
+#include "resp/parser.hpp"
+#include "resp/server_facts.hpp"
+#include "session/apply.hpp"
+#include "session/session.hpp"
+
+namespace greenroom::test {
+
+// All of Greenroom's protocol and commands without processes, sockets, disk or clock: keys are
+// entries of a map, and time stands still until it is set. What the tests and the fuzzer drive, and
+// the shortest example of how the parts fit together.
+class LocalServer {
+ public:
+  using Key = std::pair<std::uint8_t, std::string>;  // Database, name.
+
+  explicit LocalServer(std::string password = {});
+
+  std::int64_t now_ms = 1'700'000'000'000;
+  RequestLimits limits;
+  std::size_t max_string_bytes = 64u << 20;
+  ServerFacts facts;
+
+  std::map<Key, Session> sessions;    // Entries without a value may stay behind.
+  std::map<Key, std::string> stored;  // What storage would hold: encoded sessions.
+  std::vector<std::uint64_t> killed;  // By CLIENT KILL.
+  Outcome last_outcome;
+
+  std::shared_ptr<const ServerRules> rules() const { return rules_; }
+  std::uint64_t next_id() { return next_id_++; }
+
+  // Applies a request of one key, or a part of one of many, and keeps `stored` up to date.
+  std::string apply_to_key(std::string_view key, const CommandSpec& command,
+                           std::span<const std::string_view> words, const ConnectionState& state);
+
+  void answer_keyspace(const CommandSpec& command, std::span<const std::string_view> words,
+                       const ConnectionState& state, ReplyWriter& reply);
+
+ private:
+  std::vector<std::string_view> live_keys(std::uint8_t database, std::string_view pattern,
+                                          std::string_view type) const;
+
+  std::shared_ptr<const ServerRules> rules_;
+  std::uint64_t next_id_ = 1;
+};
+
+// One client's end of a LocalServer.
+class LocalConnection {
+ public:
+  explicit LocalConnection(LocalServer& server);
+
+  // Sends bytes, cut as they are, and returns the replies to what became complete.
+  std::string send(std::string_view bytes);
+
+  bool is_closed() const { return closed_; }
+  const ConnectionState& state() const { return state_; }
+  RequestParser& parser() { return parser_; }
+
+ private:
+  void serve(std::span<const std::string_view> words, std::string& out);
+  std::string fetch(const Verdict& verdict, std::span<const std::string_view> words);
+
+  LocalServer& server_;
+  RequestParser parser_;
+  ConnectionState state_;
+  bool closed_ = false;
+};
+
+// A request as an array of bulk strings.
+std::string request(std::initializer_list<std::string_view> words);
+std::string request(const std::vector<std::string>& words);
+
+}  // namespace greenroom::test
