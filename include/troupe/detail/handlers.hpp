@@ -1,0 +1,231 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/detail/server_core.hpp>
+#include <troupe/from.hpp>
+
+// Finds the handlers of a server type by overload and wraps each in a function the loop can call.
+// Every handler may take `Process&` first, and may be a plain function or a coroutine (Async).
+namespace troupe::detail {
+
+struct CastVerb {
+  template <class S, class... A>
+  static auto call(S& server, A&&... a) -> decltype(server.handle_cast(std::forward<A>(a)...)) {
+    return server.handle_cast(std::forward<A>(a)...);
+  }
+};
+struct InfoVerb {
+  template <class S, class... A>
+  static auto call(S& server, A&&... a) -> decltype(server.handle_info(std::forward<A>(a)...)) {
+    return server.handle_info(std::forward<A>(a)...);
+  }
+};
+struct ContinueVerb {
+  template <class S, class... A>
+  static auto call(S& server, A&&... a) -> decltype(server.handle_continue(std::forward<A>(a)...)) {
+    return server.handle_continue(std::forward<A>(a)...);
+  }
+};
+struct TimeoutVerb {
+  template <class S, class... A>
+  static auto call(S& server, A&&... a) -> decltype(server.handle_timeout(std::forward<A>(a)...)) {
+    return server.handle_timeout(std::forward<A>(a)...);
+  }
+};
+struct TerminateVerb {
+  template <class S, class... A>
+  static auto call(S& server, A&&... a) -> decltype(server.terminate(std::forward<A>(a)...)) {
+    return server.terminate(std::forward<A>(a)...);
+  }
+};
+struct CallVerb {
+  template <class S, class... A>
+  static auto call(S& server, A&&... a) -> decltype(server.handle_call(std::forward<A>(a)...)) {
+    return server.handle_call(std::forward<A>(a)...);
+  }
+};
+
+template <class Verb, class S, class... A>
+concept Takes = requires(S& server, A&&... a) { Verb::call(server, std::forward<A>(a)...); };
+// With or without Process& first.
+template <class Verb, class S, class... A>
+concept Handles = Takes<Verb, S, Process&, A...> || Takes<Verb, S, A...>;
+
+template <class Verb, class S, class... A>
+decltype(auto) run_handler(ServerCore& core, A&&... a) {
+  S& server = state_of<S>(core);
+  if constexpr (Takes<Verb, S, Process&, A...>) {
+    return Verb::call(server, *core.self, std::forward<A>(a)...);
+  } else {
+    return Verb::call(server, std::forward<A>(a)...);
+  }
+}
+template <class Verb, class S, class... A>
+using HandlerResult =
+    decltype(run_handler<Verb, S, A...>(std::declval<ServerCore&>(), std::declval<A>()...));
+
+template <class T>
+struct Awaited {
+  using Type = T;
+};
+template <class T>
+struct Awaited<Async<T>> {
+  using Type = T;
+};
+
+// --- cast, info, continue, timeout: what comes back is nothing or a Next.
+
+template <class Verb, class S, class... A>
+Async<> await_handler(ServerCore& core, A... a) {
+  using Result = HandlerResult<Verb, S, A...>;
+  if constexpr (std::is_same_v<Result, Async<Next>>) {
+    Next next = co_await run_handler<Verb, S, A...>(core, std::move(a)...);
+    follow(core, next);
+  } else {
+    co_await run_handler<Verb, S, A...>(core, std::move(a)...);
+  }
+}
+
+template <class Verb, class S, class... A>
+void handle(ServerCore& core, A... a) {
+  using Result = HandlerResult<Verb, S, A...>;
+  using Value = Awaited<Result>::Type;
+  static_assert(std::is_void_v<Value> || std::is_same_v<Value, Next>,
+                "this handler returns void, Next, Async<> or Async<Next>");
+  if constexpr (is_async<Result>) {
+    await_later(core, await_handler<Verb, S, A...>(core, std::move(a)...));
+  } else if constexpr (std::is_void_v<Result>) {
+    run_handler<Verb, S, A...>(core, std::move(a)...);
+  } else {
+    Next next = run_handler<Verb, S, A...>(core, std::move(a)...);
+    follow(core, next);
+  }
+}
+
+template <class Verb, class S, class M>
+void invoke_message(ServerCore& core, Envelope* envelope) {
+  handle<Verb, S, M>(core, take_value<M>(envelope));
+}
+template <class S>
+void invoke_any(ServerCore& core, Envelope* envelope) {
+  handle<InfoVerb, S, Any>(core, Any{envelope});
+}
+template <class S>
+void invoke_timeout(ServerCore& core) {
+  handle<TimeoutVerb, S>(core);
+}
+
+// --- call
+
+template <class S, class M>
+struct DeducedReply {
+  static_assert(Handles<CallVerb, S, M>,
+                "a message whose handler takes a From needs `using Reply = ...`");
+  using Result = Awaited<HandlerResult<CallVerb, S, M>>::Type;
+  using Type = Result;
+};
+template <class S, class M>
+  requires requires { typename M::Reply; }
+struct DeducedReply<S, M> {
+  using Type = M::Reply;
+};
+template <class R>
+struct StripAnswer {
+  using Type = R;
+};
+template <class R>
+struct StripAnswer<Answer<R>> {
+  using Type = R;
+};
+// The reply to M: M::Reply, or what the handler of S returns.
+template <class S, class M>
+using ReplyOf = StripAnswer<typename DeducedReply<S, M>::Type>::Type;
+
+// handle_call(M, From<R>) and handle_call(Process&, M, From<R>).
+template <class S, class M>
+concept DefersCall =
+    requires { typename M::Reply; } && Handles<CallVerb, S, M, From<typename M::Reply>>;
+template <class S, class M>
+concept HandlesCall = DefersCall<S, M> || Handles<CallVerb, S, M>;
+
+template <class R, class V>
+void finish_call(ServerCore& core, const CallHead& head, V&& value) {
+  using Kept = ReplyValue<R>;
+  using Given = std::remove_cvref_t<V>;
+  if constexpr (std::is_same_v<Given, Next>) {
+    follow(core, value);
+  } else if constexpr (std::is_same_v<Given, Answer<Kept>>) {
+    Envelope* reply = nullptr;
+    if (value.value()) reply = make_reply<Kept>(head.id, std::move(*value.value()));
+    follow(core, value.next(), head, reply);
+  } else {
+    answer_call(head, make_reply<Kept>(head.id, Kept(std::forward<V>(value))));
+  }
+}
+
+template <class S, class M>
+Async<> await_call(ServerCore& core, CallHead head, M message) {
+  using R = ReplyOf<S, M>;
+  if constexpr (DefersCall<S, M>) {
+    using Token = From<R>;
+    using Result = HandlerResult<CallVerb, S, M, Token>;
+    if constexpr (std::is_void_v<typename Awaited<Result>::Type>) {
+      co_await run_handler<CallVerb, S, M, Token>(core, std::move(message),
+                                                  Token{head, type_name<M>()});
+    } else {
+      finish_call<R>(core, head,
+                     co_await run_handler<CallVerb, S, M, Token>(core, std::move(message),
+                                                                 Token{head, type_name<M>()}));
+    }
+  } else if constexpr (std::is_void_v<R>) {
+    co_await run_handler<CallVerb, S, M>(core, std::move(message));
+    finish_call<R>(core, head, Done{});
+  } else {
+    finish_call<R>(core, head, co_await run_handler<CallVerb, S, M>(core, std::move(message)));
+  }
+}
+
+template <class S, class M>
+void invoke_call(ServerCore& core, Envelope* envelope) {
+  using R = ReplyOf<S, M>;
+  const CallHead head = call_head(envelope);
+  Call<M> call = take_value<Call<M>>(envelope);
+  if constexpr (DefersCall<S, M>) {
+    using Token = From<R>;
+    using Result = HandlerResult<CallVerb, S, M, Token>;
+    using Value = Awaited<Result>::Type;
+    static_assert(std::is_void_v<Value> || std::is_same_v<Value, Next>,
+                  "a handle_call that takes a From returns void, Next, Async<> or Async<Next>: the "
+                  "answer goes through the From");
+    if constexpr (is_async<Result>) {
+      await_later(core, await_call<S, M>(core, head, std::move(call.request)));
+    } else if constexpr (std::is_void_v<Result>) {
+      run_handler<CallVerb, S, M, Token>(core, std::move(call.request),
+                                         Token{head, type_name<M>()});
+    } else {
+      finish_call<R>(core, head,
+                     run_handler<CallVerb, S, M, Token>(core, std::move(call.request),
+                                                        Token{head, type_name<M>()}));
+    }
+  } else {
+    using Result = HandlerResult<CallVerb, S, M>;
+    using Value = StripAnswer<typename Awaited<Result>::Type>::Type;
+    static_assert(std::is_void_v<R> == std::is_void_v<Value> &&
+                      (std::is_void_v<R> || std::is_convertible_v<Value, ReplyValue<R>>),
+                  "handle_call returns what the message names as its Reply (or an Answer of it)");
+    if constexpr (is_async<Result>) {
+      await_later(core, await_call<S, M>(core, head, std::move(call.request)));
+    } else if constexpr (std::is_void_v<Result>) {
+      run_handler<CallVerb, S, M>(core, std::move(call.request));
+      finish_call<R>(core, head, Done{});
+    } else {
+      finish_call<R>(core, head, run_handler<CallVerb, S, M>(core, std::move(call.request)));
+    }
+  }
+}
+
+}  // namespace troupe::detail

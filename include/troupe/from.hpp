@@ -1,0 +1,113 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstddef>
+#include <source_location>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/detail/call.hpp>
+#include <troupe/detail/type_name.hpp>
+
+namespace troupe {
+
+// The answer to a call whose Reply is void.
+struct Done {};
+
+namespace detail {
+
+template <class R>
+struct ReplyKeeper {
+  using Type = R;
+};
+template <>
+struct ReplyKeeper<void> {
+  using Type = Done;
+};
+// What travels in the reply envelope.
+template <class R>
+using ReplyValue = ReplyKeeper<R>::Type;
+
+// A line of the user's code, to name in a report.
+struct CodePlace {
+  CodePlace(std::source_location where = std::source_location::current()) noexcept
+      : file{where.file_name()}, line{where.line()} {}
+  explicit CodePlace(std::nullptr_t) noexcept {}
+  // Inside the standard library's containers nobody wants to be sent.
+  bool is_system() const noexcept { return std::string_view{file}.starts_with("/usr/"); }
+  const char* file = nullptr;
+  unsigned line = 0;
+};
+
+// Reports a reply token that was destroyed unanswered, unless the server it belongs to ends (its
+// callers are told by that end) or an exception is on its way.
+void report_dropped_reply(const CallHead& head, std::string_view request,
+                          const CodePlace& place) noexcept;
+
+}  // namespace detail
+
+// The right, and the duty, to answer one call: what handle_call takes as its last parameter when it
+// does not reply at once. Keep it, hand it to another process, and reply when the answer is there.
+//
+//     void handle_call(Pop, From<int> from) {
+//       if (items_.empty()) { waiting_.push_back(std::move(from)); return; }
+//       reply(std::move(from), take_first());
+//     }
+//
+// Move-only, so a call is answered once. Replying never fails: an answer to a caller that has gone
+// or has given up is dropped. A token that is destroyed unanswered is reported in the log, once,
+// with the line where it was last taken over, because its caller now waits for its timeout.
+template <class R>
+class From {
+ public:
+  // The server's loop makes them.
+  From(const detail::CallHead& head, std::string_view request) noexcept
+      : head_{head}, request_{request}, place_{nullptr} {}
+  From(From&& other, detail::CodePlace place = {}) noexcept
+      : head_{other.head_},
+        request_{other.request_},
+        place_{place.is_system() ? other.place_ : place} {
+    other.head_.id = 0;
+  }
+  From& operator=(From&& other) noexcept {
+    std::swap(head_, other.head_);
+    std::swap(request_, other.request_);
+    std::swap(place_, other.place_);
+    return *this;
+  }
+  ~From() {
+    if (head_.id != 0) detail::report_dropped_reply(head_, request_, place_);
+  }
+
+  // Who waits. OTP: the pid in {Pid, Tag}.
+  Pid caller() const noexcept { return head_.caller; }
+
+  // Sends the answer; from any process, and from threads outside.
+  void reply(detail::ReplyValue<R> value) && {
+    const detail::CallHead head = std::exchange(head_, {});
+    detail::answer_call(head, detail::make_reply<detail::ReplyValue<R>>(head.id, std::move(value)));
+  }
+  void reply() &&
+    requires std::is_void_v<R>
+  {
+    std::move(*this).reply(Done{});
+  }
+
+ private:
+  detail::CallHead head_;
+  std::string_view request_;
+  detail::CodePlace place_;
+};
+
+template <class R>
+inline constexpr bool enable_message<From<R>> = true;
+
+// Answers a call: GenServer.reply/2.
+template <class R>
+void reply(From<R> from, std::type_identity_t<detail::ReplyValue<R>> value) {
+  std::move(from).reply(std::move(value));
+}
+inline void reply(From<void> from) { std::move(from).reply(Done{}); }
+
+}  // namespace troupe

@@ -1,0 +1,143 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/duration.hpp>
+#include <troupe/exit_reason.hpp>
+#include <troupe/message.hpp>
+
+namespace troupe {
+
+// What a server does once a handler has returned: the last element of the tuples that OTP's
+// callbacks return. A handler that returns void goes on waiting.
+//
+//     Next handle_cast(Touch)  { return Next::timeout(5min); }      // {noreply, S, Timeout}
+//     Next handle_cast(Close)  { return Next::stop("closed"); }     // {stop, Reason, S}
+//     Next handle_cast(Load m) { return continue_with(Parse{m}); }  // {noreply, S, {continue, C}}
+//
+// continue_with is a member of GenServer, because only the server's type knows the handler.
+class [[nodiscard]] Next {
+ public:
+  enum class Kind : std::uint8_t { wait, stop, hibernate, continuation };
+
+  // {noreply, S}: wait for the next message, for ever.
+  Next() noexcept = default;
+  Next(Next&& other) noexcept
+      : kind_{other.kind_},
+        timeout_{other.timeout_},
+        reason_{std::move(other.reason_)},
+        continuation_{std::exchange(other.continuation_, nullptr)} {}
+  Next& operator=(Next&& other) noexcept {
+    std::swap(kind_, other.kind_);
+    std::swap(timeout_, other.timeout_);
+    std::swap(reason_, other.reason_);
+    std::swap(continuation_, other.continuation_);
+    return *this;
+  }
+  ~Next() {
+    if (continuation_) detail::free_envelope(continuation_);
+  }
+
+  static Next noreply() noexcept { return {}; }
+  // terminate(reason) runs, then the server ends with it.
+  static Next stop(ExitReason reason = {}) {
+    Next next{Kind::stop};
+    next.reason_ = std::move(reason);
+    return next;
+  }
+  // handle_timeout runs if no message comes within `time`, counted from the return of the handler.
+  // Any message voids it, and it holds for this one wait. Zero takes a waiting message first.
+  static Next timeout(Duration time) noexcept {
+    Next next;
+    next.timeout_ = time;
+    return next;
+  }
+  // The next wait may be long. Kept for OTP's sake: an idle server holds nothing but its state
+  // here.
+  static Next hibernate() noexcept { return Next{Kind::hibernate}; }
+  // A message for handle_continue, in an envelope that knows its handler: see continue_with.
+  static Next continuation(detail::Envelope* envelope) noexcept {
+    Next next{Kind::continuation};
+    next.continuation_ = envelope;
+    return next;
+  }
+
+  Kind kind() const noexcept { return kind_; }
+  Duration time_limit() const noexcept { return timeout_; }
+  const ExitReason& reason() const noexcept { return reason_; }
+  detail::Envelope* take_continuation() noexcept { return std::exchange(continuation_, nullptr); }
+
+ private:
+  explicit Next(Kind kind) noexcept : kind_{kind} {}
+
+  Kind kind_ = Kind::wait;
+  Duration timeout_ = infinity;
+  ExitReason reason_;
+  detail::Envelope* continuation_ = nullptr;
+};
+
+// A reply and what comes after it, for handle_call: {reply, R, S, Timeout} and the like. The reply
+// is sent before a continuation runs; with Next::stop it is sent after terminate, right before the
+// end.
+//
+//     Answer<int> handle_call(TakeLast) { return {value, Next::stop()}; }
+//
+// Without a value it answers nothing: with Next::stop the caller exits with the server's reason,
+// otherwise it waits until its timeout.
+template <class R>
+class [[nodiscard]] Answer {
+ public:
+  template <class V = R>
+    requires std::is_convertible_v<V&&, R>
+  Answer(V&& value, Next next = {}) : value_{std::forward<V>(value)}, next_{std::move(next)} {}
+  Answer(Next next) noexcept : next_{std::move(next)} {}
+
+  std::optional<R>& value() noexcept { return value_; }
+  Next& next() noexcept { return next_; }
+
+ private:
+  std::optional<R> value_;
+  Next next_;
+};
+
+// What `init` answers: ok (and what comes next), or that there is to be no server.
+//
+//     Async<Init> init(Process& self) {
+//       if (!config_.enabled) co_return Init::ignore();
+//       co_await connect(self);
+//       co_return Init::ok();
+//     }
+class [[nodiscard]] Init {
+ public:
+  enum class Kind : std::uint8_t { ok, ignore, stop };
+
+  // Also from continue_with(...), Next::timeout(...) and Next::hibernate(): ok, and then that.
+  // Next::stop(reason) is Init::stop(reason).
+  Init(Next next) noexcept
+      : kind_{next.kind() == Next::Kind::stop ? Kind::stop : Kind::ok}, next_{std::move(next)} {}
+
+  static Init ok() noexcept { return Init{Next{}}; }
+  // The starter gets `ignored` and the process ends normally.
+  static Init ignore() noexcept {
+    Init init{Next{}};
+    init.kind_ = Kind::ignore;
+    return init;
+  }
+  // The starter gets `reason` as its error, and the process ends with it.
+  static Init stop(ExitReason reason) { return Init{Next::stop(std::move(reason))}; }
+  static Init timeout(Duration time) noexcept { return Init{Next::timeout(time)}; }
+  static Init hibernate() noexcept { return Init{Next::hibernate()}; }
+
+  Kind kind() const noexcept { return kind_; }
+  Next& next() noexcept { return next_; }
+
+ private:
+  Kind kind_;
+  Next next_;
+};
+
+}  // namespace troupe

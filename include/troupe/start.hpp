@@ -1,0 +1,51 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <troupe/duration.hpp>
+#include <troupe/exit_reason.hpp>
+#include <troupe/process.hpp>
+
+namespace troupe {
+
+// How a server is started, beside its own arguments:
+//
+//     co_await Counter::start_link(self, {.name = "counter", .timeout = 1s}, 10);
+struct StartOptions {
+  Name name = atoms::undefined;  // registered before the constructor runs
+  Duration timeout = infinity;   // for constructor and init; then the server is killed
+};
+
+// Why a start gave no process.
+struct StartError {
+  enum class Code : std::uint8_t {
+    failed,           // the constructor or init threw, or init stopped: `reason`
+    ignored,          // init answered ignore, which supervisors take for success
+    already_started,  // `holder` has the name
+    timeout,          // StartOptions::timeout has passed; the process was killed
+  };
+  Code code = Code::failed;
+  ExitReason reason;  // what the process ended with
+  Pid holder = {};
+
+  // R in OTP's {error, R}: the reason, {already_started, Pid} or timeout; `ignore` for ignored.
+  Term term() const;
+  std::string to_string() const;
+};
+
+// What the plain form of a start throws. Uncaught it ends the starter with {badmatch, {error, R}},
+// as the usual `{ok, Pid} = ...` does in OTP.
+class StartException : public ErrorException {
+ public:
+  explicit StartException(StartError error);
+  const StartError& start_error() const noexcept { return error_; }
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  StartError error_;
+  std::string text_;
+};
+
+}  // namespace troupe

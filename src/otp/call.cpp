@@ -1,0 +1,86 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/pending_call.hpp>
+
+namespace troupe {
+
+std::string CallError::to_string() const {
+  switch (code) {
+    case Code::timeout:
+      return "no answer in time";
+    case Code::noproc:
+      return "there is no such process";
+    case Code::calling_self:
+      return "a server cannot call itself: it would wait for ever";
+    case Code::down:
+      return "the server ended before it answered: " + reason.to_string();
+  }
+  std::unreachable();
+}
+
+CallException::CallException(CallError error, ExitReason reason)
+    : ExitException{std::move(reason)},
+      error_{std::move(error)},
+      text_{"call failed: " + error_.to_string()} {}
+
+namespace detail {
+
+Pid CallTarget::find() const {
+  if (name == atoms::undefined) return pid;
+  const Pid holder = whereis(name);
+  return !wanted || (holder && behaviour_of(holder) == wanted) ? holder : Pid{};
+}
+
+Term CallTarget::term() const {
+  if (name != atoms::undefined) return name;
+  return pid ? Term{pid} : Term{atoms::undefined};
+}
+
+bool PendingCall::begin() {
+  const Pid server = target_.find();
+  request_name_ = request_.get()->type->name;
+  if (!server) {
+    early_ = CallError::Code::noproc;
+    return true;
+  }
+  if (server == self_->pid()) {
+    early_ = CallError::Code::calling_self;
+    return true;
+  }
+  wait_.id = next_reply_id(*self_);
+  wait_.timeout_ns = timeout_ == infinity ? -1 : timeout_.count();
+  head_ = CallHead{self_->pid(), server, wait_.id};
+  call_head(request_.get()) = head_;
+  send_call(request_.release());
+  return begin_reply_wait(*self_, wait_);
+}
+
+CallError PendingCall::failure(OwnedEnvelope reply) {
+  if (reply.get()) {
+    ExitReason reason = std::move(value_of<Reply<PeerDown>>(reply.get()).value.reason);
+    const auto code = reason.is(atoms::noproc) ? CallError::Code::noproc : CallError::Code::down;
+    return CallError{code, std::move(reason)};
+  }
+  switch (early_) {
+    case CallError::Code::noproc:
+      return CallError{early_, ExitReason{atoms::noproc}};
+    case CallError::Code::calling_self:
+      return CallError{early_, ExitReason{"calling_self"}};
+    default:
+      break;
+  }
+  abandon_call(*self_, head_);
+  return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}};
+}
+
+void PendingCall::throw_failure(OwnedEnvelope reply) {
+  CallError error = failure(std::move(reply));
+  const Term limit =
+      timeout_ == infinity ? Term{atoms::infinity} : Term{timeout_ / std::chrono::milliseconds{1}};
+  ExitReason reason{tuple(
+      {error.reason.term(), tuple({Term{Atom{"gen_server"}}, atoms::call,
+                                   list({target_.term(), Term::binary(request_name_), limit})})})};
+  throw CallException{std::move(error), std::move(reason)};
+}
+
+}  // namespace detail
+}  // namespace troupe

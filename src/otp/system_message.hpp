@@ -1,0 +1,26 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <troupe/detail/server_core.hpp>
+
+namespace troupe::detail {
+
+enum class SystemVerb : std::uint8_t { terminate, get_state, get_status, suspend, resume };
+
+// What sys asks of a server, whatever its type: handled by the loop itself, also while the server
+// is suspended. `terminate` is answered by the server's end.
+struct SystemRequest {
+  SystemVerb verb;
+  ExitReason reason;  // of terminate
+};
+static_assert(alignof(Call<SystemRequest>) <= 16);
+
+inline constexpr RequestType system_type =
+    request_type<Call<SystemRequest>, SystemRequest>(RequestRole::system, nullptr, nullptr);
+
+inline bool is_system(const Envelope* envelope) noexcept { return envelope->type == &system_type; }
+
+// Frees the envelope.
+void handle_system(ServerCore& core, Envelope* envelope);
+
+}  // namespace troupe::detail
