@@ -189,6 +189,13 @@ class Process {
   // A reference nobody has had before on this node.
   Ref make_ref();
 
+  // The node's clocks, virtual in a simulation: one that never goes back, since an arbitrary
+  // moment, and the calendar's, since 1970-01-01 UTC, which jumps when somebody sets it.
+  Duration monotonic_time() const noexcept;
+  Duration system_time() const noexcept;
+  // 64 random bits; in a simulation they come from its seed. Not for secrets.
+  std::uint64_t random() const noexcept;
+
  protected:
   Process() = default;
   ~Process() = default;

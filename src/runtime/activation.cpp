@@ -197,6 +197,8 @@ bool begin_reply_wait(Process& self, ReplyWait& wait) {
                 "a Process& was used outside of the process it belongs to");
   block.timed_out = false;
   ++block.reductions;
+  if (wait.done) return true;  // enlisted, and answered in the meantime
+  if (block.relations) block.relations->outstanding.erase(wait.id);
   block.wait = &wait;
   block.phase = Phase::replying;  // so that take_mail finds the wait
   if (--block.budget <= 0) [[unlikely]] {

@@ -30,6 +30,8 @@ enum class Phase : std::uint8_t {
 // The control block of a process: two cache lines in the process table, never freed while the
 // runtime lives, reused by other processes. The first line is what senders and schedulers touch;
 // the second is the owner's. Whatever most processes never have hangs behind `relations`.
+inline constexpr std::uint32_t no_creator = UINT32_MAX;
+
 class alignas(64) Block final : public Process {
  public:
   // --- Any thread.
@@ -67,6 +69,9 @@ class alignas(64) Block final : public Process {
   // The registered name as an atom index; 0 (nil, which is no name) for none. Any thread, see
   // name_process.
   std::atomic<std::uint32_t> name;
+  // The slot of the process that spawned this one, `no_creator` for threads outside. Without the
+  // generation, because it only decides whom an ending runtime asks first (see stop_processes).
+  std::atomic<std::uint32_t> creator;
   // What kind of server this is, null for a plain process. Any thread reads it.
   std::atomic<const Behaviour*> behaviour;
 

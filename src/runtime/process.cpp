@@ -219,6 +219,16 @@ Ref Process::make_ref() {
   return Ref{block.node, fresh_ref(*context.runtime)};
 }
 
+Duration Process::monotonic_time() const noexcept {
+  return Duration{runtime().state().executor->now_ns()};
+}
+
+Duration Process::system_time() const noexcept {
+  return Duration{runtime().state().executor->system_ns()};
+}
+
+std::uint64_t Process::random() const noexcept { return runtime().state().executor->random(); }
+
 void exit(Pid to, ExitReason reason) {
   Block* self = context.process;
   const bool to_self = self && self->pid() == to;

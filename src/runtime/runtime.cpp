@@ -1,4 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <unordered_set>
+
 #include <troupe/log.hpp>
 #include <troupe/runtime.hpp>
 
@@ -80,6 +82,8 @@ Newborn conceive(Runtime* runtime_object, const SpawnOptions& options) {
   Block* block = runtime->table.allocate(runtime->executor->lane());
   if (!block) throw ErrorException{atoms::system_limit};
   block->priority = options.priority;
+  block->creator.store(creator && creator->node == runtime->node ? creator->index : no_creator,
+                       std::memory_order_relaxed);
   const Pid pid = block->pid();
   // The label first: it may throw, and then the slot goes back without anybody having noticed.
   if (!options.label.empty()) relations_of(*block).label = options.label;
@@ -179,18 +183,48 @@ ExitReason Runtime::drive_until_gone() {
   return reason;
 }
 
+namespace {
+
+// Asks every process whose creator is gone to shut down, once. The others are left to whoever
+// started them: a supervisor stops its children in its own order.
+void ask_orphans(Runtime& runtime, RuntimeState& state, std::unordered_set<std::uint64_t>& asked) {
+  for (Pid pid : runtime.processes()) {
+    const std::uint32_t creator =
+        state.table.at(pid.index()).creator.load(std::memory_order_relaxed);
+    if (creator != no_creator && !state.table.at(creator).inbox.is_closed()) continue;
+    const std::uint64_t key = static_cast<std::uint64_t>(pid.generation()) << 32 | pid.index();
+    if (!asked.insert(key).second) continue;
+    post(pid, make_signal<ExitSignal>(Pid{}, ExitReason{atoms::shutdown}, false));
+  }
+}
+
+// How often an ending runtime looks for processes that have lost their creator.
+constexpr std::int64_t orphan_interval_ns = 10'000'000;
+
+}  // namespace
+
 void Runtime::stop_processes() {
   RuntimeState& state = *state_;
   Watch watch{state};
   Executor& executor = *state.executor;
   state.stopping.store(true);
-  for (const ExitReason& reason : {ExitReason{atoms::shutdown}, ExitReason{atoms::kill}}) {
-    if (state.table.size() == 0) break;
-    for (Pid pid : processes()) post(pid, make_signal<ExitSignal>(Pid{}, reason, false));
-    const std::int64_t grace = state.options.shutdown_grace.count();
-    if (executor.drive(&Watch::all_are_gone, &watch, executor.now_ns() + grace)) break;
-    log::warning("node {}: {} processes are still there {} ms after the exit signal {}",
-                 state.options.name, state.table.size(), grace / 1'000'000, reason);
+  const std::int64_t deadline = executor.now_ns() + state.options.shutdown_grace.count();
+  std::unordered_set<std::uint64_t> asked;
+  while (state.table.size() != 0 && executor.now_ns() < deadline) {
+    ask_orphans(*this, state, asked);
+    executor.drive(&Watch::all_are_gone, &watch, executor.now_ns() + orphan_interval_ns);
+  }
+  if (const std::size_t left = state.table.size(); left != 0) {
+    log::warning("node {}: {} processes did not stop within {} ms and are killed",
+                 state.options.name, left, state.options.shutdown_grace.count() / 1'000'000);
+    for (Pid pid : processes()) {
+      post(pid, make_signal<ExitSignal>(Pid{}, ExitReason{atoms::kill}, false));
+    }
+    if (!executor.drive(&Watch::all_are_gone, &watch,
+                        executor.now_ns() + state.options.shutdown_grace.count())) {
+      log::error("node {}: {} processes cannot be killed: they never await", state.options.name,
+                 state.table.size());
+    }
   }
   state.stopping.store(false);
 }

@@ -67,6 +67,10 @@ void deliver(const Alias& to, Envelope* envelope) {
 
 void deliver_reply(Pid to, Envelope* reply) noexcept { post(to, reply); }
 
+void enlist_reply_wait(Process& self, ReplyWait& wait) {
+  relations_of(Block::of(self)).outstanding.insert(wait.id, &wait);
+}
+
 void forget_reply_wait(Process& self, ReplyWait& wait) noexcept {
   Block& block = Block::of(self);
   if (block.relations) block.relations->outstanding.erase(wait.id);

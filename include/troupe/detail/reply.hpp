@@ -61,6 +61,9 @@ std::uint64_t next_reply_id(Process& self);
 // True: the reply is there already, go on at once.
 bool begin_reply_wait(Process& self, ReplyWait& wait);
 void suspend_reply_wait(Process& self, ReplyWait& wait) noexcept;
+// Lets the reply come while the process does something else: begin_reply_wait with the same wait
+// takes it up later. The wait must stay where it is until then, or until it is forgotten.
+void enlist_reply_wait(Process& self, ReplyWait& wait);
 // Ends the wait early: a reply that comes now is dropped.
 void forget_reply_wait(Process& self, ReplyWait& wait) noexcept;
 // Sends a reply made by make_reply, from any thread. Dropped if the process is gone.

@@ -1,0 +1,60 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/request.hpp>
+
+namespace troupe::detail {
+
+SentRequest::SentRequest(Process& self, CallTarget target, OwnedEnvelope request) : self_{self} {
+  const Pid server = target.find();
+  if (!server) return;
+  if (server == self.pid()) {
+    early_ = CallError::Code::calling_self;
+    return;
+  }
+  wait_.id = next_reply_id(self);
+  head_ = CallHead{self.pid(), server, wait_.id};
+  call_head(request.get()) = head_;
+  enlist_reply_wait(self, wait_);
+  was_sent_ = true;
+  send_call(request.release());
+}
+
+SentRequest::~SentRequest() {
+  if (!was_sent_ || was_taken_) return;
+  forget_reply_wait(self_, wait_);
+  if (wait_.reply) {
+    free_envelope(wait_.reply);
+  } else {
+    abandon_call(self_, head_);
+  }
+}
+
+bool SentRequest::begin(Duration timeout) {
+  if (!was_sent_ || was_taken_) return true;
+  wait_.timeout_ns = timeout == infinity ? -1 : timeout.count();
+  return begin_reply_wait(self_, wait_);
+}
+
+Envelope* SentRequest::take() noexcept {
+  if (!was_sent_ || was_taken_) return nullptr;
+  if (!wait_.done) {
+    // Timed out: the reply may still come, and is kept for the next attempt.
+    enlist_reply_wait(self_, wait_);
+    return nullptr;
+  }
+  was_taken_ = true;
+  return std::exchange(wait_.reply, nullptr);
+}
+
+CallError SentRequest::failure(Envelope* reply) const {
+  if (reply) {
+    ExitReason reason = std::move(value_of<Reply<PeerDown>>(reply).value.reason);
+    const auto code = reason.is(atoms::noproc) ? CallError::Code::noproc : CallError::Code::down;
+    return CallError{code, std::move(reason)};
+  }
+  if (was_sent_) return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}};
+  return CallError{early_,
+                   ExitReason{early_ == CallError::Code::calling_self ? ExitReason{"calling_self"}
+                                                                      : ExitReason{atoms::noproc}}};
+}
+
+}  // namespace troupe::detail
