@@ -38,6 +38,7 @@ struct StartOutcome {
   Pid pid;  // null: see error
   Ref monitor;
   StartError error;
+  Term info = atoms::undefined;  // what a child's start function gave beside the pid
 };
 
 // Starts the server that `request` describes. OTP: gen:start.

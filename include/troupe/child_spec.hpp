@@ -1,0 +1,254 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <troupe/gen_server.hpp>
+#include <troupe/spawn.hpp>
+
+namespace troupe {
+
+// Whether a supervisor starts a child again that has ended by itself.
+enum class Restart : std::uint8_t {
+  permanent,  // always
+  transient,  // only after an abnormal end: not for normal, shutdown and {shutdown, _}
+  temporary,  // never, and its specification is forgotten
+};
+using enum Restart;
+
+enum class ChildType : std::uint8_t { worker, supervisor };
+
+// Shut a child down with `kill`, without giving it a chance to clean up.
+struct BrutalKill {};
+inline constexpr BrutalKill brutal_kill{};
+
+// What a start function gives back: the process, linked to the one that called it, and whatever
+// else start_child is to pass on. A null pid: there is nothing to start (OTP: ignore).
+struct ChildStarted {
+  Pid pid;
+  Term info = atoms::undefined;
+};
+using ChildStartResult = std::expected<ChildStarted, ExitReason>;
+
+namespace detail {
+
+// How a child is started, any number of times, by the running process and linked to it.
+class ChildStart {
+ public:
+  ChildStart() = default;
+  ChildStart(const ChildStart&) = delete;
+  virtual ~ChildStart();
+  virtual Async<StartOutcome> start(Process& supervisor, Atom name) const = 0;
+};
+
+// A server, from a copy of its arguments.
+template <class S, class... A>
+class ServerChild final : public ChildStart {
+ public:
+  explicit ServerChild(std::tuple<A...> arguments) : arguments_{std::move(arguments)} {}
+  Async<StartOutcome> start(Process& supervisor, Atom name) const override {
+    return start_server(supervisor, StartMode::link, infinity,
+                        make_start_request<S>(name, std::tuple<A...>(arguments_)));
+  }
+
+ private:
+  std::tuple<A...> arguments_;
+};
+
+// A server, from arguments that are made anew each time.
+template <class S, class F>
+class FactoryChild final : public ChildStart {
+ public:
+  explicit FactoryChild(F factory) : factory_{std::move(factory)} {}
+  Async<StartOutcome> start(Process& supervisor, Atom name) const override {
+    return start_server(supervisor, StartMode::link, infinity,
+                        make_start_request<S>(name, factory_()));
+  }
+
+ private:
+  F factory_;
+};
+
+StartOutcome started_child(ChildStartResult result);
+// Gives a process that was just spawned its name, if there is one to give.
+StartOutcome named_child(Pid pid, Atom name);
+
+// A start function, or a plain process body, from a copy of its arguments.
+template <class F, class... A>
+class FunctionChild final : public ChildStart {
+ public:
+  explicit FunctionChild(F function, std::tuple<A...> arguments)
+      : function_{std::move(function)}, arguments_{std::move(arguments)} {}
+  Async<StartOutcome> start(Process& supervisor, Atom name) const override {
+    using Result = std::invoke_result_t<const F&, Process&, A...>;
+    std::tuple<A...> arguments = arguments_;
+    if constexpr (std::is_same_v<Result, Async<ChildStartResult>>) {
+      co_return started_child(co_await std::apply(
+          [&](A&... a) { return function_(supervisor, std::move(a)...); }, arguments));
+    } else if constexpr (std::is_same_v<Result, Async<std::expected<Pid, ExitReason>>>) {
+      auto result = co_await std::apply(
+          [&](A&... a) { return function_(supervisor, std::move(a)...); }, arguments);
+      if (!result) co_return started_child(std::unexpected(std::move(result.error())));
+      co_return started_child(ChildStarted{*result});
+    } else {
+      const Pid pid =
+          std::apply([&](A&... a) { return spawn_link(F(function_), std::move(a)...); }, arguments);
+      co_return named_child(pid, name);
+    }
+  }
+
+ private:
+  F function_;
+  std::tuple<A...> arguments_;
+};
+
+}  // namespace detail
+
+// What a child is called by its supervisor: a text becomes an atom; any other term stands for
+// itself.
+struct ChildId {
+  ChildId(const char* text) : term{Atom{std::string_view{text}}} {}
+  ChildId(std::string_view text) : term{Atom{text}} {}
+  ChildId(const std::string& text) : term{Atom{std::string_view{text}}} {}
+  template <class T>
+    requires std::is_convertible_v<T, Term>
+  ChildId(T value) : term{std::move(value)} {}
+  Term term;
+};
+
+// How a supervisor starts, restarts and stops one of its children. Made by child(...) or
+// supervisor(...) and refined by what follows:
+//
+//     child<Counter>(10).named("counter").restart(transient).shutdown(1s)
+//
+// A copyable value: the arguments of the child are kept, and copied for each start.
+class ChildSpec {
+ public:
+  ChildSpec(Term id, ChildType type, std::shared_ptr<const detail::ChildStart> start)
+      : id_{std::move(id)}, start_{std::move(start)}, type_{type} {}
+
+  // What the supervisor's other functions call this child; unique among its children. Otherwise the
+  // name, otherwise the type of the server.
+  ChildSpec& id(ChildId id) {
+    id_ = std::move(id.term);
+    has_id_ = true;
+    return *this;
+  }
+  // Registered before the child's constructor runs.
+  ChildSpec& named(Name name) {
+    name_ = name.atom;
+    if (!has_id_) id_ = Term{name.atom};
+    return *this;
+  }
+  // Default: permanent.
+  ChildSpec& restart(Restart restart) {
+    restart_ = restart;
+    return *this;
+  }
+  // How long the child may take to end after the exit signal `shutdown`, before it is killed.
+  // Default: 5 s; infinity for a supervisor.
+  ChildSpec& shutdown(Duration time) {
+    shutdown_ = time;
+    brutal_ = false;
+    return *this;
+  }
+  ChildSpec& shutdown(BrutalKill) {
+    brutal_ = true;
+    return *this;
+  }
+  ChildSpec& type(ChildType type) {
+    type_ = type;
+    return *this;
+  }
+  // Whether its end may end the supervisor: see SupervisorOptions::auto_shutdown.
+  ChildSpec& significant(bool significant = true) {
+    significant_ = significant;
+    return *this;
+  }
+
+  const Term& id() const noexcept { return id_; }
+  Atom name() const noexcept { return name_; }
+  Restart restart() const noexcept { return restart_; }
+  Duration shutdown() const noexcept {
+    return shutdown_ ? *shutdown_ : type_ == ChildType::supervisor ? infinity : default_shutdown;
+  }
+  bool is_brutal() const noexcept { return brutal_; }
+  ChildType type() const noexcept { return type_; }
+  bool is_significant() const noexcept { return significant_; }
+  const std::shared_ptr<const detail::ChildStart>& start() const noexcept { return start_; }
+
+  static constexpr Duration default_shutdown = std::chrono::seconds{5};
+
+ private:
+  Term id_;
+  Atom name_ = atoms::undefined;
+  std::shared_ptr<const detail::ChildStart> start_;
+  std::optional<Duration> shutdown_;
+  Restart restart_ = permanent;
+  ChildType type_;
+  bool brutal_ = false;
+  bool significant_ = false;
+  bool has_id_ = false;
+};
+
+template <>
+inline constexpr bool enable_message<ChildSpec> = true;
+
+// In the order in which they are started.
+using Children = std::vector<ChildSpec>;
+
+// The children of a supervisor: children(child<Store>("data"), child<Cache>().restart(transient)).
+template <class... C>
+Children children(C&&... specs) {
+  Children all;
+  all.reserve(sizeof...(C));
+  (all.push_back(std::forward<C>(specs)), ...);
+  return all;
+}
+
+// A server of type S with these start arguments, which must be copyable: each (re)start gets
+// copies.
+template <class S, class... A>
+ChildSpec child(A&&... arguments) {
+  using Start = detail::ServerChild<S, detail::KeptArgument<A>...>;
+  static_assert((std::is_copy_constructible_v<detail::KeptArgument<A>> && ...),
+                "a child's arguments are copied for each start; for move-only ones use "
+                "child_from<S>(factory)");
+  static const Atom type{detail::type_name<S>()};
+  return ChildSpec{type, ChildType::worker,
+                   std::make_shared<Start>(
+                       std::tuple<detail::KeptArgument<A>...>(std::forward<A>(arguments)...))};
+}
+
+// A server of type S whose arguments `factory()` makes anew for each start, as a std::tuple. It
+// runs in the supervisor, and may be called from copies of the specification.
+template <class S, class F>
+ChildSpec child_from(F factory) {
+  static const Atom type{detail::type_name<S>()};
+  return ChildSpec{type, ChildType::worker,
+                   std::make_shared<detail::FactoryChild<S, F>>(std::move(factory))};
+}
+
+// A child from a function: a process body `f(self, arguments...)`, which is spawned linked, or a
+// start function that returns Async<ChildStartResult> or Async<std::expected<Pid, ExitReason>>,
+// which runs in the supervisor and starts a process linked to it.
+template <class F, class... A>
+  requires std::is_invocable_v<const F&, Process&, detail::KeptArgument<A>...>
+ChildSpec child(ChildId id, F function, A&&... arguments) {
+  using Start = detail::FunctionChild<F, detail::KeptArgument<A>...>;
+  return ChildSpec{std::move(id.term), ChildType::worker,
+                   std::make_shared<Start>(
+                       std::move(function),
+                       std::tuple<detail::KeptArgument<A>...>(std::forward<A>(arguments)...))};
+}
+
+}  // namespace troupe

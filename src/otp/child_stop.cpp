@@ -1,0 +1,49 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "otp/child_stop.hpp"
+
+#include <troupe/log.hpp>
+
+namespace troupe::detail {
+
+Async<ExitReason> stop_child(Process& self, Pid pid, const ChildSpec& spec) {
+  const Ref ref = self.monitor(pid);
+  const auto of_child = [ref](const Down& down) { return down.ref == ref; };
+  const auto reason_of_down = [](Down down) { return std::move(down.reason); };
+  ExitReason reason;
+  if (spec.is_brutal()) {
+    exit(pid, ExitReason{atoms::kill});
+    reason = co_await self.receive(when(of_child, reason_of_down));
+  } else {
+    exit(pid, ExitReason{atoms::shutdown});
+    bool ended = true;
+    reason = co_await self.receive(when(of_child, reason_of_down), after(spec.shutdown(), [&] {
+                                     ended = false;
+                                     return ExitReason{};
+                                   }));
+    if (!ended) {
+      exit(pid, ExitReason{atoms::kill});
+      reason = co_await self.receive(when(of_child, reason_of_down));
+    }
+  }
+  // The EXIT, if the child was still linked, came before the DOWN, and may say more: a child that
+  // had ended before it was monitored is `noproc` to the monitor.
+  self.unlink(pid);
+  co_await self.receive(when([pid](const Exit& exit) { return exit.from == pid; },
+                             [&reason](Exit exit) { reason = std::move(exit.reason); }),
+                        after(Duration::zero(), [] {}));
+  report_stop(spec, pid, reason);
+  co_return reason;
+}
+
+void report_stop(const ChildSpec& spec, Pid pid, const ExitReason& reason) {
+  if (reason.is(atoms::shutdown) || (spec.is_brutal() && reason.is(atoms::killed))) return;
+  if (reason.is_orderly() && spec.restart() != permanent) return;
+  log::error("child {} {} ended with {} when it was told to shut down", spec.id(), pid, reason);
+}
+
+void report_end(const ChildSpec& spec, Pid pid, const ExitReason& reason) {
+  if (reason.is_orderly() && spec.restart() != permanent) return;
+  log::error("child {} {} ended: {}", spec.id(), pid, reason);
+}
+
+}  // namespace troupe::detail

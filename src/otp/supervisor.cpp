@@ -1,0 +1,134 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/supervisor.hpp>
+
+#include "otp/supervisor_server.hpp"
+
+namespace troupe {
+
+namespace {
+
+using detail::SupervisorServer;
+using SupervisorRef = ServerRef<Supervisor>;
+
+// The same process, as the type that has its handlers.
+template <class M>
+auto ask(Process& self, const SupervisorRef& supervisor, M message) {
+  return detail::CallAwaiter<typename M::Reply, false>{
+      self, detail::CallTarget::of(supervisor),
+      detail::typed_call<SupervisorServer>(std::move(message)), infinity};
+}
+
+Async<detail::StartOutcome> start(Process& self, Children children, SupervisorOptions options) {
+  const Atom name = options.name.atom;
+  return detail::start_server(
+      self, detail::StartMode::link, infinity,
+      detail::make_start_request<SupervisorServer>(
+          name, std::tuple<Children, SupervisorOptions>{std::move(children), options}));
+}
+
+class SupervisorChild final : public detail::ChildStart {
+ public:
+  SupervisorChild(Children children, SupervisorOptions options)
+      : children_{std::move(children)}, options_{options} {}
+  Async<detail::StartOutcome> start(Process& parent, Atom name) const override {
+    SupervisorOptions options = options_;
+    if (name != atoms::undefined) options.name = name;
+    return troupe::start(parent, children_, options);
+  }
+
+ private:
+  Children children_;
+  SupervisorOptions options_;
+};
+
+}  // namespace
+
+template <>
+inline constexpr bool enable_message<SupervisorOptions> = true;
+
+Term ChildError::term() const {
+  switch (code) {
+    case Code::failed:
+    case Code::bad_spec:
+      return reason.term();
+    case Code::already_started:
+      return tuple({atoms::already_started, Term{pid}});
+    case Code::already_present:
+      return atoms::already_present;
+    case Code::not_found:
+      return atoms::not_found;
+    case Code::running:
+      return Atom{"running"};
+    case Code::restarting:
+      return Atom{"restarting"};
+    case Code::max_children:
+      return Atom{"max_children"};
+  }
+  std::unreachable();
+}
+
+auto Supervisor::start_link(Process& self, Children children, SupervisorOptions options)
+    -> detail::StartAwaitable<Supervisor, detail::StartMode::link, false> {
+  using Start = detail::StartAwaitable<Supervisor, detail::StartMode::link, false>;
+  return Start{start(self, std::move(children), options)};
+}
+
+auto Supervisor::try_start_link(Process& self, Children children, SupervisorOptions options)
+    -> detail::StartAwaitable<Supervisor, detail::StartMode::link, true> {
+  using Start = detail::StartAwaitable<Supervisor, detail::StartMode::link, true>;
+  return Start{start(self, std::move(children), options)};
+}
+
+Async<std::expected<ChildStarted, ChildError>> Supervisor::start_child(Process& self,
+                                                                       SupervisorRef supervisor,
+                                                                       ChildSpec child) {
+  co_return co_await ask(self, supervisor, SupervisorServer::StartChild{std::move(child)});
+}
+
+Async<std::expected<void, ChildError>> Supervisor::terminate_child(Process& self,
+                                                                   SupervisorRef supervisor,
+                                                                   ChildId id) {
+  co_return co_await ask(self, supervisor, SupervisorServer::TerminateChild{std::move(id.term)});
+}
+
+Async<std::expected<ChildStarted, ChildError>> Supervisor::restart_child(Process& self,
+                                                                         SupervisorRef supervisor,
+                                                                         ChildId id) {
+  co_return co_await ask(self, supervisor, SupervisorServer::RestartChild{std::move(id.term)});
+}
+
+Async<std::expected<void, ChildError>> Supervisor::delete_child(Process& self,
+                                                                SupervisorRef supervisor,
+                                                                ChildId id) {
+  co_return co_await ask(self, supervisor, SupervisorServer::DeleteChild{std::move(id.term)});
+}
+
+Async<std::vector<ChildInfo>> Supervisor::which_children(Process& self, SupervisorRef supervisor) {
+  co_return co_await ask(self, supervisor, SupervisorServer::WhichChildren{});
+}
+
+Async<ChildCounts> Supervisor::count_children(Process& self, SupervisorRef supervisor) {
+  co_return co_await ask(self, supervisor, SupervisorServer::CountChildren{});
+}
+
+Async<std::expected<ChildSpec, ChildError>> Supervisor::get_childspec(Process& self,
+                                                                      SupervisorRef supervisor,
+                                                                      ChildId id) {
+  co_return co_await ask(self, supervisor, SupervisorServer::GetSpec{std::move(id.term)});
+}
+
+const detail::Behaviour* Supervisor::behaviour() noexcept {
+  return &detail::server_vtable<SupervisorServer>;
+}
+
+ChildSpec supervisor(ChildId id, Children children, SupervisorOptions options) {
+  return ChildSpec{std::move(id.term), ChildType::supervisor,
+                   std::make_shared<SupervisorChild>(std::move(children), options)};
+}
+
+ChildSpec supervisor(ChildId id, std::initializer_list<ChildSpec> children,
+                     SupervisorOptions options) {
+  return supervisor(std::move(id), Children(children), options);
+}
+
+}  // namespace troupe
