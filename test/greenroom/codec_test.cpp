@@ -30,7 +30,8 @@ void expect_same(const Session& a, const Session& b) {
 }
 
 TEST(Codec, strings_come_back_as_they_were) {
-  for (std::string value : {std::string{}, std::string("\0\xff", 2), std::string(100'000, 'x')}) {
+  for (const std::string& value :
+       {std::string{}, std::string("\0\xff", 2), std::string(100'000, 'x')}) {
     Session session = string_session(value);
     auto decoded = decode_session(encode_session(session));
     ASSERT_TRUE(decoded.has_value());
@@ -126,8 +127,10 @@ TEST(Codec, random_damage_is_refused_or_read_as_some_session) {
   std::string bytes = encode_session(session);
   for (int i = 0; i < 20'000; ++i) {
     std::string damaged = bytes;
-    for (int flips = static_cast<int>(random() % 3) + 1; flips > 0; --flips)
-      damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
+    for (int flips = static_cast<int>(random() % 3) + 1; flips > 0; --flips) {
+      char& byte = damaged[random() % damaged.size()];
+      byte = static_cast<char>(byte ^ (1 << random() % 8));
+    }
     if (auto decoded = decode_session(damaged)) {
       ASSERT_TRUE(decoded->exists());
       ASSERT_EQ(encode_session(*decoded), damaged);
@@ -145,7 +148,7 @@ TEST(Codec, what_is_stored_after_each_change_is_what_is_in_memory) {
       "GETDEL k", "GETEX n EX 5",   "SET n x"};
   for (int i = 0; i < 2000; ++i) {
     connection.send(std::string(requests[random() % std::size(requests)]) + "\r\n");
-    server.now_ms += random() % 3000;
+    server.now_ms += static_cast<std::int64_t>(random() % 3000);
   }
   for (const auto& [key, session] : server.sessions) {
     ASSERT_TRUE(server.stored.contains(key)) << key.second;

@@ -4,7 +4,7 @@
 namespace greenroom {
 
 PackedCommand pack_command(CommandId id, std::span<const std::string_view> words) {
-  PackedCommand packed{.id = id, .words = static_cast<std::uint32_t>(words.size())};
+  PackedCommand packed{.id = id, .words = static_cast<std::uint32_t>(words.size()), .bytes = {}};
   std::size_t total = words.size() * sizeof(std::uint32_t);
   for (std::string_view word : words) total += word.size();
   packed.bytes.reserve(total);

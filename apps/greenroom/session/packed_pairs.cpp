@@ -25,7 +25,8 @@ bool read_string(std::string_view bytes, std::size_t& at, std::string_view& foun
 }  // namespace
 
 bool PackedPairs::next() {
-  PackedPair found{.begin = pair_.end};
+  PackedPair found;
+  found.begin = pair_.end;
   std::size_t at = pair_.end;
   if (at == bytes_.size() || !read_string(bytes_, at, found.field)) return false;
   found.value_begin = at;
