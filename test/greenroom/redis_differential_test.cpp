@@ -744,16 +744,6 @@ TEST_F(RedisDifferential, command_info_tells_arity_flags_and_keys_as_redis_does)
   }
 }
 
-TEST_F(RedisDifferential, help_is_an_array_as_in_redis) {
-  LocalServer server;
-  LocalConnection connection{server};
-  for (std::string_view container : {"CLIENT", "COMMAND", "CONFIG", "OBJECT"}) {
-    std::string ours = connection.send(request({container, "HELP"}));
-    EXPECT_TRUE(ours.starts_with('*')) << ours;
-    EXPECT_TRUE(split_replies(ours).has_value()) << ours;
-  }
-}
-
 class RedisDifferentialWithPassword : public RedisDifferential {
  protected:
   void SetUp() override { begin({"--requirepass", "secret"}); }
