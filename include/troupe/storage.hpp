@@ -70,6 +70,14 @@ struct Change {
 
   static Change put(std::string_view key, std::string_view value) { return {key, value, false}; }
   static Change remove(std::string_view key) { return {key, {}, true}; }
+
+  // A string made in the argument would be gone before the batch is written.
+  template <class Key, class Value>
+    requires(std::is_same_v<Key, std::string> || std::is_same_v<Value, std::string>)
+  static Change put(Key&&, Value&&) = delete;
+  template <class Key>
+    requires std::is_same_v<Key, std::string>
+  static Change remove(Key&&) = delete;
 };
 
 struct Entry {
@@ -125,7 +133,7 @@ class Store {
   // Folds logs into their base now instead of when they are due: smaller files, faster opening.
   Result<void> compact();
 
-  // Flushes, folds and lets go of files and locks. Every later call answers `closed`, a second
+  // Flushes and lets go of files and locks. Every later call answers `closed`, a second
   // close() answers success.
   Result<void> close();
 
@@ -160,22 +168,38 @@ struct SqliteOptions {
   std::uint32_t busy_timeout_ms = 1000;     // how long opening waits for another process to let go
   std::uint32_t checkpoint_pages = 20'000;  // the write-ahead log is folded in at this length
   std::size_t cache_bytes = 16 * 1024 * 1024;
-  std::string vfs;  // name of a registered SQLite VFS; empty: the default
+  std::string vfs;       // name of a registered SQLite VFS; empty: the default
+  Disk* disk = nullptr;  // for what is done beside SQLite; the same files as the VFS has
 };
 
 // One database file (with its -wal beside it while open), held exclusively while open.
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
                                            const SqliteOptions& options = {});
 
-enum class Engine : std::uint8_t { sqlite };
+struct LogOptions {
+  Durability durability = Durability::commit;
+  std::uint64_t snapshot_bytes = 64 * 1024 * 1024;  // log behind the last snapshot before a new one
+  std::uint64_t preallocate_bytes = 1024 * 1024;    // zeros written ahead of the log; 0: none
+  Disk* disk = nullptr;
+};
+
+// A directory of its own with an append log and snapshots. All entries are in memory as well, so
+// reading never waits for the disk. A write is one append and one fsync; a snapshot is written in
+// slices with the writes that follow. After a crash a torn tail is cut off, damage elsewhere
+// refused.
+Result<std::unique_ptr<Store>> open_log(const std::string& directory,
+                                        const LogOptions& options = {});
+
+enum class Engine : std::uint8_t { sqlite, log };
 
 struct ShardedOptions {
   unsigned shards = 0;  // 0: as many as the directory has, or one per core in a new directory
   Durability durability = Durability::commit;
-  std::string name = "sessions";  // files are NAME-0.db, NAME-1.db, ...
+  std::string name = "sessions";  // shards are files NAME-0.db, ... or directories NAME-0.log, ...
   Engine engine = Engine::sqlite;
-  SqliteOptions sqlite;  // but for its durability, which is the one above
-  Disk* disk = nullptr;  // for lock and manifest; SQLite has its own seam (vfs)
+  SqliteOptions sqlite;  // of the engine in use, but for durability and disk, which are these here
+  LogOptions log;
+  Disk* disk = nullptr;
 };
 
 inline constexpr unsigned max_shards = 1024;

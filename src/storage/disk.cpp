@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "storage/disk.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace troupe::storage {
@@ -38,6 +39,22 @@ Outcome<void> replace_file(Disk& disk, const std::string& path, std::string_view
     return done;
   }
   return disk.sync_directory(directory_of(path));
+}
+
+Outcome<void> rewrite(DiskFile& file, std::uint64_t begin, std::uint64_t end) {
+  const auto size = file.size();
+  if (!size) return std::unexpected(size.error());
+  end = std::min(end, *size);
+  std::string bytes;
+  while (begin < end) {
+    bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, 1 << 20)));
+    const auto count = file.read(begin, bytes);
+    if (!count) return std::unexpected(count.error());
+    if (*count != bytes.size()) return std::unexpected(Fault{EIO});
+    if (auto done = file.write(begin, bytes); !done) return done;
+    begin += bytes.size();
+  }
+  return file.sync();
 }
 
 }  // namespace troupe::storage

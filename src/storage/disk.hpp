@@ -61,6 +61,8 @@ class Disk {
   virtual Outcome<void> sync_directory(const std::string& path) = 0;
   // Fault EWOULDBLOCK: someone else holds it, in this process or another. The file stays behind.
   virtual Outcome<std::unique_ptr<DiskLock>> lock(const std::string& path) = 0;
+  // For salts and identities. Part of the seam, so that a simulated run repeats.
+  virtual std::uint64_t random_number() = 0;
 };
 
 Disk& real_disk();
@@ -73,6 +75,10 @@ Outcome<std::string> read_file(Disk& disk, const std::string& path, std::size_t 
 // A reader finds the old contents or the new, also after a power cut: temporary, sync, rename, sync
 // of the directory. The temporary is PATH.tmp.
 Outcome<void> replace_file(Disk& disk, const std::string& path, std::string_view bytes);
+
+// Writes the bytes from `begin` to `end`, or to the end of the file, over themselves and syncs
+// them. After a failed fsync this, and not another fsync, brings them to the disk.
+Outcome<void> rewrite(DiskFile& file, std::uint64_t begin, std::uint64_t end);
 
 // "." if the path has no directory part.
 std::string directory_of(const std::string& path);

@@ -44,7 +44,7 @@ std::optional<unsigned> number(std::optional<std::string_view> text) {
 std::string Manifest::text() const {
   std::string lines{title};
   lines += std::to_string(format) + "\nengine " + engine + "\nname " + name + "\nshards " +
-           std::to_string(shards) + "\nid " + id + "\n";
+           std::to_string(shards) + "\nid " + id + "\nstate " + (ready ? "ready" : "new") + "\n";
   lines += "sum " + hex(crc32c(lines)) + "\n";
   return lines;
 }
@@ -68,11 +68,13 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
   const auto name = take_line(rest, "name ");
   const auto shards = number(take_line(rest, "shards "));
   const auto id = take_line(rest, "id ");
+  const auto state = take_line(rest, "state ");
   const std::string_view summed = text.substr(0, text.size() - rest.size());
   const auto sum = take_line(rest, "sum ");
-  if (!engine || !name || !shards || !id || !sum || !rest.empty()) return damaged();
+  if (!engine || !name || !shards || !id || !state || !sum || !rest.empty()) return damaged();
   if (*sum != hex(crc32c(summed)) || *shards == 0 || *shards > max_shards) return damaged();
-  return Manifest{std::string{*engine}, std::string{*name}, *shards, std::string{*id}};
+  return Manifest{std::string{*engine}, std::string{*name}, *shards, std::string{*id},
+                  *state == "ready"};
 }
 
 }  // namespace troupe::storage

@@ -2,8 +2,10 @@
 #pragma once
 
 // What a directory of shards says about itself. Lines of text, so that an operator can read it:
-//   troupe-store 1 / engine sqlite / name sessions / shards 4 / id <32 hex> / sum <8 hex>
-// where sum is the CRC-32C of all lines before it.
+//   troupe-store 1 / engine sqlite / name sessions / shards 4 / id <32 hex> / state ready /
+//   sum <8 hex>
+// where sum is the CRC-32C of all lines before it, and the state is `new` until every shard is
+// made.
 
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@ struct Manifest {
   std::string name;
   unsigned shards = 0;
   std::string id;  // random, made with the directory
+  bool ready = false;
 
   std::string text() const;
 };

@@ -17,16 +17,7 @@ class MemoryStore final : public Store {
   }
 
   Result<void> do_write(std::span<const Change> changes) override {
-    for (const Change& change : changes) {
-      const auto found = table_.find(change.key);
-      if (change.removal) {
-        if (found != table_.end()) table_.erase(found);
-      } else if (found != table_.end()) {
-        found->second = change.value;
-      } else {
-        table_.emplace(change.key, change.value);
-      }
-    }
+    for (const Change& change : changes) apply(table_, change);
     return {};
   }
 

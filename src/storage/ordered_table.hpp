@@ -9,9 +9,22 @@
 #include <string>
 #include <string_view>
 
+#include <troupe/storage.hpp>
+
 namespace troupe::storage {
 
 using OrderedTable = std::map<std::string, std::string, std::less<>>;
+
+inline void apply(OrderedTable& table, const Change& change) {
+  const auto found = table.find(change.key);
+  if (change.removal) {
+    if (found != table.end()) table.erase(found);
+  } else if (found != table.end()) {
+    found->second = change.value;
+  } else {
+    table.emplace(change.key, change.value);
+  }
+}
 
 // First entry of a scan: behind `after` if there is one, else at the prefix.
 inline OrderedTable::const_iterator scan_start(const OrderedTable& table, std::string_view prefix,

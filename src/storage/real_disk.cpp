@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <dirent.h>
 #include <fcntl.h>
+#include <random>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -157,6 +158,11 @@ class RealDisk final : public Disk {
           ::pwrite(descriptor.number(), text, static_cast<std::size_t>(length), 0);
     }
     return std::make_unique<RealLock>(std::move(descriptor));
+  }
+
+  std::uint64_t random_number() override {
+    std::random_device entropy;
+    return std::uint64_t{entropy()} << 32 | entropy();
   }
 };
 

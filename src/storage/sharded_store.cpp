@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <random>
 #include <thread>
 #include <utility>
 
@@ -10,13 +9,14 @@
 
 #include "storage/disk.hpp"
 #include "storage/fault.hpp"
+#include "storage/log_store.hpp"
 #include "storage/manifest.hpp"
 #include "storage/sqlite_store.hpp"
 
-// Order of events in a new directory: lock, shards (each durable by itself), manifest. A power cut
-// in between leaves shards without a manifest; they are empty, because the first write can only
-// follow the manifest, and the next opening makes them anew. Shards with entries but without a
-// manifest are a lost manifest, and refused.
+// Order of events in a new directory: lock, manifest with the state `new`, shards, manifest with
+// the state `ready`. While it says `new`, shards may be absent and are made; nobody has written to
+// them, because opening has never answered. Afterwards an absent shard is a lost one, and shards
+// without a manifest are a lost manifest.
 
 namespace troupe::storage {
 namespace {
@@ -25,15 +25,27 @@ unsigned shards_for(unsigned wanted) {
   return std::clamp(wanted != 0 ? wanted : std::thread::hardware_concurrency(), 1U, max_shards);
 }
 
-std::string random_id() {
-  std::random_device entropy;
-  std::string id;
-  for (int part = 0; part < 4; ++part) {
-    char text[9];
-    std::snprintf(text, sizeof text, "%08x", static_cast<unsigned>(entropy()));
-    id += text;
+std::uint64_t stable_hash(std::string_view bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : bytes) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3;
   }
-  return id;
+  // FNV's high bits are weak for short keys; the finaliser spreads them.
+  hash ^= hash >> 33;
+  hash *= 0xff51afd7ed558ccd;
+  hash ^= hash >> 33;
+  hash *= 0xc4ceb9fe1a85ec53;
+  hash ^= hash >> 33;
+  return hash;
+}
+
+std::string random_id(Disk& disk) {
+  char text[33];
+  std::snprintf(text, sizeof text, "%016llx%016llx",
+                static_cast<unsigned long long>(disk.random_number()),
+                static_cast<unsigned long long>(disk.random_number()));
+  return text;
 }
 
 // The name becomes part of file names and of a line of the manifest.
@@ -44,96 +56,107 @@ bool usable(std::string_view name) {
   });
 }
 
+using Shards = std::vector<std::unique_ptr<Store>>;
+
 class ShardOpening {
  public:
   ShardOpening(Disk& disk, const std::string& directory, const ShardedOptions& options)
-      : disk_{disk}, directory_{directory}, options_{options} {
-    options_.sqlite.durability = options.durability;
+      : disk_{disk},
+        directory_{directory},
+        options_{options},
+        engine_{options.engine == Engine::sqlite ? "sqlite" : "log"},
+        ending_{options.engine == Engine::sqlite ? ".db" : ".log"},
+        manifest_path_{directory + "/manifest"} {
+    options_.sqlite.durability = options_.log.durability = options.durability;
+    options_.sqlite.disk = options_.log.disk = &disk;
   }
 
-  Result<std::vector<std::unique_ptr<Store>>> run() {
-    const std::string path = directory_ + "/manifest";
-    const auto text = read_file(disk_, path, max_manifest_bytes);
-    if (!text) {
-      if (text.error().code != ENOENT) return failure(text.error(), "read", path);
-      return create(path);
-    }
-    const auto manifest = parse_manifest(*text, path);
-    if (!manifest) return std::unexpected(manifest.error());
-    if (manifest->engine != "sqlite" || manifest->name != options_.name) {
+  Result<Shards> run() {
+    auto manifest = read_manifest();
+    if (!manifest) return std::unexpected(std::move(manifest.error()));
+    if (manifest->engine != engine_ || manifest->name != options_.name) {
       return failure(ErrorKind::foreign, "directory " + directory_ + " holds the " +
                                              manifest->engine + " store '" + manifest->name +
-                                             "'; choose another directory for '" + options_.name +
-                                             "'");
+                                             "', not the " + engine_ + " store '" + options_.name +
+                                             "'; choose another directory");
     }
-    return open_all(*manifest, true);
-  }
-
- private:
-  std::string file_of(unsigned index) const {
-    return options_.name + "-" + std::to_string(index) + ".db";
-  }
-
-  Result<std::vector<std::unique_ptr<Store>>> create(const std::string& manifest_path) {
-    if (auto done = clear_unfinished(); !done) return std::unexpected(std::move(done.error()));
-    const Manifest manifest{"sqlite", options_.name, shards_for(options_.shards), random_id()};
-    auto shards = open_all(manifest, false);
-    if (!shards) return shards;
-    const std::string parent = directory_of(directory_);
-    if (auto done = disk_.sync_directory(parent); !done) {
-      return failure(done.error(), "sync directory", parent);
-    }
-    if (auto done = replace_file(disk_, manifest_path, manifest.text()); !done) {
-      return failure(done.error(), "write", manifest_path);
+    auto shards = open_all(*manifest);
+    if (!shards || manifest->ready) return shards;
+    manifest->ready = true;
+    if (auto done = write_manifest(*manifest); !done) {
+      return std::unexpected(std::move(done.error()));
     }
     return shards;
   }
 
-  Result<void> clear_unfinished() {
+ private:
+  Result<Manifest> read_manifest() {
+    const auto text = read_file(disk_, manifest_path_, max_manifest_bytes);
+    if (text) return parse_manifest(*text, manifest_path_);
+    if (text.error().code == ENOENT) return create_manifest();
+    return failure(text.error(), "read", manifest_path_);
+  }
+
+  Result<Manifest> create_manifest() {
     const auto names = disk_.list(directory_);
     if (!names) return failure(names.error(), "list", directory_);
     for (const std::string& name : *names) {
-      if (!name.starts_with(options_.name + "-") || !name.ends_with(".db")) continue;
-      const std::string path = directory_ + "/" + name;
-      auto store = open_sqlite(path, options_.sqlite);
-      if (!store) return std::unexpected(std::move(store.error()));
-      const auto first = (*store)->page({}, std::nullopt, 1);
-      if (!first) return std::unexpected(first.error());
-      if (!first->empty()) {
-        return failure(ErrorKind::corrupt, "directory " + directory_ +
-                                               " has lost its manifest, but " + name +
-                                               " has entries; restore the manifest from a backup");
-      }
-      if (auto done = (*store)->close(); !done) return done;
-      if (auto done = disk_.remove(path); !done) return failure(done.error(), "remove", path);
+      if (!name.starts_with(options_.name + "-") || !name.ends_with(ending_)) continue;
+      return failure(ErrorKind::corrupt, "directory " + directory_ +
+                                             " has lost its manifest, but there is " + name +
+                                             "; restore the manifest from a backup");
     }
+    const std::string parent = directory_of(directory_);
+    if (auto done = disk_.sync_directory(parent); !done) {
+      return failure(done.error(), "sync directory", parent);
+    }
+    Manifest manifest{engine_, options_.name, shards_for(options_.shards), random_id(disk_), false};
+    if (auto done = write_manifest(manifest); !done) {
+      return std::unexpected(std::move(done.error()));
+    }
+    return manifest;
+  }
+
+  Result<void> write_manifest(const Manifest& manifest) {
+    const auto done = replace_file(disk_, manifest_path_, manifest.text());
+    if (!done) return failure(done.error(), "write", manifest_path_);
     return {};
   }
 
-  Result<std::vector<std::unique_ptr<Store>>> open_all(const Manifest& manifest, bool existing) {
-    std::vector<std::unique_ptr<Store>> shards;
+  Result<Shards> open_all(const Manifest& manifest) {
+    Shards shards;
     const auto names = disk_.list(directory_);
     if (!names) return failure(names.error(), "list", directory_);
     for (unsigned index = 0; index < manifest.shards; ++index) {
-      const std::string file = file_of(index);
-      // A lost shard made anew in silence would be a quarter of all sessions gone in silence.
-      if (existing && !std::ranges::binary_search(*names, file)) {
-        return failure(ErrorKind::corrupt, "shard " + directory_ + "/" + file +
+      const std::string name = options_.name + "-" + std::to_string(index) + ending_;
+      // A lost shard made anew in silence would be a part of all sessions gone in silence.
+      if (manifest.ready && !std::ranges::binary_search(*names, name)) {
+        return failure(ErrorKind::corrupt, "shard " + directory_ + "/" + name +
                                                " is missing; restore it from a backup");
       }
       const ShardIdentity identity{
           manifest.id + " " + std::to_string(index) + "/" + std::to_string(manifest.shards),
-          existing};
-      auto shard = open_sqlite_shard(directory_ + "/" + file, options_.sqlite, identity);
+          manifest.ready};
+      auto shard = open_one(directory_ + "/" + name, identity);
       if (!shard) return std::unexpected(std::move(shard.error()));
       shards.push_back(std::move(*shard));
     }
     return shards;
   }
 
+  Result<std::unique_ptr<Store>> open_one(const std::string& path, const ShardIdentity& identity) {
+    if (options_.engine == Engine::sqlite) {
+      return open_sqlite_shard(path, options_.sqlite, identity);
+    }
+    return open_log_shard(path, options_.log, stable_hash(identity.text), identity.must_exist);
+  }
+
   Disk& disk_;
   const std::string& directory_;
   ShardedOptions options_;
+  const std::string engine_;
+  const std::string ending_;
+  const std::string manifest_path_;
 };
 
 }  // namespace
@@ -188,18 +211,7 @@ Result<void> ShardedStore::close() {
 }
 
 unsigned shard_of(std::string_view key, unsigned shards) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : key) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3;
-  }
-  // FNV's high bits are weak for short keys; the finaliser spreads them.
-  hash ^= hash >> 33;
-  hash *= 0xff51afd7ed558ccd;
-  hash ^= hash >> 33;
-  hash *= 0xc4ceb9fe1a85ec53;
-  hash ^= hash >> 33;
-  return static_cast<unsigned>(((hash >> 32) * shards) >> 32);
+  return static_cast<unsigned>(((stable_hash(key) >> 32) * shards) >> 32);
 }
 
 }  // namespace troupe::storage

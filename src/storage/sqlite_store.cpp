@@ -72,6 +72,7 @@ class SqliteStore final : public Store {
   Result<void> recognise(const ShardIdentity& identity);
   Result<void> create(const ShardIdentity& identity);
   Result<void> configure();
+  Result<void> secure_log();
   Result<void> prepare();
 
   int apply(const Change& change);
@@ -139,8 +140,30 @@ Result<void> SqliteStore::open(const std::string& path, const ShardIdentity& ide
   }
   if (auto done = recognise(identity); !done) return done;
   if (auto done = configure(); !done) return done;
+  if (auto done = secure_log(); !done) return done;
   if (auto done = prepare(); !done) return done;
   fold_on_close(true);
+  return {};
+}
+
+// SQLite trusts the log it finds after a crash. But that may be in the kernel's memory only, and
+// after a failed fsync the kernel may think it is on disk, so that no later sync helps. So it is
+// written again, byte for byte, and synced, with the names in the directory; the lock is held and
+// nothing was written yet. A clean start has no log and pays one sync of the directory.
+Result<void> SqliteStore::secure_log() {
+  Disk& disk = disk_or_real(options_.disk);
+  const std::string path = connection_.path() + "-wal";
+  if (auto file = disk.open(path, OpenMode::write)) {
+    if (auto done = rewrite(**file, 0, UINT64_MAX); !done) {
+      return failure(done.error(), "secure", path);
+    }
+  } else if (file.error().code != ENOENT) {
+    return failure(file.error(), "open", path);
+  }
+  const std::string directory = directory_of(connection_.path());
+  if (auto done = disk.sync_directory(directory); !done) {
+    return failure(done.error(), "sync directory", directory);
+  }
   return {};
 }
 
@@ -217,13 +240,6 @@ Result<void> SqliteStore::create(const ShardIdentity& identity) {
   }
   if (code == SQLITE_OK) code = connection_.execute("COMMIT");
   if (code != SQLITE_OK) return connection_.failure(code, "create database file");
-  // The name itself must survive a power cut as well.
-  if (options_.vfs.empty()) {
-    const std::string directory = directory_of(connection_.path());
-    if (auto done = real_disk().sync_directory(directory); !done) {
-      return failure(done.error(), "sync directory", directory);
-    }
-  }
   return {};
 }
 

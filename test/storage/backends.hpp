@@ -31,6 +31,16 @@ inline std::vector<Backend> backends() {
          return open_sqlite(directory + "/store.db",
                             {.durability = Durability::relaxed, .busy_timeout_ms = 1});
        }},
+      // A few hundred bytes of log, so that every test sees snapshots and rotated files.
+      {"log", true,
+       [](const std::string& directory) {
+         return open_log(directory + "/store", {.snapshot_bytes = 500, .preallocate_bytes = 4096});
+       }},
+      {"log_relaxed", true,
+       [](const std::string& directory) {
+         return open_log(directory + "/store",
+                         {.durability = Durability::relaxed, .preallocate_bytes = 0});
+       }},
   };
 }
 

@@ -126,20 +126,24 @@ TEST_F(Sharded, a_shard_of_another_store_is_refused) {
   EXPECT_TRUE(refused(open(), ErrorKind::foreign, "sessions-1.db"));
 }
 
-TEST_F(Sharded, a_lost_manifest_is_refused_when_there_are_entries) {
+TEST_F(Sharded, a_lost_manifest_is_refused_when_there_are_shards) {
   fill();
   fs::remove(path_ + "/manifest");
   EXPECT_TRUE(refused(open(), ErrorKind::corrupt, "manifest"));
 }
 
-TEST_F(Sharded, shards_without_manifest_or_entries_are_an_unfinished_start) {
-  {
-    ASSERT_TRUE(succeeded(open(5)));
-  }
-  fs::remove(path_ + "/manifest");
-  fill(3);
-  EXPECT_FALSE(fs::exists(path_ + "/sessions-4.db"));
-  expect_full();
+TEST_F(Sharded, an_unfinished_start_is_finished_with_the_shards_it_was_to_have) {
+  fs::create_directory(path_);
+  const Manifest unfinished{"sqlite", "sessions", 3, "0123456789abcdef", false};
+  write_bytes(path_ + "/manifest", unfinished.text());
+  write_bytes(path_ + "/sessions-0.db", "");
+  fill(5);
+  auto store = open();
+  ASSERT_TRUE(succeeded(store));
+  EXPECT_EQ((*store)->shard_count(), 3U);
+  ASSERT_TRUE(succeeded((*store)->close()));
+  fs::remove(path_ + "/sessions-0.db");
+  EXPECT_TRUE(refused(open(), ErrorKind::corrupt, "sessions-0.db"));
 }
 
 TEST_F(Sharded, a_damaged_manifest_is_refused_whatever_byte_is_wrong) {
@@ -168,7 +172,7 @@ TEST_F(Sharded, a_damaged_manifest_is_refused_whatever_byte_is_wrong) {
 TEST_F(Sharded, another_name_in_the_same_directory_is_refused) {
   fill();
   EXPECT_TRUE(
-      refused(ShardedStore::open(path_, {.name = "carts"}), ErrorKind::foreign, "sessions"));
+      refused(ShardedStore::open(path_, {.name = "carts"}), ErrorKind::foreign, "'sessions'"));
   EXPECT_FALSE(ShardedStore::open(path_, {.name = "../x"}));
   EXPECT_FALSE(ShardedStore::open(path_, {.name = ""}));
 }
@@ -182,6 +186,31 @@ TEST_F(Sharded, a_trailing_slash_is_the_same_directory) {
   auto store = ShardedStore::open(path_ + "//");
   ASSERT_TRUE(succeeded(store));
   EXPECT_EQ((*store)->shard_for("key1").get("key1"), "key1");
+}
+
+TEST_F(Sharded, the_log_engine_shards_the_same_way) {
+  const ShardedOptions options{.shards = 3, .engine = Engine::log};
+  const auto key = [](int n) { return "key" + std::to_string(n); };
+  for (int round = 0; round < 2; ++round) {
+    auto store = ShardedStore::open(path_, options);
+    ASSERT_TRUE(succeeded(store));
+    for (int n = 0; n < 30; ++n) {
+      auto value = (*store)->shard_for(key(n)).get(key(n));
+      ASSERT_TRUE(succeeded(value));
+      EXPECT_EQ(*value, round == 0 ? std::nullopt : std::optional{key(n)});
+      ASSERT_TRUE(succeeded((*store)->shard_for(key(n)).put(key(n), key(n))));
+    }
+    ASSERT_TRUE(succeeded((*store)->close()));
+  }
+  EXPECT_TRUE(refused(open(), ErrorKind::foreign, "log store"));
+  fs::rename(path_ + "/sessions-0.log", path_ + "/x");
+  EXPECT_TRUE(refused(ShardedStore::open(path_, options), ErrorKind::corrupt, "sessions-0.log"));
+  fs::create_directory(path_ + "/sessions-0.log");
+  EXPECT_TRUE(refused(ShardedStore::open(path_, options), ErrorKind::corrupt, "sessions-0.log"));
+  fs::remove_all(path_ + "/sessions-0.log");
+  fs::rename(path_ + "/sessions-1.log", path_ + "/sessions-0.log");
+  fs::rename(path_ + "/x", path_ + "/sessions-1.log");
+  EXPECT_TRUE(refused(ShardedStore::open(path_, options), ErrorKind::foreign, "sessions-0.log"));
 }
 
 TEST_F(Sharded, in_memory_durability_makes_no_directory) {
