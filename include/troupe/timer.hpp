@@ -44,9 +44,8 @@ struct TimerFired {
 namespace detail {
 TimerRef start_timer(Pid to, Duration delay, Envelope* envelope);
 TimerRef start_timer(Atom to, Duration delay, Envelope* envelope);
-// The reference is made before the message that carries it.
-TimerRef reserve_timer(Pid to);
-void arm_timer(TimerRef timer, Pid to, Duration delay, Envelope* envelope);
+// Writes the timer's reference into the message, which begins with one, before it can fire.
+TimerRef start_stamped_timer(Pid to, Duration delay, Envelope* envelope);
 }  // namespace detail
 
 // Sends `message` to `to` once `delay` has passed, never earlier. Independent of the process that
@@ -65,10 +64,8 @@ TimerRef send_after(Name to, Duration delay, M message) {
 // As send_after; the message arrives as TimerFired<M> with the timer's reference.
 template <Message M>
 TimerRef start_timer(Pid to, Duration delay, M message) {
-  const TimerRef timer = detail::reserve_timer(to);
-  detail::arm_timer(timer, to, delay,
-                    detail::make_envelope<TimerFired<M>>(timer, std::move(message)));
-  return timer;
+  return detail::start_stamped_timer(
+      to, delay, detail::make_envelope<TimerFired<M>>(TimerRef{}, std::move(message)));
 }
 
 // The time that was left, or nothing if it has fired, was cancelled, or never was. A message that

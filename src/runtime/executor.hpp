@@ -21,6 +21,7 @@ struct TimerTask {
   Atom name = atoms::undefined;  // undefined: to the pid
   Envelope* message = nullptr;   // owned; null: a TimeoutSignal for wait_id
   std::uint64_t wait_id = 0;
+  bool stamped = false;  // the message begins with the timer's own TimerRef
 };
 
 // The one seam for everything nondeterministic: which process runs next, what time it is, when

@@ -69,7 +69,9 @@ TimerRef Timers::start(std::uint32_t node, std::int64_t deadline_ns, TimerTask t
   if (tick < next_tick_.load(std::memory_order_relaxed)) {
     next_tick_.store(tick, std::memory_order_relaxed);
   }
-  return TimerRef{node, wheel_number_, slot.index, slot.generation};
+  const TimerRef timer{node, wheel_number_, slot.index, slot.generation};
+  if (slot.task.stamped) value_of<TimerRef>(slot.task.message) = timer;
+  return timer;
 }
 
 std::optional<Duration> Timers::cancel(TimerRef timer, std::int64_t now_ns) noexcept {

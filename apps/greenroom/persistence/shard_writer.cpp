@@ -1,0 +1,158 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "persistence/shard_writer.hpp"
+
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace greenroom {
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Bounds of one batch: enough to fill a disk's write, short enough that the first of it does not
+// wait long for the last.
+constexpr std::size_t max_batch_requests = 4096;
+constexpr std::size_t max_batch_bytes = 8u << 20;
+constexpr Duration flush_interval = 500ms;
+
+// One commit's worth of requests, in the order in which they came.
+struct Batch {
+  std::vector<StoreValue> requests;
+  std::size_t bytes = 0;
+
+  void add(StoreValue request) {
+    bytes += request.key.size() + (request.value ? request.value->size() : 0);
+    requests.push_back(std::move(request));
+  }
+  bool is_full() const { return requests.size() >= max_batch_requests || bytes >= max_batch_bytes; }
+};
+
+struct Written {
+  Batch batch;
+  std::string error;  // empty: none
+};
+
+// On the blocking pool. Owns what it touches but for the store, which outlives every process.
+Written write(StoreHandle store, Batch batch) {
+  std::vector<storage::Change> changes;
+  changes.reserve(batch.requests.size());
+  for (const StoreValue& request : batch.requests) {
+    changes.push_back(request.value ? storage::Change::put(request.key, *request.value)
+                                    : storage::Change::remove(request.key));
+  }
+  const auto written = store.store->write_batch(changes);
+  return Written{std::move(batch), written ? std::string{} : written.error().text};
+}
+
+void answer(const Written& written) {
+  for (const StoreValue& request : written.batch.requests) {
+    if (written.error.empty()) {
+      send(request.from, Stored{request.revision});
+    } else {
+      send(request.from, StoreFailed{request.revision, written.error});
+    }
+  }
+}
+
+// Everything that waits, up to the bounds of a batch.
+Async<Batch> gather(Process& self, StoreValue first) {
+  Batch batch;
+  batch.add(std::move(first));
+  while (!batch.is_full()) {
+    auto more = co_await self.receive<StoreValue>(0ms);
+    if (!more) break;
+    batch.add(std::move(*more));
+  }
+  co_return batch;
+}
+
+Async<std::string> commit(Process& self, StoreHandle store, StoreValue first) {
+  Batch batch = co_await gather(self, std::move(first));
+  Written written = co_await blocking(
+      self, [store, batch = std::move(batch)]() mutable { return write(store, std::move(batch)); });
+  answer(written);
+  co_return std::move(written.error);
+}
+
+Async<> fetch(Process& self, StoreHandle store, FetchValue request) {
+  const Pid from = request.from;
+  Fetched fetched =
+      co_await blocking(self, [store, key = std::move(request.key)]() mutable -> Fetched {
+        auto value = store.store->get(key);
+        if (!value) return Fetched{std::move(key), std::nullopt, value.error().text};
+        return Fetched{std::move(key), std::move(*value), {}};
+      });
+  send(from, std::move(fetched));
+}
+
+Async<std::string> flush(Process& self, StoreHandle store) {
+  co_return co_await blocking(self, [store]() -> std::string {
+    const auto flushed = store.store->flush();
+    return flushed ? std::string{} : flushed.error().text;
+  });
+}
+
+// What the writer does next, as plain values: a receive clause must not await.
+struct Step {
+  enum class Kind : std::uint8_t { store, fetch, flush, stop } kind;
+  StoreValue value{};
+  FetchValue request{};
+};
+
+}  // namespace
+
+Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durability) {
+  self.trap_exits();
+  const bool is_relaxed = durability == storage::Durability::relaxed;
+  bool dirty = false;
+  Duration last_flush = self.monotonic_time();
+  std::string failing;  // the error of the last write, while writes fail
+  while (true) {
+    // Under load there is always a message: the clock decides, not the silence.
+    if (is_relaxed && dirty && self.monotonic_time() - last_flush >= flush_interval) {
+      std::string error = co_await flush(self, store);
+      if (!error.empty()) log::error("storage could not be flushed: {}", error);
+      dirty = false;
+      last_flush = self.monotonic_time();
+    }
+    const Duration until_flush = is_relaxed && dirty ? flush_interval : infinity;
+    Step step = co_await self.receive(
+        [](StoreValue value) { return Step{Step::Kind::store, std::move(value)}; },
+        [](FetchValue request) { return Step{Step::Kind::fetch, {}, std::move(request)}; },
+        [](Exit) { return Step{Step::Kind::stop}; },
+        after(until_flush, [] { return Step{Step::Kind::flush}; }));
+    switch (step.kind) {
+      case Step::Kind::store: {
+        std::string error = co_await commit(self, store, std::move(step.value));
+        // Once per change of state: a full disk must not fill the log too.
+        if (error != failing) {
+          if (error.empty()) {
+            log::notice("storage works again");
+          } else {
+            log::error("storage failed, writes are refused: {}", error);
+          }
+          failing = std::move(error);
+        }
+        dirty = true;
+        break;
+      }
+      case Step::Kind::fetch:
+        co_await fetch(self, store, std::move(step.request));
+        break;
+      case Step::Kind::flush:
+        break;
+      case Step::Kind::stop: {
+        while (auto waiting = co_await self.receive<StoreValue>(0ms)) {
+          (void)co_await commit(self, store, std::move(*waiting));
+        }
+        (void)co_await flush(self, store);
+        co_return;
+      }
+    }
+  }
+}
+
+}  // namespace greenroom

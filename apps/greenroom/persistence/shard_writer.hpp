@@ -1,0 +1,62 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <troupe/storage.hpp>
+#include <troupe/troupe.hpp>
+
+namespace greenroom {
+
+// A store that a writer uses from the blocking pool, one job at a time. The store outlives the
+// runtime's processes: it is opened before them and closed after them.
+struct StoreHandle {
+  troupe::storage::Store* store = nullptr;
+};
+
+// Make this key's stored value so, or, without a value, forget it. Answered with Stored or
+// StoreFailed to `from`, with the same revision. At most one is under way per session, so a
+// writer's backlog is bounded by the number of sessions.
+struct StoreValue {
+  troupe::Pid from;
+  std::uint64_t revision = 0;
+  std::string key;
+  std::optional<std::string> value;
+};
+struct Stored {
+  std::uint64_t revision = 0;
+};
+struct StoreFailed {
+  std::uint64_t revision = 0;
+  std::string text;
+};
+
+// What is stored under the key, after all that was sent to this writer before. Answered with
+// Fetched.
+struct FetchValue {
+  troupe::Pid from;
+  std::string key;
+};
+struct Fetched {
+  std::string key;
+  std::optional<std::string> value;
+  std::string error;  // empty: none
+};
+
+// The one process that writes a shard's file. It takes all requests that wait, writes them as one
+// batch on the blocking pool, and answers when the batch is as durable as was asked for: group
+// commit comes from the requests that arrive while the disk is busy.
+//
+// With Durability::relaxed it flushes at most once in `flush_interval`, so that an answered write
+// is on disk within a second.
+//
+// Traps exits: when its supervisor stops it, it writes what is still waiting first.
+troupe::Async<> shard_writer(troupe::Process& self, StoreHandle store,
+                             troupe::storage::Durability durability);
+
+}  // namespace greenroom
+
+template <>
+inline constexpr bool troupe::enable_message<greenroom::StoreHandle> = true;

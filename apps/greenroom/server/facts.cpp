@@ -1,0 +1,105 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <fstream>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "server/server.hpp"
+
+namespace greenroom {
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::uint64_t resident_bytes() {
+  std::ifstream statm{"/proc/self/statm"};
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+std::string_view name_of(storage::Durability durability) {
+  switch (durability) {
+    case storage::Durability::commit:
+      return "commit";
+    case storage::Durability::relaxed:
+      return "relaxed";
+    case storage::Durability::memory:
+      return "memory";
+  }
+  return "memory";
+}
+
+std::vector<Setting> settings_of(const ServeOptions& options) {
+  const bool stores = options.durability != storage::Durability::memory;
+  return {
+      {"bind", options.bind},
+      {"port", std::to_string(options.port)},
+      {"dir", options.data},
+      {"databases", "16"},
+      {"maxclients", std::to_string(options.max_clients)},
+      {"maxmemory", "0"},
+      {"proto-max-bulk-len", std::to_string(options.max_value_bytes)},
+      {"requirepass", ""},
+      // What redis-benchmark and client libraries ask for, in Redis' terms.
+      {"save", ""},
+      {"appendonly", stores ? "yes" : "no"},
+      {"appendfsync", options.durability == storage::Durability::commit ? "always" : "everysec"},
+      {"timeout", "0"},
+      {"notify-keyspace-events", ""},
+      {"replica-read-only", "yes"},
+      {"durability", std::string{name_of(options.durability)}},
+  };
+}
+
+}  // namespace
+
+ServerFacts gather_facts(Process& self, const Server& server) {
+  ServerFacts facts;
+  const Counters& counters = server.house.counters;
+  facts.run_id = server.run_id;
+  utsname system{};
+  if (uname(&system) == 0) {
+    facts.os = std::string{system.sysname} + " " + system.release + " " + system.machine;
+  }
+  facts.process_id = getpid();
+  facts.tcp_port = server.port;
+  facts.now_ms = self.system_time() / 1ms;
+  facts.started_at_ms = server.started_at_ms;
+  facts.connected_clients = counters.connections_open.load();
+  facts.max_clients = server.options.max_clients;
+  facts.used_memory_bytes = resident_bytes();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  facts.peak_memory_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  facts.cpu_system_seconds = seconds(usage.ru_stime);
+  facts.cpu_user_seconds = seconds(usage.ru_utime);
+  facts.durability = std::string{name_of(server.options.durability)};
+  facts.connections_received = counters.connections_received.load();
+  facts.connections_rejected = counters.connections_rejected.load();
+  facts.commands_processed = counters.commands.load();
+  facts.bytes_received = counters.bytes_received.load();
+  facts.bytes_sent = counters.bytes_sent.load();
+  facts.keys_expired = counters.expired.load();
+  facts.key_hits = counters.hits.load();
+  facts.key_misses = counters.misses.load();
+  facts.error_replies = counters.errors.load();
+  facts.processes = self.runtime().process_count();
+  for (std::size_t i = 0; i < facts.databases.size(); ++i) {
+    const std::int64_t keys = counters.keys[i].load();
+    const std::int64_t expiring = counters.keys_with_expiry[i].load();
+    facts.databases[i].keys = keys > 0 ? static_cast<std::uint64_t>(keys) : 0;
+    facts.databases[i].keys_with_expiry = expiring > 0 ? static_cast<std::uint64_t>(expiring) : 0;
+  }
+  facts.settings = settings_of(server.options);
+  return facts;
+}
+
+}  // namespace greenroom

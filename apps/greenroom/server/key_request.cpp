@@ -1,0 +1,98 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "server/key_request.hpp"
+
+#include <troupe/dynamic_supervisor.hpp>
+
+#include "server/server.hpp"
+
+namespace greenroom {
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+// How often a key's process may turn out to be gone before the client is told.
+constexpr int max_attempts = 1'000;
+
+constexpr const char* crashed =
+    "-ERR the session's process crashed while it handled this command; the value is the one stored "
+    "last\r\n";
+constexpr const char* unavailable = "-ERR the session cannot be reached now\r\n";
+
+}  // namespace
+
+KeyRequest::KeyRequest(HouseRef house, const CommandSpec& command,
+                       std::span<const std::string_view> words, std::uint8_t database,
+                       RespVersion version, bool counts_as_access)
+    : house_{house},
+      command_{&command},
+      packed_{pack_command(command.id, words)},
+      version_{version},
+      counts_as_access_{counts_as_access},
+      key_{greenroom::storage_key(database, words[command.key_at(0)])} {}
+
+Async<Pid> KeyRequest::start_session(Process& self) {
+  ChildSpec spec = child<SessionServer>(house_, key_, std::string{});
+  spec.restart(temporary);
+  auto started = co_await DynamicSupervisor::start_child(
+      self, named<DynamicSupervisor>(sessions_name), std::move(spec));
+  // Somebody else was faster: theirs serves as well.
+  co_return started && started->pid ? started->pid : house_->sessions.find(key_);
+}
+
+Async<> KeyRequest::send(Process& self) {
+  Pid pid = destination();
+  if (pid && pid == sent_to_) {
+    // It was there a moment ago and is not: a crash left its entry. Its successor takes it over.
+    pid = co_await start_session(self);
+  } else if (!pid) {
+    const CommandWords words{packed_};
+    const ApplyContext context{.now_ms = self.system_time() / 1ms,
+                               .version = version_,
+                               .max_string_bytes = house_->max_value_bytes};
+    Session nothing;
+    std::string reply;
+    const Outcome outcome = apply(nothing, *command_, words.view(), context, reply);
+    if (!nothing.exists()) {
+      // What it asks of a key that is not there leaves none behind: no process is needed.
+      if (command_->has(flag_readonly)) {
+        house_->counters.misses.fetch_add(1, std::memory_order_relaxed);
+      }
+      (void)outcome;
+      answered_ = std::move(reply);
+      sent_to_ = Pid{};
+      request_.reset();
+      co_return;
+    }
+    pid = co_await start_session(self);
+  }
+  sent_to_ = pid;
+  if (pid) {
+    request_.emplace(send_request(self, ServerRef<SessionServer>{pid},
+                                  SessionServer::Apply{packed_, version_, counts_as_access_}));
+  } else {
+    request_.reset();
+  }
+}
+
+Async<std::string> KeyRequest::reply(Process& self) {
+  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+    if (!answered_.empty()) co_return std::move(answered_);
+    if (request_) {
+      auto response = co_await request_->response(infinity);
+      if (response) co_return std::move(*response);
+      const CallError& error = response.error();
+      if (error.code == CallError::Code::down && !error.reason.is_orderly() &&
+          !error.reason.is(atoms::noproc)) {
+        co_return crashed;
+      }
+      // It ended before it came to this command, which therefore has not happened.
+    }
+    if (attempt > 2) co_await self.sleep(1ms);
+    co_await send(self);
+  }
+  co_return unavailable;
+}
+
+}  // namespace greenroom

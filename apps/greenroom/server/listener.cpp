@@ -1,0 +1,65 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "server/listener.hpp"
+
+#include <troupe/dynamic_supervisor.hpp>
+#include <troupe/net.hpp>
+
+#include "server/connection.hpp"
+
+namespace greenroom {
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+// When descriptors are used up, some connection has to end before the next can begin.
+constexpr Duration pause_without_descriptors = 100ms;
+
+Async<> welcome(Process& self, ServerPtr server, net::Stream stream) {
+  Counters& counters = server->house.counters;
+  counters.connections_received.fetch_add(1, std::memory_order_relaxed);
+  if (counters.connections_open.load() >= server->options.max_clients) {
+    counters.connections_rejected.fetch_add(1, std::memory_order_relaxed);
+    (void)stream.try_write("-ERR max number of clients reached\r\n");
+    co_return;
+  }
+  ChildSpec spec = child("connection", connection, server);
+  spec.restart(temporary);
+  auto started = co_await DynamicSupervisor::start_child(
+      self, named<DynamicSupervisor>(connections_name), std::move(spec));
+  if (started && started->pid) send(started->pid, std::move(stream));
+}
+
+Async<> accept_connections(Process& self, ServerPtr server, net::Listener listener) {
+  while (true) {
+    auto stream = co_await listener.accept(self);
+    if (stream) {
+      co_await welcome(self, server, std::move(*stream));
+      continue;
+    }
+    if (stream.error().kind != net::ErrorKind::too_many_files) {
+      throw ErrorException{Term::binary("accept failed: " + stream.error().text)};
+    }
+    log::warning("no descriptors for another connection; pausing");
+    co_await self.sleep(pause_without_descriptors);
+  }
+}
+
+}  // namespace
+
+Async<std::expected<Pid, ExitReason>> start_listener(Process& supervisor, ServerPtr server) {
+  // After a restart the port of before, also where the system chose it.
+  const std::uint16_t before = server->port;
+  const std::uint16_t port = before != 0 ? before : server->options.port;
+  auto listener = net::Listener::listen(supervisor, {server->options.bind, port});
+  if (!listener) {
+    co_return std::unexpected(
+        ExitReason{Term::binary("cannot listen on " + server->options.bind + ":" +
+                                std::to_string(port) + ": " + listener.error().text)});
+  }
+  server->port = listener->port();
+  co_return spawn_link(accept_connections, server, std::move(*listener));
+}
+
+}  // namespace greenroom

@@ -1,0 +1,26 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <troupe/storage.hpp>
+
+namespace greenroom {
+
+// What `greenroom serve` can be told; each field is a flag of that name.
+struct ServeOptions {
+  std::string bind = "127.0.0.1";
+  std::uint16_t port = 6380;  // 0: the system chooses, and the start-up line says which
+  std::string data = "greenroom-data";
+  troupe::storage::Durability durability = troupe::storage::Durability::commit;
+  std::string requirepass;
+  unsigned shards = 0;   // 0: as many as the directory has, or one per core in a new one
+  unsigned workers = 0;  // 0: one per core
+  std::size_t max_clients = 10'000;
+  std::size_t max_value_bytes = 64u << 20;
+  bool enable_debug_command = false;  // DEBUG PANIC key, for tests of crash isolation
+};
+
+}  // namespace greenroom

@@ -1,0 +1,43 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "resp/connection_state.hpp"
+#include "resp/server_facts.hpp"
+#include "server/client_registry.hpp"
+#include "server/options.hpp"
+#include "session/session_house.hpp"
+
+namespace greenroom {
+
+// A running server, as its connections see it. Made before the first process, gone after the last.
+struct Server {
+  ServeOptions options;
+  SessionHouse house;
+  ClientRegistry clients;
+  std::shared_ptr<const ServerRules> rules;
+  std::string run_id;
+  std::int64_t started_at_ms = 0;
+  std::atomic<std::uint16_t> port{0};  // set by the listener before the first connection
+};
+
+struct ServerPtr {
+  Server* server = nullptr;
+  Server* operator->() const noexcept { return server; }
+};
+
+// What INFO and CONFIG GET tell now.
+ServerFacts gather_facts(troupe::Process& self, const Server& server);
+
+// Names of the supervisors under which sessions and connections are started.
+inline constexpr const char* sessions_name = "greenroom_sessions";
+inline constexpr const char* connections_name = "greenroom_connections";
+
+}  // namespace greenroom
+
+template <>
+inline constexpr bool troupe::enable_message<greenroom::ServerPtr> = true;

@@ -1,0 +1,62 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <troupe/key_table.hpp>
+#include <troupe/storage.hpp>
+#include <troupe/troupe.hpp>
+
+namespace greenroom {
+
+// Counters that many processes add to and INFO reads. Relaxed: each is a statistic of its own.
+struct Counters {
+  std::atomic<std::uint64_t> hits{0};
+  std::atomic<std::uint64_t> misses{0};
+  std::atomic<std::uint64_t> expired{0};
+  std::atomic<std::uint64_t> commands{0};
+  std::atomic<std::uint64_t> errors{0};
+  std::atomic<std::uint64_t> connections_received{0};
+  std::atomic<std::uint64_t> connections_rejected{0};
+  std::atomic<std::uint64_t> connections_open{0};
+  std::atomic<std::uint64_t> bytes_received{0};
+  std::atomic<std::uint64_t> bytes_sent{0};
+  std::array<std::atomic<std::int64_t>, 16> keys{};
+  std::array<std::atomic<std::int64_t>, 16> keys_with_expiry{};
+};
+
+// What all session processes of a server have in common. Made before the first process and gone
+// after the last; everything in it is fixed or made to be used by many threads.
+struct SessionHouse {
+  troupe::KeyTable sessions;  // by storage key; an entry of a dead process is one that crashed
+  Counters counters;
+  std::vector<troupe::Name> writers;  // by shard; empty: nothing is stored
+  troupe::storage::Durability durability = troupe::storage::Durability::commit;
+  std::size_t max_value_bytes = 64u << 20;
+
+  troupe::Name writer_for(std::string_view storage_key) const {
+    return writers[troupe::storage::shard_of(storage_key, static_cast<unsigned>(writers.size()))];
+  }
+};
+
+// Refers to the one house of the server. A pointer that processes may carry, because the house
+// outlives them all.
+struct HouseRef {
+  SessionHouse* house = nullptr;
+  SessionHouse* operator->() const noexcept { return house; }
+};
+
+// A key as it is stored and looked up: the database's number in front.
+std::string storage_key(std::uint8_t database, std::string_view key);
+std::uint8_t database_of(std::string_view storage_key);
+std::string_view key_in(std::string_view storage_key);
+
+}  // namespace greenroom
+
+template <>
+inline constexpr bool troupe::enable_message<greenroom::HouseRef> = true;

@@ -1,0 +1,62 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// The verbs of troupe/timer.hpp. A timer runs on the wheel of the worker that set it.
+#include <troupe/timer.hpp>
+
+#include "runtime/runtime_state.hpp"
+
+namespace troupe {
+
+namespace detail {
+
+namespace {
+
+TimerRef start(std::uint32_t node, Duration delay, TimerTask task) {
+  RuntimeState* runtime = runtime_of(node);
+  // Destructors of an ending process set nothing.
+  const bool is_ending = context.process && context.process->ending;
+  if (!runtime || is_ending) {
+    free_envelope(task.message);
+    return TimerRef{};
+  }
+  if (delay < Duration::zero()) {
+    free_envelope(task.message);
+    throw ErrorException{atoms::badarg};
+  }
+  const std::int64_t now = runtime->executor->now_ns();
+  const std::int64_t deadline = delay.count() > INT64_MAX - now ? INT64_MAX : now + delay.count();
+  return runtime->executor->start_timer(node, deadline, std::move(task));
+}
+
+}  // namespace
+
+TimerRef start_timer(Pid to, Duration delay, Envelope* envelope) {
+  return start(to.node(), delay, TimerTask{.to = to, .message = envelope});
+}
+
+TimerRef start_timer(Atom to, Duration delay, Envelope* envelope) {
+  if (!context.process) {
+    free_envelope(envelope);
+    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
+  }
+  const std::uint32_t node = context.runtime->node;
+  return start(node, delay, TimerTask{.to = Pid{node, 0, 0}, .name = to, .message = envelope});
+}
+
+TimerRef start_stamped_timer(Pid to, Duration delay, Envelope* envelope) {
+  return start(to.node(), delay, TimerTask{.to = to, .message = envelope, .stamped = true});
+}
+
+}  // namespace detail
+
+std::optional<Duration> cancel_timer(TimerRef timer) {
+  detail::RuntimeState* runtime = detail::runtime_of(timer.node());
+  return runtime ? runtime->executor->cancel_timer(timer) : std::nullopt;
+}
+
+std::optional<Duration> read_timer(TimerRef timer) {
+  detail::RuntimeState* runtime = detail::runtime_of(timer.node());
+  return runtime ? runtime->executor->read_timer(timer) : std::nullopt;
+}
+
+}  // namespace troupe
