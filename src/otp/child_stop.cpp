@@ -5,18 +5,18 @@
 
 namespace troupe::detail {
 
-Async<ExitReason> stop_child(Process& self, Pid pid, const ChildSpec& spec) {
+Async<ExitReason> stop_child(Process& self, Pid pid, ChildStop how) {
   const Ref ref = self.monitor(pid);
   const auto of_child = [ref](const Down& down) { return down.ref == ref; };
   const auto reason_of_down = [](Down down) { return std::move(down.reason); };
   ExitReason reason;
-  if (spec.is_brutal()) {
+  if (how.brutal) {
     exit(pid, ExitReason{atoms::kill});
     reason = co_await self.receive(when(of_child, reason_of_down));
   } else {
     exit(pid, ExitReason{atoms::shutdown});
     bool ended = true;
-    reason = co_await self.receive(when(of_child, reason_of_down), after(spec.shutdown(), [&] {
+    reason = co_await self.receive(when(of_child, reason_of_down), after(how.time, [&] {
                                      ended = false;
                                      return ExitReason{};
                                    }));
@@ -31,19 +31,18 @@ Async<ExitReason> stop_child(Process& self, Pid pid, const ChildSpec& spec) {
   co_await self.receive(when([pid](const Exit& exit) { return exit.from == pid; },
                              [&reason](Exit exit) { reason = std::move(exit.reason); }),
                         after(Duration::zero(), [] {}));
-  report_stop(spec, pid, reason);
   co_return reason;
 }
 
-void report_stop(const ChildSpec& spec, Pid pid, const ExitReason& reason) {
-  if (reason.is(atoms::shutdown) || (spec.is_brutal() && reason.is(atoms::killed))) return;
-  if (reason.is_orderly() && spec.restart() != permanent) return;
-  log::error("child {} {} ended with {} when it was told to shut down", spec.id(), pid, reason);
+void report_stop(const Term& id, const ChildStop& how, const ExitReason& reason) {
+  if (reason.is(atoms::shutdown) || (how.brutal && reason.is(atoms::killed))) return;
+  if (reason.is_orderly() && how.restart != permanent) return;
+  log::error("child {} ended with {} when it was told to shut down", id, reason);
 }
 
-void report_end(const ChildSpec& spec, Pid pid, const ExitReason& reason) {
-  if (reason.is_orderly() && spec.restart() != permanent) return;
-  log::error("child {} {} ended: {}", spec.id(), pid, reason);
+void report_end(const Term& id, Restart restart, const ExitReason& reason) {
+  if (reason.is_orderly() && restart != permanent) return;
+  log::error("child {} ended: {}", id, reason);
 }
 
 }  // namespace troupe::detail

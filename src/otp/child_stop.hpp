@@ -5,14 +5,25 @@
 
 namespace troupe::detail {
 
-// Ends a child of the running supervisor as its specification says, and waits until it is dead:
-// what it ended with. Waits on a monitor, so that children which have unlinked themselves are
-// stopped too; afterwards neither link nor EXIT of it is left. OTP: supervisor:shutdown.
-Async<ExitReason> stop_child(Process& self, Pid pid, const ChildSpec& spec);
+// How a child is told to end, and what its end is measured by.
+struct ChildStop {
+  static ChildStop of(const ChildSpec& spec) {
+    return ChildStop{spec.shutdown(), spec.is_brutal(), spec.restart()};
+  }
+  Duration time;
+  bool brutal;
+  Restart restart;
+};
 
-// Says in the log that a child ended otherwise than asked, if it did.
-void report_stop(const ChildSpec& spec, Pid pid, const ExitReason& reason);
+// Ends a child of the running supervisor, and waits until it is dead: what it ended with. Waits on
+// a monitor, so that children which have unlinked themselves are stopped too; afterwards neither
+// link nor EXIT of it is left. OTP: supervisor:shutdown.
+Async<ExitReason> stop_child(Process& self, Pid pid, ChildStop how);
+
+// Says in the log that a child ended otherwise than asked, if it did. `id`: the pid where a child
+// has no other.
+void report_stop(const Term& id, const ChildStop& how, const ExitReason& reason);
 // Says in the log that a child ended by itself in a way that its specification calls a failure.
-void report_end(const ChildSpec& spec, Pid pid, const ExitReason& reason);
+void report_end(const Term& id, Restart restart, const ExitReason& reason);
 
 }  // namespace troupe::detail

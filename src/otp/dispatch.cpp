@@ -70,7 +70,6 @@ ExitReason reason_of(std::exception_ptr failure) {
 }
 
 void fail(ServerCore& core, std::exception_ptr failure) {
-  core.has_failed = true;
   core.vtable->mark_torn(core);
   Step& step = step_of(core);
   step.stops = true;

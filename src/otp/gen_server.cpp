@@ -8,6 +8,7 @@
 // continuation; with a stop, terminate before the reply, and the reply before the end.
 #include <exception>
 
+#include "otp/reply_drop.hpp"
 #include "otp/server_loop.hpp"
 #include "otp/system_message.hpp"
 
@@ -15,64 +16,120 @@ namespace troupe::detail {
 
 namespace {
 
-// Waits for what the server is to do next: the continuation, or the oldest message, or, null, its
-// timeout. Suspended servers take system messages only.
-class [[nodiscard]] NextMessage : Receiver {
+// What a server process holds while it lives.
+struct Life {
+  // Not inlined, like the other functions the loop calls: what is inlined into a coroutine may end
+  // up in its frame, which every idle server keeps.
+  [[gnu::noinline]] ~Life() {
+    const QuietDrops quiet;
+    pending = {};
+  }
+  Process& self;
+  OwnedServer server = {};
+  Async<> pending = {};  // the start, a coroutine handler, or the end: whatever is being awaited
+  enum class Stage : std::uint8_t { starting, serving, ending } stage = Stage::starting;
+  bool is_pending = true;
+};
+
+// One thing that the server does: wait for a message and handle it, or await what is pending. There
+// is one place in the loop that waits, for whatever it is, so that the frame of an idle server
+// holds one awaiter. Yields false at the end.
+class [[nodiscard]] Activity : Receiver {
  public:
-  explicit NextMessage(ServerCore& core)
-      : Receiver{core.suspended ? &match_system : &match_any,
-                 core.suspended ? infinity : core.timeout},
-        core_{core} {}
-  NextMessage(const NextMessage&) = delete;
-  ~NextMessage() {
+  explicit Activity(Life& life) : Receiver{&match_any, infinity}, life_{life} {}
+  Activity(const Activity&) = delete;
+  [[gnu::noinline]] ~Activity() {
     if (taken) free_envelope(taken);
   }
 
-  bool await_ready() {
-    if (core_.continuation && !core_.suspended) {
-      taken = std::exchange(core_.continuation, nullptr);
-      return false;
+  [[gnu::noinline]] bool await_ready() {
+    if (life_.is_pending) return false;
+    ServerCore& core = *life_.server;
+    if (core.suspended) {
+      match = &match_system;
+    } else {
+      if (core.continuation) {
+        taken = std::exchange(core.continuation, nullptr);
+        return false;
+      }
+      timeout_ns = core.timeout == infinity ? -1 : core.timeout.count();
     }
-    return begin_receive(*core_.self, *this);
+    return begin_receive(life_.self, *this);
   }
-  void await_suspend(std::coroutine_handle<> loop) noexcept {
-    // A chain of continuations must let others run in between, as the BEAM would see to.
-    if (taken) return Yield{*core_.self}.await_suspend(loop);
-    suspend_receive(*core_.self, *this);
+
+  [[gnu::noinline]] void await_suspend(std::coroutine_handle<Promise<void>> loop) {
+    if (life_.is_pending) {
+      life_.pending.operator co_await().await_suspend(loop);
+    } else if (taken) {
+      // A chain of continuations must let others run in between, as the BEAM would see to.
+      Yield{life_.self}.await_suspend(loop);
+    } else {
+      suspend_receive(life_.self, *this);
+    }
   }
-  Envelope* await_resume() noexcept { return std::exchange(taken, nullptr); }
+
+  [[gnu::noinline]] bool await_resume() {
+    if (life_.is_pending) {
+      finish_pending();
+    } else {
+      dispatch(*life_.server, std::exchange(taken, nullptr));
+    }
+    return !life_.server->step || take_step();
+  }
 
  private:
   static int match_any(Receiver&, Envelope*) { return 0; }
   static int match_system(Receiver&, Envelope* envelope) { return is_system(envelope) ? 0 : -1; }
 
-  ServerCore& core_;
+  void finish_pending() {
+    life_.is_pending = false;
+    std::exception_ptr failure;
+    try {
+      life_.pending.operator co_await().await_resume();
+      life_.pending = {};
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      // The server ends of it, and that is what its callers are told.
+      const QuietDrops quiet;
+      life_.pending = {};
+      if (life_.stage != Life::Stage::serving) std::rethrow_exception(failure);
+      fail(*life_.server, std::move(failure));
+    }
+    if (life_.stage == Life::Stage::starting) life_.stage = Life::Stage::serving;
+  }
+
+  // Goes on with what the handler has left to be done; false: that was the end.
+  bool take_step() {
+    ServerCore& core = *life_.server;
+    Step& step = *core.step;
+    if (life_.stage == Life::Stage::ending) return false;
+    if (step.is_pending) {
+      step.is_pending = false;
+      life_.pending = std::move(step.pending);
+      life_.is_pending = true;
+    } else if (step.stops) {
+      life_.stage = Life::Stage::ending;
+      life_.pending = wind_up(core);
+      life_.is_pending = true;
+    } else {
+      delete std::exchange(core.step, nullptr);
+    }
+    return true;
+  }
+
+  Life& life_;
 };
+
+[[gnu::noinline]] void begin(Life& life) { life.pending = bring_up(life.self, life.server); }
 
 }  // namespace
 
 Async<> server_main(Process& self) {
-  OwnedServer server = co_await bring_up(self);
-  for (;;) {
-    dispatch(*server, co_await NextMessage{*server});
-    if (!server->step) [[likely]]
-      continue;
-    if (server->step->is_pending) {
-      std::exception_ptr failure;
-      try {
-        co_await server->step->pending;
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      server->step->pending = {};
-      server->step->is_pending = false;
-      if (failure) fail(*server, std::move(failure));
-    }
-    if (server->step->stops) {
-      co_await wind_up(*server);
-      co_return;
-    }
-    delete std::exchange(server->step, nullptr);
+  Life life{self};
+  begin(life);
+  while (co_await Activity{life}) {
   }
 }
 

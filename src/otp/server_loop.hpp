@@ -30,7 +30,7 @@ Async<> server_main(Process& self);
 
 // The first part of it: takes the start request, registers the name, makes the state, runs init,
 // and tells the starter. Throws ExitException if there is to be no server.
-Async<OwnedServer> bring_up(Process& self);
+Async<> bring_up(Process& self, OwnedServer& server);
 
 // What the starter is told.
 struct StartAnswer {

@@ -175,13 +175,12 @@ void take_name(Process& self, const StartHead& head) {
 
 }  // namespace
 
-Async<OwnedServer> bring_up(Process& self) {
+Async<> bring_up(Process& self, OwnedServer& server) {
   OwnedEnvelope request = co_await StartMessage{self};
   const StartHead head = value_of<StartHead>(request.get());
   take_name(self, head);
 
   std::exception_ptr failure;
-  OwnedServer server;
   try {
     server = OwnedServer{head.construct(self, request.get())};
   } catch (...) {
@@ -214,7 +213,6 @@ Async<OwnedServer> bring_up(Process& self) {
   }
   set_behaviour(self, head.vtable);
   tell(head.call, StartAnswer{true, {}});
-  co_return std::move(server);
 }
 
 }  // namespace detail

@@ -90,7 +90,11 @@ Async<std::optional<ExitReason>> SupervisorServer::start(Process& self, Place pl
 }
 
 Async<> SupervisorServer::stop(Process& self, Place place) {
-  if (place->state == Child::State::running) co_await stop_child(self, place->pid, place->spec);
+  if (place->state == Child::State::running) {
+    const ChildStop how = ChildStop::of(place->spec);
+    const ExitReason reason = co_await stop_child(self, place->pid, how);
+    report_stop(place->spec.id(), how, reason);
+  }
   set_stopped(place, Child::State::stopped);
 }
 
@@ -153,7 +157,7 @@ Async<Next> SupervisorServer::handle_info(Process& self, Exit exit) {
   Place* found = by_pid_.find(exit.from);
   if (!found) co_return Next::noreply();  // a stranger's, even if linked
   const Place place = *found;
-  report_end(place->spec, exit.from, exit.reason);
+  report_end(place->spec.id(), place->spec.restart(), exit.reason);
   set_stopped(place, Child::State::stopped);
   const Restart kind = place->spec.restart();
   if (kind == permanent || (kind == transient && !exit.reason.is_orderly())) {

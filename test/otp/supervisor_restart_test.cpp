@@ -187,7 +187,6 @@ struct Tries : GenServer<Tries> {
   int taken = 0;
 };
 
-
 Async<ChildStartResult> flaky(Process& self, Pid tell, int first_bad, int last_bad) {
   const int n = co_await call(self, named<Tries>("tries"), Tries::Take{});
   if (n >= first_bad && n <= last_bad) {

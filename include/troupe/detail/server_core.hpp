@@ -125,7 +125,6 @@ struct ServerCore {
   Process* self = nullptr;
   Pid parent;              // whose EXIT ends the server
   bool suspended = false;  // by sys: only system messages are taken
-  bool has_failed = false;
   Duration timeout = infinity;        // of the next wait
   Envelope* continuation = nullptr;   // for handle_continue, before the mailbox is looked at
   const MessageType* last = nullptr;  // type of what was handled last

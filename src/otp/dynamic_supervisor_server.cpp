@@ -1,0 +1,181 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// Elixir's DynamicSupervisor, rule for rule (otp-semantics 9.13).
+#include "otp/dynamic_supervisor_server.hpp"
+
+#include <algorithm>
+
+#include <troupe/log.hpp>
+
+namespace troupe::detail {
+
+namespace {
+
+// Starts a child by its specification; what its start function throws is its error.
+Async<StartOutcome> start_guarded(Process& self, const ChildStart& start, Atom name) {
+  std::exception_ptr thrown;
+  try {
+    co_return co_await start.start(self, name);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  StartOutcome outcome;
+  outcome.error.reason = ExitReason::from_exception(thrown);
+  co_return outcome;
+}
+
+}  // namespace
+
+DynamicSupervisorServer::DynamicSupervisorServer(Process& self, DynamicSupervisorOptions options)
+    : options_{options}, intensity_{options.max_restarts, options.max_seconds} {
+  self.trap_exits();
+}
+
+void DynamicSupervisorServer::forget(Pid pid) {
+  const std::optional<Child> child = children_.take(pid);
+  if (!child) return;
+  restarting_ -= child->restarting;
+  supervisors_ -= child->type == ChildType::supervisor;
+}
+
+auto DynamicSupervisorServer::handle_call(Process& self, StartChild request)
+    -> Async<StartChild::Reply> {
+  const ChildSpec& spec = request.spec;
+  if (children_.size() >= options_.max_children) {
+    co_return std::unexpected(ChildError{ChildError::Code::max_children, {}, {}});
+  }
+  StartOutcome outcome = co_await start_guarded(self, *spec.start(), spec.name());
+  if (!outcome.pid) {
+    if (outcome.error.code == StartError::Code::ignored) co_return ChildStarted{};
+    co_return std::unexpected(
+        ChildError{ChildError::Code::failed, ExitReason{outcome.error.term()}, {}});
+  }
+  const bool starts_again = spec.restart() != temporary;
+  supervisors_ += spec.type() == ChildType::supervisor;
+  children_.insert(Pid{outcome.pid}, Child{starts_again ? spec.start() : nullptr,
+                                           ChildStop::of(spec), spec.name(), spec.type()});
+  co_return ChildStarted{outcome.pid, std::move(outcome.info)};
+}
+
+auto DynamicSupervisorServer::handle_call(Process& self, TerminateChild request)
+    -> Async<TerminateChild::Reply> {
+  const Child* child = children_.find(request.pid);
+  if (!child) co_return std::unexpected(ChildError{ChildError::Code::not_found, {}, {}});
+  if (!child->restarting) {
+    const ChildStop how = child->stop;
+    const ExitReason reason = co_await stop_child(self, request.pid, how);
+    report_stop(request.pid, how, reason);
+  }
+  forget(request.pid);
+  co_return TerminateChild::Reply{};
+}
+
+auto DynamicSupervisorServer::handle_call(WhichChildren) -> WhichChildren::Reply {
+  std::vector<ChildInfo> all;
+  all.reserve(children_.size());
+  for (auto [pid, child] : children_) {
+    all.push_back(
+        ChildInfo{atoms::undefined, child.restarting ? Pid{} : pid, child.restarting, child.type});
+  }
+  return all;
+}
+
+auto DynamicSupervisorServer::handle_call(CountChildren) -> CountChildren::Reply {
+  return ChildCounts{children_.size(), children_.size() - restarting_, supervisors_,
+                     children_.size() - supervisors_};
+}
+
+Async<Next> DynamicSupervisorServer::handle_info(Process& self, Exit exit) {
+  Child* child = children_.find(exit.from);
+  if (!child || child->restarting) co_return Next::noreply();
+  const Restart kind = child->stop.restart;
+  report_end(exit.from, kind, exit.reason);
+  if (kind == permanent || (kind == transient && !exit.reason.is_orderly())) {
+    co_return co_await restart(self, exit.from);
+  }
+  forget(exit.from);
+  co_return Next::noreply();
+}
+
+Async<Next> DynamicSupervisorServer::restart(Process& self, Pid old) {
+  if (!intensity_.allows(monotonic_ns(self))) {
+    log::error("a supervisor gives up: more than {} restarts in {} s", options_.max_restarts,
+               options_.max_seconds.count());
+    forget(old);
+    co_return Next::stop(ExitReason{atoms::shutdown});
+  }
+  const std::shared_ptr<const ChildStart> start = children_.find(old)->start;
+  StartOutcome outcome = co_await start_guarded(self, *start, children_.find(old)->name);
+  if (outcome.pid) {
+    Child child = std::move(*children_.find(old));
+    forget(old);
+    child.restarting = false;
+    supervisors_ += child.type == ChildType::supervisor;
+    children_.insert(Pid{outcome.pid}, std::move(child));
+  } else if (outcome.error.code == StartError::Code::ignored) {
+    forget(old);
+  } else {
+    log::error("child {} did not start again: {}", old, outcome.error.term());
+    Child& child = *children_.find(old);
+    restarting_ += !child.restarting;
+    child.restarting = true;
+    cast(ServerRef<DynamicSupervisorServer>{self.pid()}, TryAgain{old});
+  }
+  co_return Next::noreply();
+}
+
+Async<Next> DynamicSupervisorServer::handle_cast(Process& self, TryAgain request) {
+  const Child* child = children_.find(request.pid);
+  if (!child || !child->restarting) co_return Next::noreply();
+  co_return co_await restart(self, request.pid);
+}
+
+Async<> DynamicSupervisorServer::terminate(Process& self, ExitReason) {
+  std::vector<std::pair<Duration, Pid>> limits;
+  for (auto [pid, child] : children_) {
+    if (child.restarting) continue;
+    self.monitor(pid);
+    exit(pid, ExitReason{child.stop.brutal ? atoms::kill : atoms::shutdown});
+    if (!child.stop.brutal && child.stop.time != infinity)
+      limits.emplace_back(child.stop.time, pid);
+  }
+  std::sort(limits.begin(), limits.end());
+  std::size_t next_limit = 0;
+  std::size_t left = children_.size() - restarting_;
+  const std::int64_t begin = monotonic_ns(self);
+  while (left > 0) {
+    Duration wait = infinity;
+    while (next_limit < limits.size()) {
+      const auto& [limit, pid] = limits[next_limit];
+      const Duration passed{monotonic_ns(self) - begin};
+      if (!children_.contains(pid)) {
+        ++next_limit;
+      } else if (limit <= passed) {
+        exit(pid, ExitReason{atoms::kill});
+        ++next_limit;
+      } else {
+        wait = limit - passed;
+        break;
+      }
+    }
+    // Whatever else comes is taken too: it would not be served any more, and skipping over it again
+    // for every child would make the end of many children quadratic.
+    co_await self.receive(
+        [&](Down down) {
+          const Child* child = children_.find(down.pid);
+          if (!child || child->restarting) return;
+          // It had ended before it was told, and has been reported then or is about to be.
+          if (!down.reason.is(atoms::noproc)) report_stop(down.pid, child->stop, down.reason);
+          forget(down.pid);
+          --left;
+        },
+        [](Any) {}, after(wait, [] {}));
+  }
+}
+
+Term DynamicSupervisorServer::introspect() const {
+  return map({{Term{Atom{"children"}}, Term{children_.size()}},
+              {Term{Atom{"restarting"}}, Term{restarting_}}});
+}
+
+}  // namespace troupe::detail
