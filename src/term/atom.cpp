@@ -1,6 +1,12 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
+
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstring>
 #include <iterator>
 #include <memory>
@@ -21,14 +27,15 @@
 namespace troupe {
 namespace {
 
+using detail::atom_chunk_count;
+using detail::atom_chunk_size;
+using detail::atom_chunks;
 using detail::AtomEntry;
 
-constexpr std::size_t chunk_size = 1024;
-constexpr std::size_t chunk_count = Atom::max_atoms / chunk_size;
 constexpr std::uint32_t no_index = 0xffff'ffff;
 
 // hashpjw over the characters up to U+00FF and the bytes of the others: what phash2 is defined by.
-std::uint32_t erlang_atom_hash(std::string_view text) noexcept {
+constexpr std::uint32_t erlang_atom_hash(std::string_view text) noexcept {
   std::uint32_t hash = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     auto byte = static_cast<std::uint8_t>(text[i]);
@@ -41,18 +48,105 @@ std::uint32_t erlang_atom_hash(std::string_view text) noexcept {
   return hash;
 }
 
-std::uint32_t spread(std::string_view text) noexcept {
-  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
-  for (char c : text) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100'0000'01b3;
-  return static_cast<std::uint32_t>(hash ^ hash >> 32);
-}
-
-std::uint64_t order_prefix(std::string_view text) noexcept {
+constexpr std::uint64_t order_prefix(std::string_view text) noexcept {
   std::uint64_t prefix = 0;
   for (std::size_t i = 0; i < 8; ++i) {
     prefix = prefix << 8 | (i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0);
   }
   return prefix;
+}
+
+constexpr AtomEntry make_entry(std::string_view text, const char* kept) noexcept {
+  return {kept, order_prefix(text), 0, erlang_atom_hash(text),
+          static_cast<std::uint16_t>(text.size())};
+}
+
+// By words that overlap where the text has no whole number of them: atoms are too short for memcmp
+// to be worth its call.
+bool is_text_of(const AtomEntry& entry, std::string_view text) noexcept {
+  std::size_t size = text.size();
+  if (entry.size != size) return false;
+  const char* a = entry.text;
+  const char* b = text.data();
+  auto differ = [&]<class Word>(Word, std::size_t at) {
+    Word x;
+    Word y;
+    std::memcpy(&x, a + at, sizeof x);
+    std::memcpy(&y, b + at, sizeof y);
+    return x != y;
+  };
+  if (size > 16) return std::memcmp(a, b, size) == 0;
+  if (size >= 8) return !(differ(std::uint64_t{}, 0) || differ(std::uint64_t{}, size - 8));
+  if (size >= 4) return !(differ(std::uint32_t{}, 0) || differ(std::uint32_t{}, size - 4));
+  return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
+}
+
+using Chunk = std::array<AtomEntry, atom_chunk_size>;
+
+consteval Chunk predefined_chunk() {
+  Chunk chunk{};
+  std::size_t index = 0;
+  for (std::string_view text : detail::predefined_atoms) {
+    chunk[index++] = make_entry(text, text.data());
+  }
+  return chunk;
+}
+
+constinit Chunk first_chunk = predefined_chunk();
+
+// Two secret words, so that nobody who sends us atoms can choose texts that collide: the bytes the
+// kernel gives every program at its start, and where there are none the places it was loaded to.
+// Nothing can be seen of them but time, so a simulation repeats nevertheless.
+struct HashSecret {
+  std::uint64_t words[2] = {0x9e37'79b9'7f4a'7c15, 0xd1b5'4a32'd192'ed03};
+
+  HashSecret() noexcept {
+#ifdef __linux__
+    if (const auto* random = reinterpret_cast<const void*>(getauxval(AT_RANDOM))) {
+      std::memcpy(words, random, sizeof words);
+      return;
+    }
+#endif
+    words[0] ^= reinterpret_cast<std::uintptr_t>(this);
+    words[1] ^= reinterpret_cast<std::uintptr_t>(&first_chunk);
+  }
+};
+
+__extension__ using Wide = unsigned __int128;
+
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+  Wide product = Wide{a} * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+std::uint64_t load(const char* at, std::size_t size) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, size);
+  return word;
+}
+
+// Multiplies 16 bytes at a time into each other, as wyhash does (Wang Yi, 2019).
+std::uint32_t hash_text(std::string_view text, const HashSecret& secret) noexcept {
+  const char* at = text.data();
+  std::size_t left = text.size();
+  std::uint64_t hash = secret.words[0] ^ left;
+  for (; left > 16; left -= 16, at += 16) {
+    hash = fold(load(at, 8) ^ secret.words[1], load(at + 8, 8) ^ hash);
+  }
+  std::uint64_t a = 0;
+  std::uint64_t b = 0;
+  if (left >= 8) {
+    a = load(at, 8);
+    b = load(at + left - 8, 8);
+  } else if (left >= 4) {
+    a = load(at, 4);
+    b = load(at + left - 4, 4);
+  } else if (left > 0) {
+    a = static_cast<std::uint8_t>(at[0]);
+    b = load(at + left / 2, 1) << 8 | load(at + left - 1, 1);
+  }
+  hash = fold(fold(a ^ secret.words[1], b ^ hash), secret.words[1] | 1);
+  return static_cast<std::uint32_t>(hash);
 }
 
 struct Slots {
@@ -69,12 +163,15 @@ struct Slots {
 class AtomTable {
  public:
   AtomTable() : slots_{new Slots{1024}}, newest_{slots_.load()} {
-    for (std::string_view text : detail::predefined_atoms) insert(text, spread(text));
+    auto count = static_cast<std::uint32_t>(std::size(detail::predefined_atoms));
+    for (std::uint32_t index = 0; index < count; ++index) {
+      first_chunk[index].table_hash = hash(first_chunk[index].view());
+      place(*newest_, first_chunk[index].table_hash, index);
+    }
+    count_.store(count, std::memory_order_relaxed);
   }
 
-  const AtomEntry& entry(std::uint32_t index) const noexcept {
-    return chunks_[index / chunk_size].load(std::memory_order_acquire)[index % chunk_size];
-  }
+  std::uint32_t hash(std::string_view text) const noexcept { return hash_text(text, secret_); }
 
   std::uint32_t find(std::string_view text, std::uint32_t hash) const noexcept {
     const Slots& slots = *slots_.load(std::memory_order_acquire);
@@ -82,7 +179,7 @@ class AtomTable {
       std::uint32_t index = slots.indices[at].load(std::memory_order_acquire);
       if (index == no_index) return no_index;
       const AtomEntry& candidate = entry(index);
-      if (candidate.spread == hash && candidate.view() == text) return index;
+      if (candidate.table_hash == hash && is_text_of(candidate, text)) return index;
     }
   }
 
@@ -97,19 +194,24 @@ class AtomTable {
   std::size_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
 
  private:
+  static const AtomEntry& entry(std::uint32_t index) noexcept {
+    return detail::atom_entry(Atom::from_index(index));
+  }
+
   std::uint32_t insert(std::string_view text, std::uint32_t hash) {
     auto index = static_cast<std::uint32_t>(count_.load(std::memory_order_relaxed));
-    AtomEntry* chunk = chunks_[index / chunk_size].load(std::memory_order_relaxed);
+    auto& slot = atom_chunks[index / atom_chunk_size];
+    AtomEntry* chunk = slot.load(std::memory_order_relaxed);
     if (!chunk) {
-      chunk = new AtomEntry[chunk_size];
-      chunks_[index / chunk_size].store(chunk, std::memory_order_release);
+      chunk = new AtomEntry[atom_chunk_size];
+      slot.store(chunk, std::memory_order_release);
     }
     if ((index + 1) * 2 > newest_->mask + 1) grow();
-    AtomEntry& entry = chunk[index % chunk_size];
+    AtomEntry& entry = chunk[index % atom_chunk_size];
     char* copy = new char[text.size()];
     text.copy(copy, text.size());
-    entry = {copy, order_prefix(text), hash, erlang_atom_hash(text),
-             static_cast<std::uint16_t>(text.size())};
+    entry = make_entry(text, copy);
+    entry.table_hash = hash;
     place(*newest_, hash, index);
     count_.store(index + 1, std::memory_order_relaxed);
     return index;
@@ -118,8 +220,9 @@ class AtomTable {
   void grow() {
     auto larger = std::make_unique<Slots>((newest_->mask + 1) * 2);
     auto count = static_cast<std::uint32_t>(count_.load(std::memory_order_relaxed));
-    for (std::uint32_t index = 0; index < count; ++index)
-      place(*larger, entry(index).spread, index);
+    for (std::uint32_t index = 0; index < count; ++index) {
+      place(*larger, entry(index).table_hash, index);
+    }
     larger->predecessor.reset(newest_);
     newest_ = larger.release();
     slots_.store(newest_, std::memory_order_release);
@@ -132,14 +235,14 @@ class AtomTable {
     slots.indices[at].store(index, std::memory_order_release);
   }
 
-  std::array<std::atomic<AtomEntry*>, chunk_count> chunks_{};
+  HashSecret secret_;
   std::atomic<Slots*> slots_;
   Slots* newest_;
   std::atomic<std::size_t> count_{0};
   std::mutex mutex_;
 };
 
-// Never destroyed: atoms are read by whatever runs last in the program.
+// Never destroyed: atoms are made by whatever runs last in the program.
 AtomTable& table() noexcept {
   static AtomTable& atoms = *new AtomTable;
   return atoms;
@@ -157,7 +260,7 @@ std::expected<void, AtomError> check(std::string_view text) noexcept {
 
 namespace detail {
 
-const AtomEntry& atom_entry(Atom atom) noexcept { return table().entry(atom.index()); }
+constinit std::atomic<AtomEntry*> atom_chunks[atom_chunk_count] = {first_chunk.data()};
 
 }  // namespace detail
 
@@ -187,7 +290,7 @@ Atom::Atom(std::string_view text) {
 }
 
 std::expected<Atom, AtomError> Atom::try_make(std::string_view text) {
-  std::uint32_t hash = spread(text);
+  std::uint32_t hash = table().hash(text);
   std::uint32_t index = table().find(text, hash);
   if (index == no_index) {
     if (auto valid = check(text); !valid) return std::unexpected{valid.error()};
@@ -198,22 +301,18 @@ std::expected<Atom, AtomError> Atom::try_make(std::string_view text) {
 }
 
 std::expected<Atom, AtomError> Atom::existing(std::string_view text) noexcept {
-  std::uint32_t index = table().find(text, spread(text));
+  std::uint32_t index = table().find(text, table().hash(text));
   if (index != no_index) return Atom{index, 0};
   if (auto valid = check(text); !valid) return std::unexpected{valid.error()};
   return std::unexpected{AtomError::does_not_exist};
 }
 
-std::string_view Atom::text() const noexcept { return table().entry(index_).view(); }
+std::string_view Atom::text() const noexcept { return detail::atom_entry(*this).view(); }
 
 std::size_t Atom::count() noexcept { return table().count(); }
 
 std::strong_ordering operator<=>(Atom left, Atom right) noexcept {
-  if (left.index_ == right.index_) return std::strong_ordering::equal;
-  const AtomEntry& a = table().entry(left.index_);
-  const AtomEntry& b = table().entry(right.index_);
-  if (a.prefix != b.prefix) return a.prefix <=> b.prefix;
-  return a.view().compare(b.view()) <=> 0;
+  return detail::atom_order(left, right);
 }
 
 }  // namespace troupe

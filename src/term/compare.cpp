@@ -8,6 +8,7 @@
 
 #include <troupe/term.hpp>
 
+#include "term/atom_text.hpp"
 #include "term/box.hpp"
 
 // Erlang's order and equality (erts_cmp and eq of the BEAM), without recursion: what is still to be
@@ -98,7 +99,7 @@ int compare_numbers(const Term& a, const Term& b, Numbers numbers) noexcept {
 }
 
 int compare_atoms(Atom a, Atom b) noexcept {
-  auto order = a <=> b;
+  auto order = detail::atom_order(a, b);
   return order < 0 ? -1 : order > 0;
 }
 
@@ -267,7 +268,8 @@ std::weak_ordering Term::compare(const Term& left, const Term& right) noexcept {
 }
 
 std::strong_ordering map_order(const Term& left, const Term& right) noexcept {
-  if (left.is_atom() && right.is_atom()) return *left.as_atom() <=> *right.as_atom();
+  if (left.is_atom() && right.is_atom())
+    return detail::atom_order(*left.as_atom(), *right.as_atom());
   return compare_terms(left, right, Numbers::integers_first) <=> 0;
 }
 

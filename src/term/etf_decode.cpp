@@ -1,4 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "term/etf_decode.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <charconv>
@@ -11,9 +13,8 @@
 
 #include <troupe/etf.hpp>
 
-#include "base/assert.hpp"
+#include "term/block.hpp"
 #include "term/box.hpp"
-#include "term/etf_compress.hpp"
 #include "term/etf_measure.hpp"
 #include "term/etf_reader.hpp"
 #include "term/etf_tags.hpp"
@@ -28,49 +29,12 @@ namespace troupe {
 namespace {
 
 namespace etf = detail::etf;
-using detail::box_alignment;
-using detail::box_bytes;
+using detail::Block;
 using detail::MeasuredList;
 using detail::payload;
 using detail::TermAccess;
 using detail::TermBox;
 using Code = DecodeError::Code;
-
-// The memory of one decoded term, freed unless it is given to a Term.
-class Block {
- public:
-  explicit Block(std::size_t boxes_bytes) {
-    std::size_t size = sizeof(TermBox) + boxes_bytes;
-    memory_ = static_cast<std::byte*>(::operator new(size));
-    ::new (static_cast<void*>(memory_)) TermBox{1, 0, 0, detail::block_kind, 0, 0, 0};
-    next_ = memory_ + sizeof(TermBox);
-    end_ = memory_ + size;
-  }
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
-  ~Block() { ::operator delete(memory_); }
-
-  TermBox* make(TermKind kind, std::size_t size, std::size_t payload_bytes,
-                std::uint8_t form = detail::form_plain) noexcept {
-    std::size_t bytes = box_bytes(payload_bytes);
-    TROUPE_ASSERT(static_cast<std::size_t>(end_ - next_) >= bytes,
-                  "the decoder needs more memory than it measured");
-    auto owner =
-        static_cast<std::uint32_t>(static_cast<std::size_t>(next_ - memory_) / box_alignment);
-    auto* box = ::new (static_cast<void*>(next_)) TermBox{
-        0, owner, static_cast<std::uint32_t>(size), static_cast<std::uint8_t>(kind), form, 0, 0};
-    next_ += bytes;
-    return box;
-  }
-
-  // The root refers to a box in the block: from here on its count keeps the memory.
-  void give_away() noexcept { memory_ = nullptr; }
-
- private:
-  std::byte* memory_;
-  std::byte* next_;
-  std::byte* end_;
-};
 
 class Decoder {
  public:
@@ -83,14 +47,30 @@ class Decoder {
 
   std::expected<Term, DecodeError> run() {
     Slot root;
-    place_ = &root;
-    do {
-      if (!term()) return std::unexpected{error_};
-    } while (next_place());
-    if (failed_) return std::unexpected{error_};
-    Term result = TermAccess::adopt_word(root.word);
-    if (TermAccess::is_box(result)) block_.give_away();
-    return result;
+    inside_.next = &root;
+    for (;;) {
+      if (inside_.remaining > 0) leaves();
+      if (inside_.remaining > 0) {
+        --inside_.remaining;
+        place_ = inside_.next++;
+        if (!term()) break;
+      } else if (inside_.what == What::list) {
+        inside_.what = What::list_tail;
+        place_ = inside_.tail;
+        if (!term()) break;
+      } else {
+        if (inside_.what == What::map && !finish_map(inside_)) break;
+        if (inside_.what == What::fun && !finish_fun(inside_)) break;
+        if (open_.empty()) {
+          Term result = TermAccess::adopt_word(root.word);
+          if (TermAccess::is_box(result)) block_.give_away();
+          return result;
+        }
+        inside_ = open_.top();
+        open_.pop();
+      }
+    }
+    return std::unexpected{error_};
   }
 
  private:
@@ -113,37 +93,38 @@ class Decoder {
 
   bool fail(Code code, const std::uint8_t* where) noexcept {
     error_ = {code, static_cast<std::size_t>(where - start_)};
-    failed_ = true;
     return false;
   }
 
-  // False where the term is complete, or failed.
-  bool next_place() {
-    while (!open_.empty()) {
-      Open& top = open_.top();
-      if (top.remaining > 0) {
-        --top.remaining;
-        place_ = top.next++;
-        return true;
+  // The commonest terms that have no inside, as far as they come one after the other; term() knows
+  // them all.
+  void leaves() noexcept {
+    const std::uint8_t* at = at_;
+    Slot* next = inside_.next;
+    Slot* end = next + inside_.remaining;
+    for (; next != end; ++next) {
+      if (*at == etf::small_integer_ext) {
+        next->word = TermAccess::small_word(at[1]);
+        at += 2;
+      } else if (*at == etf::integer_ext) {
+        next->word =
+            TermAccess::small_word(static_cast<std::int32_t>(etf::load<std::uint32_t>(at + 1)));
+        at += 5;
+      } else if (*at == etf::nil_ext) {
+        next->word = TermAccess::nil_word();
+        at += 1;
+      } else if (*at == etf::small_atom_utf8_ext) {
+        auto known = Atom::existing({reinterpret_cast<const char*>(at + 2), at[1]});
+        if (!known) break;
+        next->word = TermAccess::atom_word(*known);
+        at += 2 + at[1];
+      } else {
+        break;
       }
-      switch (top.what) {
-        case What::list:
-          top.what = What::list_tail;
-          place_ = top.tail;
-          return true;
-        case What::map:
-          if (!finish_map(top)) return false;
-          break;
-        case What::fun:
-          if (!finish_fun(top)) return false;
-          break;
-        case What::tuple:
-        case What::list_tail:
-          break;
-      }
-      open_.pop();
     }
-    return false;
+    at_ = at;
+    inside_.remaining = static_cast<std::uint64_t>(end - next);
+    inside_.next = next;
   }
 
   void put(std::uintptr_t word) noexcept { place_->word = word; }
@@ -159,7 +140,11 @@ class Decoder {
 
   void open(TermBox* box, Slot* first, std::uint64_t count, What what) {
     put(box);
-    if (count != 0 || what == What::fun) open_.push({first, nullptr, box, count, at_, what});
+    if (count != 0) enter({first, nullptr, box, count, at_, what});
+  }
+  void enter(const Open& next) {
+    if (inside_.remaining > 0 || inside_.what != What::tuple) open_.push(inside_);
+    inside_ = next;
   }
 
   bool tuple(std::size_t arity) {
@@ -177,36 +162,34 @@ class Decoder {
 
   bool list() {
     std::uint64_t count = read<std::uint32_t>();
-    if (!open_.empty() && open_.top().what == What::list_tail) {
-      open_.top().what = What::list;
-      open_.top().remaining = count;
+    if (inside_.what == What::list_tail) {
+      inside_.what = What::list;
+      inside_.remaining = count;
       return true;
     }
     MeasuredList list = *lists_++;
     // Without elements the list is what its tail is, and takes the place of the list itself.
     if (list.elements == 0) {
-      open_.push({place_, place_, nullptr, count, at_, What::list});
+      enter({place_, place_, nullptr, count, at_, What::list});
       return true;
     }
     TermBox* box = block_.make(TermKind::list, list.elements,
                                (list.elements + list.improper) * sizeof(Term), list.improper);
     Slot* first = slots(box);
     put(box);
-    open_.push(
-        {first, list.improper ? first + list.elements : &no_tail_, box, count, at_, What::list});
+    enter({first, list.improper ? first + list.elements : &no_tail_, box, count, at_, What::list});
     return true;
   }
 
   bool string() noexcept {
     std::size_t count = read<std::uint16_t>();
     Slot* out = nullptr;
-    if (!open_.empty() && open_.top().what == What::list_tail) {
-      Open& top = open_.top();
-      if (top.box == nullptr) {  // an empty list that ends in an empty string
+    if (inside_.what == What::list_tail) {
+      if (inside_.box == nullptr) {  // an empty list that ends in an empty string
         put(TermAccess::nil_word());
         return true;
       }
-      out = top.next;
+      out = inside_.next;
     } else if (count == 0) {
       put(TermAccess::nil_word());
       return true;
@@ -525,108 +508,24 @@ class Decoder {
   Block block_;
   Slot* place_ = nullptr;
   Slot no_tail_;
-  detail::InlineStack<Open, 16> open_;
+  Open inside_{nullptr, nullptr, nullptr, 1, nullptr, What::tuple};
+  detail::InlineStack<Open, 16> open_;  // around that, and not complete
   std::size_t new_atoms_ = 0;
-  bool failed_ = false;
   DecodeError error_{Code::truncated, 0};
 };
 
-std::unexpected<DecodeError> fail(Code code, std::size_t offset) {
-  return std::unexpected{DecodeError{code, offset}};
-}
+}  // namespace
 
-DecodeError shifted(DecodeError error, std::size_t by) {
-  error.offset += by;
-  return error;
-}
+namespace detail {
 
 std::expected<DecodedPrefix, DecodeError> decode_plain(std::string_view bytes,
                                                        const DecodeOptions& options) {
-  auto measured = detail::measure_term(bytes, options);
+  auto measured = measure_term(bytes, options);
   if (!measured) return std::unexpected{measured.error()};
   auto term = Decoder{bytes, options, *measured}.run();
   if (!term) return std::unexpected{term.error()};
   return DecodedPrefix{std::move(*term), measured->used};
 }
 
-std::expected<DecodedPrefix, DecodeError> decode_compressed(std::string_view bytes,
-                                                            std::size_t header,
-                                                            const DecodeOptions& options) {
-  if (bytes.size() < header + 5) return fail(Code::truncated, bytes.size());
-  std::size_t size =
-      etf::load<std::uint32_t>(reinterpret_cast<const std::uint8_t*>(bytes.data()) + header + 1);
-  if (size > options.limits.bytes) return fail(Code::too_large, header + 1);
-  auto inflated = detail::inflate_term(bytes.substr(header + 5), size);
-  if (!inflated) return fail(Code::bad_compression, header + 5);
-  auto decoded = decode_plain(inflated->bytes, options);
-  if (!decoded) return decoded;
-  if (decoded->used != size) return fail(Code::trailing_bytes, decoded->used);
-  decoded->used = header + 5 + inflated->used;
-  return decoded;
-}
-
-}  // namespace
-
-std::string_view to_string(DecodeError::Code code) noexcept {
-  switch (code) {
-    case Code::truncated:
-      return "the bytes end within the term";
-    case Code::trailing_bytes:
-      return "more bytes follow the term";
-    case Code::bad_version:
-      return "the first byte is not 131";
-    case Code::bad_tag:
-      return "no term begins with this byte";
-    case Code::bad_value:
-      return "no term has this value";
-    case Code::bad_atom:
-      return "the atom is not UTF-8 or longer than 255 characters";
-    case Code::unsafe:
-      return "the atom does not exist, or the fun is not wanted (safe mode)";
-    case Code::duplicate_key:
-      return "the map names a key twice";
-    case Code::bad_compression:
-      return "the compressed bytes are damaged";
-    case Code::too_large:
-      return "the term is larger than the limits allow";
-    case Code::too_deep:
-      return "the term is nested deeper than the limits allow";
-    case Code::too_many_atoms:
-      return "the term makes more atoms than the limits allow";
-  }
-  return "";
-}
-
-std::expected<DecodedPrefix, DecodeError> decode_prefix(std::string_view bytes,
-                                                        const DecodeOptions& options) {
-  if (bytes.size() > options.limits.bytes) return fail(Code::too_large, options.limits.bytes);
-  std::size_t header = options.version ? 1 : 0;
-  if (bytes.size() <= header) return fail(Code::truncated, bytes.size());
-  if (options.version && static_cast<std::uint8_t>(bytes[0]) != etf::version) {
-    return fail(Code::bad_version, 0);
-  }
-  if (static_cast<std::uint8_t>(bytes[header]) == etf::compressed_term) {
-    if (!options.allow_compressed) return fail(Code::bad_tag, header);
-    return decode_compressed(bytes, header, options);
-  }
-  auto decoded = decode_plain(bytes.substr(header), options);
-  if (!decoded) return std::unexpected{shifted(decoded.error(), header)};
-  decoded->used += header;
-  return decoded;
-}
-
-std::expected<Term, DecodeError> binary_to_term(std::string_view bytes,
-                                                const DecodeOptions& options) {
-  auto decoded = decode_prefix(bytes, options);
-  if (!decoded) return std::unexpected{decoded.error()};
-  if (decoded->used != bytes.size()) return fail(Code::trailing_bytes, decoded->used);
-  return std::move(decoded->term);
-}
-
-std::expected<Term, DecodeError> binary_to_term(std::span<const std::byte> bytes,
-                                                const DecodeOptions& options) {
-  return binary_to_term(std::string_view{reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                        options);
-}
-
+}  // namespace detail
 }  // namespace troupe

@@ -22,21 +22,56 @@ using detail::payload;
 using detail::TermAccess;
 using detail::TermBox;
 
-// Bytes at the end of a string, with room made in large steps and returned at the end.
+// Bytes for the end of a string. The first of them wait here, so that a small term costs one
+// allocation of the size it needs; more of them go to the string, with room made in large steps.
 class Output {
  public:
-  explicit Output(std::string& out) : out_{out}, size_{out.size()} { grow(64); }
-  ~Output() { out_.resize(size_); }
+  explicit Output(std::string& out) noexcept : out_{out}, start_{out.size()} {}
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
+  // Leaves all bytes at the end of the string.
+  void finish() {
+    if (data_ == first_) {
+      out_.append(first_, size_);
+    } else {
+      out_.resize(start_ + size_);
+    }
+  }
+
   // Where the next `count` bytes go: they count as written.
-  char* take(std::size_t count) {
+  [[gnu::always_inline]] char* take(std::size_t count) {
     if (capacity_ - size_ < count) grow(count);
     char* at = data_ + size_;
     size_ += count;
     return at;
   }
+  // For several writes in a row: where they go and where the room ends. Between writer() and
+  // wrote() nothing else may write.
+  struct Writer {
+    char* at;
+    char* end;
+    std::size_t room() const noexcept { return static_cast<std::size_t>(end - at); }
+    void pair(std::uint8_t first, std::uint8_t second) noexcept {
+      at[0] = static_cast<char>(first);
+      at[1] = static_cast<char>(second);
+      at += 2;
+    }
+  };
+  Writer writer() noexcept { return {data_ + size_, data_ + capacity_}; }
+  void wrote(const Writer& writer) noexcept { size_ = static_cast<std::size_t>(writer.at - data_); }
+  Writer more(const Writer& so_far, std::size_t count) {
+    wrote(so_far);
+    grow(count);
+    return writer();
+  }
+  template <class T>
+  static void put(char* at, std::uint8_t tag, T value) noexcept {
+    *at = static_cast<char>(tag);
+    value = big_endian(value);
+    std::memcpy(at + 1, &value, sizeof value);
+  }
+
   std::size_t size() const noexcept { return size_; }
   // Writes the number of bytes since `at`, counting itself, at that place.
   void patch_size(std::size_t at) noexcept {
@@ -63,23 +98,22 @@ class Output {
   static T big_endian(T value) noexcept {
     return std::endian::native == std::endian::little ? std::byteswap(value) : value;
   }
-  template <class T>
-  static void put(char* at, std::uint8_t tag, T value) noexcept {
-    *at = static_cast<char>(tag);
-    value = big_endian(value);
-    std::memcpy(at + 1, &value, sizeof value);
-  }
-  void grow(std::size_t count) {
+  [[gnu::cold, gnu::noinline]] void grow(std::size_t count) {
     std::size_t wanted = size_ + std::max(count, size_);
-    out_.resize_and_overwrite(wanted, [&](char*, std::size_t given) { return given; });
-    data_ = out_.data();
-    capacity_ = out_.size();
+    out_.resize_and_overwrite(start_ + wanted, [&](char* data, std::size_t given) {
+      if (data_ == first_) std::memcpy(data + start_, first_, size_);
+      return given;
+    });
+    data_ = out_.data() + start_;
+    capacity_ = wanted;
   }
 
+  char first_[512];
+  char* data_ = first_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = sizeof first_;
   std::string& out_;
-  std::size_t size_;
-  std::size_t capacity_ = 0;
-  char* data_ = nullptr;
+  std::size_t start_;  // how long the string was
 };
 
 // Latin-1 of the text, if it has nothing else.
@@ -99,20 +133,64 @@ class Encoder {
 
   void version() { out_.byte(etf::version); }
 
+  // Integers, atoms and small tuples, of which most terms mostly are, are written here, with the
+  // place in registers; all else by other().
   void encode(const Term& root) {
-    term(root);
-    while (!open_.empty()) {
-      Range& range = open_.top();
-      if (range.next == nullptr) {
-        out_.patch_size(range.count);
+    Output::Writer writer = out_.writer();
+    const Term* next = &root;
+    std::size_t count = 1;
+    for (;;) {
+      if (count == 0 || next == nullptr) {
+        out_.wrote(writer);
+        if (count != 0) out_.patch_size(count);
+        if (open_.empty()) break;
+        next = open_.top().next;
+        count = open_.top().count;
         open_.pop();
         continue;
       }
-      const Term& next = *range.next++;
-      // Ranges are dropped before their last term is written, so that long chains stay shallow.
-      if (--range.count == 0) open_.pop();
-      term(next);
+      const Term& term = *next++;
+      --count;
+      if (writer.room() < most_of_these) writer = out_.more(writer, most_of_these);
+      if (TermAccess::is_small(term)) {
+        std::int64_t value = TermAccess::small(term);
+        if (static_cast<std::uint64_t>(value) < 256) {
+          writer.pair(etf::small_integer_ext, static_cast<std::uint8_t>(value));
+          continue;
+        }
+        if (value == static_cast<std::int32_t>(value)) {
+          Output::put(writer.at, etf::integer_ext, static_cast<std::uint32_t>(value));
+          writer.at += 5;
+          continue;
+        }
+      } else if (term.is_atom()) {
+        const detail::AtomEntry& entry = detail::atom_entry(*term.as_atom());
+        if (entry.size <= short_atom && minor_version_ >= 2) {
+          writer.pair(etf::small_atom_utf8_ext, static_cast<std::uint8_t>(entry.size));
+          copy_short(writer.at, entry.text, entry.size);
+          writer.at += entry.size;
+          continue;
+        }
+      } else if (term.is_tuple() && TermAccess::box(term)->size < 256) {
+        const TermBox* box = TermAccess::box(term);
+        writer.pair(etf::small_tuple_ext, static_cast<std::uint8_t>(box->size));
+        if (count != 0) {
+          Range& rest = open_.push();
+          rest.next = next;
+          rest.count = count;
+        }
+        next = detail::slots(box);
+        count = box->size;
+        continue;
+      }
+      out_.wrote(writer);
+      inside_ = {next, count};
+      other(term);
+      next = inside_.next;
+      count = inside_.count;
+      writer = out_.writer();
     }
+    out_.finish();
   }
 
  private:
@@ -123,8 +201,28 @@ class Encoder {
     std::size_t count;
   };
 
-  void term(const Term& term) {
-    if (TermAccess::is_small(term)) return integer(TermAccess::small(term));
+  static constexpr std::size_t short_atom = 16;
+  static constexpr std::size_t most_of_these = 2 + short_atom;
+
+  // Up to short_atom bytes, without the call of memcpy: by words that overlap.
+  static void copy_short(char* to, const char* from, std::size_t size) noexcept {
+    auto move = [&]<class Word>(Word word, std::size_t at) {
+      std::memcpy(&word, from + at, sizeof word);
+      std::memcpy(to + at, &word, sizeof word);
+    };
+    if (size >= 8) {
+      move(std::uint64_t{}, 0);
+      move(std::uint64_t{}, size - 8);
+    } else if (size >= 4) {
+      move(std::uint32_t{}, 0);
+      move(std::uint32_t{}, size - 4);
+    } else {
+      for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+    }
+  }
+
+  void other(const Term& term) {
+    if (TermAccess::is_small(term)) return long_integer(TermAccess::small(term));
     if (term.is_atom()) return atom(*term.as_atom());
     if (term.is_nil()) return out_.byte(etf::nil_ext);
     const TermBox* box = TermAccess::box(term);
@@ -134,13 +232,7 @@ class Encoder {
       case TermKind::floating:
         return floating(*term.as_double());
       case TermKind::tuple:
-        if (box->size < 256) {
-          char* at = out_.take(2);
-          at[0] = static_cast<char>(etf::small_tuple_ext);
-          at[1] = static_cast<char>(box->size);
-        } else {
-          out_.tag32(etf::large_tuple_ext, box->size);
-        }
+        out_.tag32(etf::large_tuple_ext, box->size);
         return open(detail::slots(box), box->size);
       case TermKind::map:
         out_.tag32(etf::map_ext, box->size);
@@ -168,22 +260,17 @@ class Encoder {
     }
   }
 
+  // Goes on inside of a term, and afterwards with what is left around it.
   void open(const Term* terms, std::size_t count) {
-    if (count != 0) open_.push({terms, count});
+    if (count == 0) return;
+    if (inside_.count != 0) open_.push(inside_);
+    inside_ = {terms, count};
   }
 
-  void integer(std::int64_t value) {
-    if (value >= 0 && value < 256) {
-      char* at = out_.take(2);
-      at[0] = static_cast<char>(etf::small_integer_ext);
-      at[1] = static_cast<char>(value);
-    } else if (value == static_cast<std::int32_t>(value)) {
-      out_.tag32(etf::integer_ext, static_cast<std::uint32_t>(value));
-    } else {
-      auto magnitude = static_cast<std::uint64_t>(value);
-      if (value < 0) magnitude = 0 - magnitude;
-      big(value < 0, &magnitude, 1);
-    }
+  void long_integer(std::int64_t value) {
+    auto magnitude = static_cast<std::uint64_t>(value);
+    if (value < 0) magnitude = 0 - magnitude;
+    big(value < 0, &magnitude, 1);
   }
   void big(const TermBox* box) {
     big(box->form != 0, reinterpret_cast<const std::uint64_t*>(payload(box)), box->size);
@@ -301,13 +388,14 @@ class Encoder {
     out_.bytes(uniq.data(), uniq.size());
     out_.u32(static_cast<std::uint32_t>(parts[2].as_int().value_or(0)));
     out_.u32(box->size - 7);
-    open_.push({nullptr, start});
+    open(nullptr, start);
     open(parts + 3, box->size - 3u);
   }
 
   Output out_;
   int minor_version_;
-  detail::InlineStack<Range, 16> open_;
+  Range inside_{nullptr, 0};             // where the writing goes on
+  detail::InlineStack<Range, 16> open_;  // what follows after that
 };
 
 }  // namespace

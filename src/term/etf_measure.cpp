@@ -3,7 +3,7 @@
 
 #include <troupe/term.hpp>
 
-#include "term/box.hpp"
+#include "term/block.hpp"
 #include "term/etf_reader.hpp"
 #include "term/etf_tags.hpp"
 #include "term/inline_stack.hpp"
@@ -25,11 +25,27 @@ class Measurer {
 
   std::expected<Measured, DecodeError> run() {
     for (;;) {
-      if (!term()) return std::unexpected{error_};
-      if (!next_place()) break;
+      if (inside_.remaining > 0 && !leaves()) break;
+      if (inside_.remaining > 0) {
+        --inside_.remaining;
+        if (!term()) break;
+      } else if (inside_.list != no_list && !inside_.in_tail) {
+        inside_.in_tail = true;
+        if (!term()) break;
+      } else {
+        if (inside_.list != no_list) {
+          const MeasuredList& list = measured_.lists[inside_.list];
+          if (list.elements > 0) add_box((list.elements + list.improper) * sizeof(Term));
+        }
+        if (open_.empty()) {
+          measured_.used = static_cast<std::size_t>(at_ - start_);
+          return std::move(measured_);
+        }
+        inside_ = open_.top();
+        open_.pop();
+      }
     }
-    measured_.used = static_cast<std::size_t>(at_ - start_);
-    return std::move(measured_);
+    return std::unexpected{error_};
   }
 
  private:
@@ -41,25 +57,52 @@ class Measurer {
     bool in_tail;             // the tail of the list is what comes next, or came just now
   };
 
-  // False where everything is complete.
-  bool next_place() {
-    while (!open_.empty()) {
-      Open& top = open_.top();
-      if (top.remaining > 0) {
-        --top.remaining;
-        return true;
+  // Steps over the commonest terms, with the place in registers, as far as they come one after the
+  // other; term() knows them all. False where there are too many.
+  bool leaves() {
+    const std::uint8_t* at = at_;
+    std::uint64_t remaining = inside_.remaining;
+    std::uint64_t count = 0;
+    for (; remaining > 0 && end_ - at >= 5; --remaining, ++count) {
+      if (*at == etf::small_integer_ext) {
+        at += 2;
+      } else if (*at == etf::small_atom_utf8_ext && end_ - at >= 2 + at[1]) {
+        at += 2 + at[1];
+      } else if (*at == etf::integer_ext) {
+        at += 5;
+      } else if (*at == etf::nil_ext) {
+        at += 1;
+      } else if (*at == etf::small_tuple_ext && is_flat(at, count)) {
+        continue;
+      } else {
+        break;
       }
-      if (top.list != no_list) {
-        if (!top.in_tail) {
-          top.in_tail = true;
-          return true;
-        }
-        const MeasuredList& list = measured_.lists[top.list];
-        if (list.elements > 0) add_box((list.elements + list.improper) * sizeof(Term));
-      }
-      open_.pop();
     }
-    return false;
+    at_ = at;
+    inside_.remaining = remaining;
+    return count_items(count);
+  }
+
+  // Steps over a small tuple of small terms only, which are most.
+  bool is_flat(const std::uint8_t*& start, std::uint64_t& count) noexcept {
+    const std::uint8_t* at = start + 2;
+    std::size_t arity = start[1];
+    for (std::size_t left = arity; left > 0; --left) {
+      if (end_ - at < 5) return false;
+      if (*at == etf::small_integer_ext) {
+        at += 2;
+      } else if (*at == etf::small_atom_utf8_ext && end_ - at >= 2 + at[1]) {
+        at += 2 + at[1];
+      } else if (*at == etf::integer_ext) {
+        at += 5;
+      } else {
+        return false;
+      }
+    }
+    start = at;
+    count += arity;
+    add_box(arity * sizeof(Term));
+    return true;
   }
 
   bool fail(Code code, const std::uint8_t* where) noexcept {
@@ -94,16 +137,20 @@ class Measurer {
 
   // So many terms follow, each of at least a byte: a count beyond the bytes is refused here, before
   // anything is reserved for it.
-  bool open(std::uint64_t terms, std::uint64_t list = no_list) {
+  [[gnu::always_inline]] bool open(std::uint64_t terms, std::uint64_t list = no_list) {
     if (terms > static_cast<std::size_t>(end_ - at_)) return fail(Code::truncated, end_);
     if (terms > Term::max_size) return fail(Code::too_large, at_);
     if (terms == 0 && list == no_list) return true;
-    if (open_.size() >= options_.limits.depth) return fail(Code::too_deep, at_);
-    open_.push({terms, list, false});
+    // What has nothing left but its last term need not be returned to.
+    if (inside_.remaining > 0 || inside_.list != no_list) {
+      if (open_.size() >= options_.limits.depth) return fail(Code::too_deep, at_);
+      open_.push(inside_);
+    }
+    inside_ = {terms, list, false};
     return true;
   }
 
-  bool in_tail() noexcept { return !open_.empty() && open_.top().in_tail; }
+  bool in_tail() const noexcept { return inside_.in_tail; }
 
   bool list() {
     std::uint32_t count = 0;
@@ -112,13 +159,12 @@ class Measurer {
       measured_.lists.push_back({count, false});
       return open(count, measured_.lists.size() - 1);
     }
-    Open& top = open_.top();
-    MeasuredList& list = measured_.lists[top.list];
+    MeasuredList& list = measured_.lists[inside_.list];
     if (count > static_cast<std::size_t>(end_ - at_)) return fail(Code::truncated, end_);
     list.elements += count;
     if (list.elements > Term::max_size) return fail(Code::too_large, at_);
-    top.remaining = count;
-    top.in_tail = false;
+    inside_.remaining = count;
+    inside_.in_tail = false;
     return true;
   }
 
@@ -126,7 +172,7 @@ class Measurer {
     std::uint16_t count = 0;
     if (!read(count) || !skip(count) || !count_items(count)) return false;
     if (in_tail()) {
-      measured_.lists[open_.top().list].elements += count;
+      measured_.lists[inside_.list].elements += count;
     } else if (count > 0) {
       add_box(count * sizeof(Term));
     }
@@ -149,6 +195,7 @@ class Measurer {
     if (!read(size)) return false;
     if (bits && !read(used)) return false;
     if (used > 8 || (bits && (used == 0) != (size == 0))) return fail(Code::bad_value, at_ - 1);
+    if (!need(size)) return false;
     if (size > Term::max_size) return fail(Code::too_large, at_);
     add_box(size);
     return skip(size);
@@ -208,7 +255,7 @@ class Measurer {
     std::uint8_t tag = 0;
     if (!read(tag) || !count_items(1)) return false;
     if (in_tail() && tag != etf::nil_ext && tag != etf::list_ext && tag != etf::string_ext) {
-      measured_.lists[open_.top().list].improper = true;
+      measured_.lists[inside_.list].improper = true;
     }
     switch (tag) {
       case etf::nil_ext:
@@ -293,7 +340,8 @@ class Measurer {
   const std::uint8_t* end_;
   const DecodeOptions& options_;
   Measured measured_;
-  InlineStack<Open, 16> open_;
+  Open inside_{1, no_list, false};
+  InlineStack<Open, 16> open_;  // around that, and not complete
   std::uint64_t items_ = 0;
   DecodeError error_{Code::truncated, 0};
 };

@@ -22,16 +22,9 @@ struct MeasuredList {
 // many bytes it takes, and how much memory its boxes need. The second look need not check again.
 struct Measured {
   std::size_t used = 0;
-  std::size_t box_bytes = 0;        // of all boxes, each rounded up to box_alignment
+  std::size_t box_bytes = 0;        // of all boxes in the block (see box_bytes)
   std::vector<MeasuredList> lists;  // in the order their LIST_EXT begin
 };
-
-inline constexpr std::size_t box_alignment = 16;
-
-// The bytes of a box with so many bytes of payload.
-constexpr std::size_t box_bytes(std::size_t payload_bytes) noexcept {
-  return 16 + (payload_bytes + box_alignment - 1) / box_alignment * box_alignment;
-}
 
 std::expected<Measured, DecodeError> measure_term(std::string_view bytes,
                                                   const DecodeOptions& options);
