@@ -169,6 +169,7 @@ bool begin_receive(Process& self, Receiver& receiver) {
   Block& block = Block::of(self);
   TROUPE_ASSERT(context.process == &block,
                 "a Process& was used outside of the process it belongs to");
+  if (receiver.timeout_ns < -1) throw ErrorException{Atom{"timeout_value"}};
   block.timed_out = false;
   block.scanned = nullptr;
   ++block.reductions;

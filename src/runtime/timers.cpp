@@ -33,6 +33,19 @@ Timers::~Timers() {
   }
 }
 
+namespace {
+
+// A timer vanishes with its destination. It is forgotten when it fires or is asked for, whichever
+// comes first, so that a process need not know the timers that point at it.
+bool leads_nowhere(const TimerTask& task) noexcept {
+  if (task.name != atoms::undefined) return false;
+  const Block* block = slot_of(task.to);
+  return !block || block->generation.load(std::memory_order_relaxed) != task.to.generation() ||
+         block->inbox.is_closed();
+}
+
+}  // namespace
+
 Timers::Slot* Timers::find(TimerRef timer) noexcept {
   if (timer.slot() >= used_) return nullptr;
   Slot& slot = chunks_[timer.slot() / chunk_size][timer.slot() % chunk_size];
@@ -81,7 +94,7 @@ std::optional<Duration> Timers::cancel(TimerRef timer, std::int64_t now_ns) noex
     const std::lock_guard guard{lock_};
     Slot* slot = find(timer);
     if (!slot) return std::nullopt;
-    left = left_of(slot->deadline_ns, now_ns);
+    if (!leads_nowhere(slot->task)) left = left_of(slot->deadline_ns, now_ns);
     dropped = slot->task.message;
     wheel_.cancel(*slot);
     give_back(*slot);
@@ -93,7 +106,7 @@ std::optional<Duration> Timers::cancel(TimerRef timer, std::int64_t now_ns) noex
 std::optional<Duration> Timers::read(TimerRef timer, std::int64_t now_ns) noexcept {
   const std::lock_guard guard{lock_};
   const Slot* slot = find(timer);
-  if (!slot) return std::nullopt;
+  if (!slot || leads_nowhere(slot->task)) return std::nullopt;
   return left_of(slot->deadline_ns, now_ns);
 }
 

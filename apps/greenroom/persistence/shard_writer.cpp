@@ -149,7 +149,7 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
           (void)co_await commit(self, store, std::move(*waiting));
         }
         (void)co_await flush(self, store);
-        co_return;
+        self.exit(atoms::shutdown);
       }
     }
   }

@@ -26,17 +26,23 @@ struct WaitTimer {
   bool armed = false;
 };
 
+// -1 for ever; -2 is no time at all, which the runtime refuses.
+inline std::int64_t nanoseconds_of(Duration timeout) noexcept {
+  if (timeout == infinity) return -1;
+  return timeout < Duration::zero() ? -2 : timeout.count();
+}
+
 // A receive as the runtime sees it: a question to ask about each message in turn. The runtime asks
 // without resuming the coroutine, so a message nobody waits for costs one indirect call.
 struct Receiver {
   using Match = int (*)(Receiver& self, Envelope* envelope);  // the clause that takes it, or -1
 
   explicit Receiver(Match match_function, Duration timeout) noexcept
-      : match{match_function}, timeout_ns{timeout == infinity ? -1 : timeout.count()} {}
+      : match{match_function}, timeout_ns{nanoseconds_of(timeout)} {}
 
   Match match;
   Envelope* taken = nullptr;  // the message that fitted, already out of the mailbox
-  std::int64_t timeout_ns;    // -1: for ever
+  std::int64_t timeout_ns;    // see nanoseconds_of
   int clause = -1;            // which clause took it; -1 with a null `taken`: the timeout
   WaitTimer timer;
 };
