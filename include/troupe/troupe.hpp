@@ -8,8 +8,12 @@
 
 // Everything a program of processes needs; the parts can be included alone.
 #include <troupe/blocking.hpp>
+#include <troupe/dynamic_supervisor.hpp>
+#include <troupe/gen_server.hpp>
 #include <troupe/log.hpp>
 #include <troupe/process.hpp>
+#include <troupe/request.hpp>
 #include <troupe/runtime.hpp>
 #include <troupe/spawn.hpp>
+#include <troupe/supervisor.hpp>
 #include <troupe/timer.hpp>
