@@ -190,6 +190,18 @@ struct LogOptions {
 Result<std::unique_ptr<Store>> open_log(const std::string& directory,
                                         const LogOptions& options = {});
 
+struct FilesOptions {
+  Disk* disk = nullptr;
+};
+
+// One file per key in a directory, for other programs to read: a file holds the bytes of the value
+// and nothing else, so a value in the external term format is read by :erlang.binary_to_term. The
+// name is the key with everything but letters, digits, `_`, `-` and inner dots as %XX (long keys: a
+// part of it and a hash). Checksums are kept beside, in DIRECTORY/.troupe; a file put there by
+// another program is taken as it is. Always durable on return, whatever it costs: six fsyncs.
+Result<std::unique_ptr<Store>> open_files(const std::string& directory,
+                                          const FilesOptions& options = {});
+
 enum class Engine : std::uint8_t { sqlite, log };
 
 struct ShardedOptions {

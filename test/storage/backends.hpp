@@ -41,6 +41,8 @@ inline std::vector<Backend> backends() {
          return open_log(directory + "/store",
                          {.durability = Durability::relaxed, .preallocate_bytes = 0});
        }},
+      {"files", true,
+       [](const std::string& directory) { return open_files(directory + "/store"); }},
   };
 }
 

@@ -294,6 +294,7 @@ const Engine engines[] = {
                                 .preallocate_bytes = 1000,
                                 .disk = &disk});
      }},
+    {"files", false, [](SimulatedDisk& disk) { return open_files("/files", {.disk = &disk}); }},
     {"sqlite", false,
      [](SimulatedDisk& disk) {
        return open_sqlite("/store.db", {.checkpoint_pages = 12, .vfs = "simulated", .disk = &disk});
