@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <memory>
 #include <new>
 #include <utility>
 
@@ -25,7 +24,7 @@ TimerWheel::TimerWheel(std::uint64_t now) : now_{now} {
 TimerWheel::~TimerWheel() {
   const auto destroy = [](auto& self, Wheel* wheel) -> void {
     for (std::uint64_t left = wheel->opened; left != 0; left &= left - 1) {
-      self(self, wheel->slots[std::countr_zero(left)].child);
+      self(self, wheel->children[first(left)]);
     }
     delete wheel;
   };
@@ -33,12 +32,18 @@ TimerWheel::~TimerWheel() {
   while (spares_) delete std::exchange(spares_, spares_->parent);
 }
 
+// --- Digits, lists and slots.
+
 unsigned TimerWheel::level_of(std::uint64_t difference) noexcept {
   return static_cast<unsigned>(std::bit_width(difference) - 1) / digit_bits;
 }
 
 unsigned TimerWheel::digit(std::uint64_t tick, unsigned level) noexcept {
   return static_cast<unsigned>(tick >> (level * digit_bits)) & 63;
+}
+
+unsigned TimerWheel::first(std::uint64_t slots) noexcept {
+  return static_cast<unsigned>(std::countr_zero(slots));
 }
 
 void TimerWheel::append(TimerLink& head, TimerLink& link) noexcept {
@@ -57,27 +62,33 @@ void TimerWheel::splice(Queue& to, TimerLink& from) noexcept {
   from.next = from.prev = &from;
 }
 
-void TimerWheel::put(Place place, TimerNode& node) noexcept {
-  Slot& slot = place.wheel->slots[place.slot];
-  const std::uint64_t bit = std::uint64_t{1} << place.slot;
-  if ((place.wheel->occupied & bit) == 0) {
-    place.wheel->occupied |= bit;
-    std::construct_at(&slot.list, &slot.list, &slot.list);
-  }
-  append(slot.list, node);
+TimerNode* TimerWheel::take_front(TimerLink& head) noexcept {
+  TimerLink* link = head.next;
+  head.next = link->next;
+  link->next->prev = &head;
+  link->next = link->prev = nullptr;
+  return static_cast<TimerNode*>(link);
 }
 
-// Where a timer with this deadline, after now_, stands or is to be put.
-TimerWheel::Place TimerWheel::place_of(std::uint64_t deadline) const noexcept {
-  unsigned level = level_of(deadline ^ now_);
-  Wheel* wheel = path_[level];
-  unsigned slot = digit(deadline, level);
-  while ((wheel->opened >> slot & 1) != 0) {
-    wheel = wheel->slots[slot].child;
-    slot = digit(deadline, --level);
+void TimerWheel::put(Wheel& wheel, unsigned slot, TimerNode& node) noexcept {
+  TimerLink& head = wheel.lists[slot];
+  const std::uint64_t bit = std::uint64_t{1} << slot;
+  if ((wheel.listed & bit) == 0) {
+    wheel.listed |= bit;
+    head.next = head.prev = &head;
   }
-  return Place{wheel, level, slot};
+  append(head, node);
 }
+
+bool TimerWheel::is_crowded(const TimerLink& head) noexcept {
+  unsigned seen = 0;
+  for (const TimerLink* link = head.next; link != &head; link = link->next) {
+    if (++seen > scan_limit) return true;
+  }
+  return false;
+}
+
+// --- Insert and cancel.
 
 void TimerWheel::insert(TimerNode& node, std::uint64_t deadline) noexcept {
   TROUPE_ASSERT(!node.pending(), "a pending timer is cancelled before it is set again");
@@ -87,8 +98,20 @@ void TimerWheel::insert(TimerNode& node, std::uint64_t deadline) noexcept {
     append(late_.head, node);
     return;
   }
-  put(place_of(deadline), node);
+  insert_later(node);
   next_ = std::min(next_, deadline);
+}
+
+// Puts a timer whose deadline is after now_ where it belongs.
+void TimerWheel::insert_later(TimerNode& node) noexcept {
+  unsigned level = level_of(node.deadline ^ now_);
+  Wheel* wheel = path_[level];
+  unsigned slot = digit(node.deadline, level);
+  while ((wheel->opened & ~wheel->listed) >> slot & 1) {
+    wheel = wheel->children[slot];
+    slot = digit(node.deadline, --level);
+  }
+  put(*wheel, slot, node);
 }
 
 bool TimerWheel::cancel(TimerNode& node) noexcept {
@@ -100,166 +123,184 @@ bool TimerWheel::cancel(TimerNode& node) noexcept {
   node.next = node.prev = nullptr;
   --size_;
   if (node.deadline <= now_) return true;  // it stood in late_ or firing_
-  if (was_alone) vacate(place_of(node.deadline));
+  if (was_alone) leave(node, neighbour);
   if (node.deadline == next_) next_is_known_ = false;
   return true;
 }
 
-// The slot has become empty, and its wheel perhaps with it.
-void TimerWheel::vacate(Place place) noexcept {
-  Wheel* wheel = place.wheel;
-  unsigned slot = place.slot;
-  for (;;) {
-    const std::uint64_t bit = std::uint64_t{1} << slot;
-    wheel->occupied &= ~bit;
-    wheel->opened &= ~bit;
-    if (wheel->occupied != 0 || !wheel->parent) return;
+// The list under `head` is empty now, and its wheel perhaps with it.
+void TimerWheel::leave(const TimerNode& node, const TimerLink* head) noexcept {
+  unsigned level = level_of(node.deadline ^ now_);
+  Wheel* wheel = path_[level];
+  unsigned slot = digit(node.deadline, level);
+  while (&wheel->lists[slot] != head) {
+    wheel = wheel->children[slot];
+    slot = digit(node.deadline, --level);
+  }
+  wheel->listed &= ~(std::uint64_t{1} << slot);
+  while (wheel->occupied() == 0 && wheel->parent) {
     slot = wheel->slot;
     release(std::exchange(wheel, wheel->parent));
+    wheel->opened &= ~(std::uint64_t{1} << slot);
   }
 }
 
-// Deals the list of a slot out into a child. False when there is no memory for one.
-bool TimerWheel::open(Place place) noexcept {
-  Wheel* child = acquire();
-  if (!child) return false;
-  child->parent = place.wheel;
-  child->slot = place.slot;
-  Slot& slot = place.wheel->slots[place.slot];
-  TimerLink* link = slot.list.next;
-  while (link != &slot.list) {
-    auto& node = static_cast<TimerNode&>(*link);
-    link = link->next;
-    put(Place{child, place.level - 1, digit(node.deadline, place.level - 1)}, node);
+// --- Dealing ahead of time.
+
+// Deals out the front of a list into the slot's child, up to the budget. False if there is no
+// memory for a child; then nothing has changed.
+bool TimerWheel::deal(Place place, std::size_t& budget) noexcept {
+  Wheel& wheel = *place.wheel;
+  const std::uint64_t bit = std::uint64_t{1} << place.slot;
+  if ((wheel.opened & bit) == 0) {
+    Wheel* child = acquire();
+    if (!child) return false;
+    child->parent = &wheel;
+    child->slot = place.slot;
+    wheel.children[place.slot] = child;
+    wheel.opened |= bit;
   }
-  slot.child = child;
-  place.wheel->opened |= std::uint64_t{1} << place.slot;
+  Wheel& child = *wheel.children[place.slot];
+  TimerLink& head = wheel.lists[place.slot];
+  for (; head.next != &head && budget > 0; --budget) {
+    TimerNode& node = *take_front(head);
+    put(child, digit(node.deadline, place.level - 1), node);
+  }
+  if (head.next == &head) wheel.listed &= ~bit;
   return true;
+}
+
+bool TimerWheel::deal_ahead(std::size_t budget) noexcept {
+  for (unsigned level = 1; level < levels; ++level) {
+    Wheel* wheel = path_[level];
+    // The first slot, and the first of its child: a child that is all in one slot would be as dear.
+    for (unsigned below = level; below > 0 && wheel->occupied() != 0; --below) {
+      const unsigned slot = first(wheel->occupied());
+      const std::uint64_t bit = std::uint64_t{1} << slot;
+      if ((wheel->listed & bit) != 0) {
+        if ((wheel->opened & bit) == 0 && !is_crowded(wheel->lists[slot])) break;
+        if (budget == 0) return true;
+        if (!deal(Place{wheel, below, slot}, budget)) break;
+        if ((wheel->listed & bit) != 0) return true;
+      }
+      wheel = wheel->children[slot];
+    }
+  }
+  return false;
 }
 
 std::uint64_t TimerWheel::next_deadline() noexcept {
   if (!firing_.empty() || !late_.empty()) return now_;
   if (!next_is_known_) {
-    next_ = earliest();
+    next_ = never;
     next_is_known_ = true;
+    for (unsigned level = 0; level < levels && next_ == never; ++level) {
+      if (path_[level]->occupied() != 0) next_ = earliest_in(*path_[level], level);
+    }
   }
   return next_;
 }
 
-std::uint64_t TimerWheel::earliest() noexcept {
-  unsigned level = 0;
-  while (path_[level]->occupied == 0) {
-    if (++level == levels) return never;
-  }
-  Wheel* wheel = path_[level];
-  for (;;) {
-    const auto slot = static_cast<unsigned>(std::countr_zero(wheel->occupied));
-    if ((wheel->opened >> slot & 1) == 0) {
-      const TimerLink& head = wheel->slots[slot].list;
-      std::uint64_t found = never;
-      unsigned scanned = 0;
-      const TimerLink* link = head.next;
-      // All of level 0 are equal.
-      const unsigned limit = level == 0 ? 1 : scan_limit;
-      for (; link != &head && scanned < limit; link = link->next, ++scanned) {
+// The wheel is not empty. Opens its first slot if it is crowded.
+std::uint64_t TimerWheel::earliest_in(Wheel& wheel, unsigned level) noexcept {
+  const unsigned slot = first(wheel.occupied());
+  const std::uint64_t bit = std::uint64_t{1} << slot;
+  std::uint64_t found = never;
+  if ((wheel.listed & bit) != 0) {
+    const TimerLink& head = wheel.lists[slot];
+    // All of level 0 are equal.
+    if (level == 0) return static_cast<const TimerNode*>(head.next)->deadline;
+    std::size_t all = SIZE_MAX;
+    if (!is_crowded(head) || !deal(Place{&wheel, level, slot}, all)) {
+      for (const TimerLink* link = head.next; link != &head; link = link->next) {
         found = std::min(found, static_cast<const TimerNode*>(link)->deadline);
       }
-      if (link == &head || level == 0) return found;
-      if (!open(Place{wheel, level, slot})) {
-        for (; link != &head; link = link->next) {
-          found = std::min(found, static_cast<const TimerNode*>(link)->deadline);
-        }
-        return found;
-      }
     }
-    wheel = wheel->slots[slot].child;
-    --level;
   }
+  if ((wheel.opened & bit) != 0) {
+    found = std::min(found, earliest_in(*wheel.children[slot], level - 1));
+  }
+  return found;
 }
 
-void TimerWheel::begin_advance() noexcept { splice(firing_, late_.head); }
+// --- Time.
 
 TimerNode* TimerWheel::take_due(std::uint64_t now) noexcept {
   while (firing_.empty()) {
-    if (!step(now)) return nullptr;
+    if (step(now)) continue;
+    if (deals_ahead_) deals_ahead_ = deal_ahead(ahead_budget);
+    return nullptr;
   }
-  TimerLink* first = firing_.head.next;
-  firing_.head.next = first->next;
-  first->next->prev = &firing_.head;
-  first->next = first->prev = nullptr;
   --size_;
-  return static_cast<TimerNode*>(first);
+  return take_front(firing_.head);
 }
 
 // Moves to the first occupied slot that begins by `now`, or to `now` and answers false.
 bool TimerWheel::step(std::uint64_t now) noexcept {
   if (now <= now_) return false;
   unsigned level = 0;
-  while (level < levels && path_[level]->occupied == 0) ++level;
+  while (level < levels && path_[level]->occupied() == 0) ++level;
   if (level < levels) {
     const unsigned shift = level * digit_bits;
-    const auto slot = static_cast<std::uint64_t>(std::countr_zero(path_[level]->occupied));
+    const std::uint64_t slot = first(path_[level]->occupied());
     const std::uint64_t above = level + 1 == levels ? 0 : ~std::uint64_t{0} << (shift + digit_bits);
     const std::uint64_t begins = (now_ & above) | slot << shift;
     if (begins <= now) {
-      enter(level, begins);
+      move_to(begins);
+      enter(level);
       return true;
     }
   }
   // The slots passed over are empty, and so are the levels below the digit that changes most.
-  now_ = now;
+  move_to(now);
   return false;
 }
 
-// Moves now_ to `tick`, the first of an occupied slot at `level`; all levels below are empty. What
-// is due at that very tick goes to firing_.
-void TimerWheel::enter(unsigned level, std::uint64_t tick) noexcept {
+void TimerWheel::move_to(std::uint64_t tick) noexcept {
+  // Once in 64 ticks is often enough to look whether something crowded has come near.
+  if (((now_ ^ tick) >> digit_bits) != 0) deals_ahead_ = true;
   now_ = tick;
-  for (;; --level) {
-    Wheel& wheel = *path_[level];
-    const unsigned index = digit(tick, level);
-    const std::uint64_t bit = std::uint64_t{1} << index;
-    if ((wheel.occupied & bit) == 0) return;
-    wheel.occupied &= ~bit;
-    Slot& slot = wheel.slots[index];
-    if (level == 0) {
-      splice(firing_, slot.list);
-      // Nothing in the wheels is as early as what has just left them.
-      next_is_known_ = false;
-      return;
-    }
-    if ((wheel.opened & bit) == 0) {
-      next_is_known_ = false;
-      TimerLink* link = slot.list.next;
-      while (link != &slot.list) {
-        auto& node = static_cast<TimerNode&>(*link);
-        link = link->next;
-        if (node.deadline == tick) {
-          append(firing_.head, node);
-        } else {
-          const unsigned below = level_of(node.deadline ^ tick);
-          put(Place{path_[below], below, digit(node.deadline, below)}, node);
-        }
-      }
-      return;
-    }
-    // A child takes its place in the hierarchy; then its own first slot is entered.
+}
+
+// Empties now's own slot at `level`, if it is occupied; all levels below are empty. What is due at
+// this very tick goes to firing_.
+void TimerWheel::enter(unsigned level) noexcept {
+  Wheel& wheel = *path_[level];
+  const unsigned slot = digit(now_, level);
+  const std::uint64_t bit = std::uint64_t{1} << slot;
+  if ((wheel.occupied() & bit) == 0) return;
+  // Until it is asked for: what is earliest may leave the wheels.
+  next_is_known_ = false;
+  Queue list;
+  if ((wheel.listed & bit) != 0) splice(level == 0 ? firing_ : list, wheel.lists[slot]);
+  wheel.listed &= ~bit;
+  // The child first, its timers are the older ones.
+  if ((wheel.opened & bit) != 0) {
     wheel.opened &= ~bit;
-    release(std::exchange(path_[level - 1], slot.child));
+    release(std::exchange(path_[level - 1], wheel.children[slot]));
     path_[level - 1]->parent = nullptr;
+    enter(level - 1);
+  }
+  while (!list.empty()) {
+    TimerNode& node = *take_front(list.head);
+    if (node.deadline == now_) {
+      append(firing_.head, node);
+    } else {
+      insert_later(node);
+    }
   }
 }
 
 TimerWheel::Wheel* TimerWheel::acquire() noexcept {
-  ++wheels_;
-  if (spares_) {
-    Wheel* wheel = std::exchange(spares_, spares_->parent);
+  Wheel* wheel = spares_;
+  if (wheel) {
+    spares_ = std::exchange(wheel->parent, nullptr);
     --spare_count_;
-    wheel->parent = nullptr;
-    return wheel;
+  } else {
+    wheel = new (std::nothrow) Wheel;
+    if (!wheel) return nullptr;
   }
-  Wheel* wheel = new (std::nothrow) Wheel;
-  if (!wheel) --wheels_;
+  ++wheels_;
   return wheel;
 }
 

@@ -95,6 +95,7 @@ struct Shape {
   double asks;              // how often next_deadline is asked between operations
   double cancels_earliest;  // how often it is the earliest that is cancelled
   std::size_t timers;
+  double deals = 0.05;  // how often timers are dealt ahead
 };
 
 // Runs the wheel and the model side by side through random insertions, cancellations and advances,
@@ -122,6 +123,7 @@ class SideBySide {
         advance();
       }
       if (prng_.chance(shape_.asks)) ask();
+      if (prng_.chance(shape_.deals)) wheel_.deal_ahead(prng_.below(60));
       ASSERT_EQ(wheel_.size(), model_.size());
       if (testing::Test::HasFatalFailure()) return;
     }
@@ -279,6 +281,71 @@ TEST(timer_wheel, agrees_with_a_multimap_when_most_deadlines_are_equal) {
           .cancels_earliest = 0.2,
           .timers = 2000},
          200'000);
+}
+
+TEST(timer_wheel, agrees_with_a_multimap_while_crowded_slots_are_being_dealt_out) {
+  // Mostly half dealt: little at a time, and next_deadline, which would finish it, hardly asked.
+  agrees({.seed = 8,
+          .start = 77,
+          .bits = 30,
+          .equal = 0.4,
+          .asks = 0.001,
+          .cancels_earliest = 0.2,
+          .timers = 20'000,
+          .deals = 0.5},
+         300'000);
+  agrees({.seed = 9,
+          .start = 1'700'000'000'000,
+          .bits = 18,
+          .equal = 0.7,
+          .asks = 0.01,
+          .cancels_earliest = 0.4,
+          .timers = 5000,
+          .deals = 0.3},
+         300'000);
+}
+
+TEST(timer_wheel, a_crowded_slot_is_dealt_out_in_pieces_and_keeps_its_order) {
+  TimerWheel wheel{1'700'000'000'000};
+  std::vector<Timer> timers(10'000);
+  for (std::size_t i = 0; i < timers.size(); ++i) {
+    timers[i].id = i;
+    wheel.insert(timers[i], wheel.now() + 3'000'000);
+  }
+  EXPECT_TRUE(wheel.deal_ahead(10));
+  std::size_t pieces = 1;
+  while (wheel.deal_ahead(100)) {
+    ++pieces;
+    // What comes later stands behind, wherever the others are.
+    wheel.cancel(timers[pieces]);
+    wheel.insert(timers[pieces], wheel.now() + 3'000'000);
+    timers[pieces].id = timers.size() + pieces;
+  }
+  // Through several levels, a hundred at a time.
+  EXPECT_GE(pieces, 3 * timers.size() / 100);
+  std::size_t fired = 0;
+  std::size_t last = 0;
+  wheel.advance(wheel.now() + 3'000'000, [&](TimerNode& node) {
+    const auto& timer = static_cast<Timer&>(node);
+    EXPECT_GE(timer.id, last);
+    last = timer.id;
+    ++fired;
+  });
+  EXPECT_EQ(fired, timers.size());
+  EXPECT_EQ(wheel.wheels(), 11u);
+}
+
+TEST(timer_wheel, the_last_timer_of_a_half_dealt_list_can_be_cancelled) {
+  TimerWheel wheel;
+  std::vector<Timer> timers(40);
+  for (Timer& timer : timers) wheel.insert(timer, 1'000'000);
+  EXPECT_TRUE(wheel.deal_ahead(timers.size() - 1));
+  EXPECT_TRUE(wheel.cancel(timers.back()));
+  EXPECT_EQ(wheel.next_deadline(), 1'000'000u);
+  wheel.insert(timers.back(), 1'000'000);
+  std::size_t fired = 0;
+  wheel.advance(1'000'000, [&](TimerNode& node) { EXPECT_EQ(&node, &timers[fired++]); });
+  EXPECT_EQ(fired, timers.size());
 }
 
 // The case that cascades get wrong when they deal out after later insertions.
