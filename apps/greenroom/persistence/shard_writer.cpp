@@ -100,6 +100,7 @@ struct Step {
   enum class Kind : std::uint8_t { store, fetch, flush, stop } kind;
   StoreValue value{};
   FetchValue request{};
+  ExitReason reason{};
 };
 
 }  // namespace
@@ -122,7 +123,7 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
     Step step = co_await self.receive(
         [](StoreValue value) { return Step{Step::Kind::store, std::move(value)}; },
         [](FetchValue request) { return Step{Step::Kind::fetch, {}, std::move(request)}; },
-        [](Exit) { return Step{Step::Kind::stop}; },
+        [](Exit exit) { return Step{Step::Kind::stop, {}, {}, std::move(exit.reason)}; },
         after(until_flush, [] { return Step{Step::Kind::flush}; }));
     switch (step.kind) {
       case Step::Kind::store: {
