@@ -80,6 +80,16 @@ std::vector<Backend> all_backends() {
          return one(open_sqlite(d + "/store.db", {.durability = Durability::relaxed}));
        }},
       {"sqlite_x4", [](const std::string& d) { return sharded(d, {.shards = 4}); }},
+      {"log", [](const std::string& d) { return one(open_log(d + "/log")); }},
+      {"log_no_zeros",
+       [](const std::string& d) { return one(open_log(d + "/log", {.preallocate_bytes = 0})); }},
+      {"log_relaxed",
+       [](const std::string& d) {
+         return one(open_log(d + "/log", {.durability = Durability::relaxed}));
+       }},
+      {"log_x4",
+       [](const std::string& d) { return sharded(d, {.shards = 4, .engine = Engine::log}); }},
+      {"files", [](const std::string& d) { return one(open_files(d + "/files")); }},
   };
 }
 
