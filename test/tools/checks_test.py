@@ -216,7 +216,8 @@ class CountTestsTest(unittest.TestCase):
              '<testcase name="later" status="notrun"><skipped/></testcase>'],
             {"base": [{"name": "a", "result": "COMPLETED"}, {"name": "b", "result": "COMPLETED"},
                       {"name": "c", "result": "SKIPPED"}]})
-        self.assertEqual(lines, ["dev: 3 passed, 0 failed, 2 skipped", "conformance: 9 passed",
+        self.assertEqual(lines, ["skipped in dev: base: suite.c", "skipped in dev: later",
+                                 "dev: 3 passed, 0 failed, 2 skipped", "conformance: 9 passed",
                                  "3 passed, 0 failed"])
         self.assertEqual(status, 0)
 
