@@ -232,7 +232,7 @@ struct Session : GenServer<Session> {
 };
 
 TEST_F(DynamicSupervisorTest, a_hundred_thousand_children_start_end_and_stop) {
-  on_every_executor([](Process& self) -> Async<> {
+  test::on_real_executors([](Process& self) -> Async<> {
     const auto sup = co_await DynamicSupervisor::start_link(self);
     std::vector<Pid> pids;
     for (int i = 0; i < 100'000; ++i) {

@@ -201,7 +201,7 @@ TEST_F(GenServerCall, a_reply_goes_out_before_the_continuation_runs) {
 }
 
 TEST_F(GenServerCall, replies_skip_a_long_mailbox) {
-  on_every_executor([](Process& self) -> Async<> {
+  test::on_real_executors([](Process& self) -> Async<> {
     const auto desk = co_await Desk::start_link(self);
     for (int i = 0; i < 100'000; ++i) send(self.pid(), i);
     int sum = 0;

@@ -113,7 +113,11 @@ struct Catcher : GenServer<Catcher> {
   struct Watch {
     Pid pid;
   };
+  struct Sync {
+    using Reply = bool;
+  };
   void handle_cast(Process& self, Watch m) { self.monitor(m.pid); }
+  bool handle_call(Sync) { return true; }
   Pid tell_;
 };
 
@@ -122,10 +126,13 @@ TEST_F(GenServerMessage, any_takes_what_no_other_handler_takes) {
     const auto catcher = co_await Catcher::start_link(self, self.pid());
     send(catcher.pid(), 42);
     EXPECT_EQ(co_await self.receive<int>(), 42);
-    cast(catcher, Catcher::Watch{spawn([](Process& p) -> Async<> {
-           p.exit("gone");
-           co_return;
-         })});
+    const Pid watched = spawn([](Process& p) -> Async<> {
+      co_await p.receive<int>();
+      p.exit("gone");
+    });
+    cast(catcher, Catcher::Watch{watched});
+    EXPECT_TRUE(co_await call(self, catcher, Catcher::Sync{}));
+    send(watched, 1);
     EXPECT_EQ(co_await self.receive<ExitReason>(), ExitReason{"gone"});
   });
 }

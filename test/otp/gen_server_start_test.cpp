@@ -279,7 +279,7 @@ TEST_F(GenServerStart, start_arguments_are_moved_into_the_server) {
 }
 
 TEST_F(GenServerStart, a_hundred_thousand_servers_start_answer_and_stop) {
-  on_every_executor([](Process& self) -> Async<> {
+  test::on_real_executors([](Process& self) -> Async<> {
     std::vector<ServerRef<Counter>> servers;
     for (int i = 0; i < 100'000; ++i) servers.push_back(co_await Counter::start_link(self, i));
     long sum = 0;

@@ -399,7 +399,7 @@ TEST_F(SupervisorTest, a_factory_makes_move_only_arguments_for_each_start) {
 }
 
 TEST_F(SupervisorTest, ten_thousand_children_start_and_stop) {
-  on_every_executor([](Process& self) -> Async<> {
+  test::on_real_executors([](Process& self) -> Async<> {
     Children all;
     for (int i = 0; i < 10'000; ++i) {
       all.push_back(child("body", plain_body, self.pid()).id(i));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <troupe/runtime.hpp>
+#include <troupe/simulation.hpp>
 
 namespace troupe::test {
 
@@ -28,11 +29,11 @@ inline RuntimeOptions options_of(const NamedExecution& how) {
   return options;
 }
 
-// Runs `body(self)`, a process body that may return anything, as the main process of a fresh
-// runtime on every executor. The test fails where main ends by another reason than returning.
-// EXPECT_... may be used inside; ASSERT_... returns and is no use in a coroutine.
+inline constexpr std::uint64_t simulated_seeds = 3;
+
+// As on_every_executor without the simulator: for tests that are about size.
 template <class F>
-void on_every_executor(F body) {
+void on_real_executors(F body) {
   for (const NamedExecution& how : every_execution) {
     SCOPED_TRACE(how.name);
     Runtime runtime{options_of(how)};
@@ -40,6 +41,28 @@ void on_every_executor(F body) {
     EXPECT_TRUE(result.has_value())
         << "main ended with " << (result ? std::string{} : result.error().to_string());
   }
+}
+
+// Runs `body(self)` in a simulation per seed, from 1 on.
+template <class F>
+void on_simulated_seeds(std::uint64_t seeds, F body) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    SCOPED_TRACE("simulated, seed " + std::to_string(seed));
+    Simulation simulation{{.seed = seed}};
+    auto result = simulation.runtime().try_run(body);
+    EXPECT_TRUE(result.has_value())
+        << "main ended with " << (result ? std::string{} : result.error().to_string());
+  }
+}
+
+// Runs `body(self)`, a process body that may return anything, as the main process of a fresh
+// runtime on every executor: threads, one thread, and the simulator with a few seeds. The test
+// fails where main ends by another reason than returning. EXPECT_... may be used inside; ASSERT_...
+// returns and is no use in a coroutine.
+template <class F>
+void on_every_executor(F body) {
+  on_real_executors(body);
+  on_simulated_seeds(simulated_seeds, body);
 }
 
 }  // namespace troupe::test
