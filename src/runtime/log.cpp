@@ -3,10 +3,10 @@
 #include <charconv>
 #include <ctime>
 #include <mutex>
-#include <unistd.h>
 
 #include <troupe/log.hpp>
 
+#include "host/standard_error.hpp"
 #include "runtime/runtime_state.hpp"
 
 namespace troupe::log {
@@ -38,7 +38,6 @@ void append_time(std::string& line, std::int64_t ns) {
   line.append(digits, sizeof digits);
 }
 
-// One write call, so that lines of several threads do not mix.
 void write_to_stderr(const Record& record) {
   std::string line;
   append_time(line, record.system_time_ns);
@@ -57,12 +56,7 @@ void write_to_stderr(const Record& record) {
     line += field.value.text();
   }
   line += '\n';
-  std::size_t written = 0;
-  while (written < line.size()) {
-    const ssize_t n = ::write(STDERR_FILENO, line.data() + written, line.size() - written);
-    if (n <= 0) return;  // nowhere to complain to
-    written += static_cast<std::size_t>(n);
-  }
+  write_to_standard_error(line);
 }
 
 std::string filled_in(std::string_view format, std::initializer_list<Argument> arguments) {

@@ -5,12 +5,12 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/prng.hpp"
 #include "host/host.hpp"
 #include "host/parker.hpp"
+#include "host/thread.hpp"
 #include "runtime/blocking_pool.hpp"
 #include "runtime/executor.hpp"
 #include "runtime/io_waits.hpp"
