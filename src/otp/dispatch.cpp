@@ -159,6 +159,8 @@ void dispatch(ServerCore& core, Envelope* envelope) noexcept {
       return;
     }
     core.timeout = infinity;
+    if (core.watch) [[unlikely]]
+      observe(core, envelope);
     if (!envelope) {
       dispatch_timeout(core);
       return;

@@ -7,6 +7,7 @@
 
 #include "otp/reply_drop.hpp"
 #include "otp/server_loop.hpp"
+#include "otp/system_message.hpp"
 
 namespace troupe {
 
@@ -49,6 +50,7 @@ OwnedServer::~OwnedServer() {
   if (!core_) return;
   const QuietDrops quiet;
   delete core_->step;
+  delete core_->watch;
   if (core_->continuation) free_envelope(core_->continuation);
   core_->vtable->destroy(*core_);
 }

@@ -20,6 +20,7 @@
 namespace troupe::detail {
 
 struct ServerCore;
+struct Watch;
 
 // Takes the message out of its envelope, frees that, and runs the handler. An Async handler is not
 // run: it is left in the core's step for the loop to await.
@@ -123,12 +124,13 @@ struct Step {
 struct ServerCore {
   const ServerVtable* vtable = nullptr;
   Process* self = nullptr;
-  Pid parent;              // whose EXIT ends the server
-  bool suspended = false;  // by sys: only system messages are taken
+  Pid parent;                         // whose EXIT ends the server
+  bool suspended = false;             // by sys: only system messages are taken
   Duration timeout = infinity;        // of the next wait
   Envelope* continuation = nullptr;   // for handle_continue, before the mailbox is looked at
   const MessageType* last = nullptr;  // type of what was handled last
   Step* step = nullptr;
+  Watch* watch = nullptr;  // by sys; null in most servers
 };
 
 template <class S>
