@@ -1,8 +1,4 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
-#ifdef __linux__
-#include <sys/auxv.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -10,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 #include <memory>
+#include <random>
 #include <mutex>
 #include <new>
 #include <stdexcept>
@@ -94,21 +91,16 @@ consteval Chunk predefined_chunk() {
 
 constinit Chunk first_chunk = predefined_chunk();
 
-// Two secret words, so that nobody who sends us atoms can choose texts that collide: the bytes the
-// kernel gives every program at its start, and where there are none the places it was loaded to.
-// Nothing can be seen of them but time, so a simulation repeats nevertheless.
+// Two secret words, so that nobody who sends us atoms can choose texts that collide. Nothing can be
+// seen of them but time, so a simulation repeats nevertheless.
 struct HashSecret {
-  std::uint64_t words[2] = {0x9e37'79b9'7f4a'7c15, 0xd1b5'4a32'd192'ed03};
+  std::uint64_t words[2];
 
-  HashSecret() noexcept {
-#ifdef __linux__
-    if (const auto* random = reinterpret_cast<const void*>(getauxval(AT_RANDOM))) {
-      std::memcpy(words, random, sizeof words);
-      return;
+  HashSecret() {
+    std::random_device entropy;
+    for (std::uint64_t& word : words) {
+      word = static_cast<std::uint64_t>(entropy()) << 32 | entropy();
     }
-#endif
-    words[0] ^= reinterpret_cast<std::uintptr_t>(this);
-    words[1] ^= reinterpret_cast<std::uintptr_t>(&first_chunk);
   }
 };
 

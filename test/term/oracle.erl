@@ -21,7 +21,8 @@ loop(Port) ->
 
 %% What Erlang makes of each term: its hash, how ~w prints it, and the term itself.
 answer({facts, Terms}) ->
-    [{erlang:phash2(T), erlang:phash2(T, 1000), unicode:characters_to_binary(io_lib:format("~w", [T])), T}
+    [{erlang:phash2(T), erlang:phash2(T, 1000),
+      unicode:characters_to_binary(io_lib:format("~w", [T])), T}
      || T <- Terms];
 answer({inspect, Terms}) ->
     Options = [{limit, infinity}, {printable_limit, infinity}, {width, infinity},
@@ -66,7 +67,8 @@ term(Depth) ->
         1 -> list_to_tuple(terms(Depth));
         2 -> terms(Depth);
         3 -> terms(Depth) ++ term(Depth - 1);
-        4 -> maps:from_list([{term(Depth - 1), term(Depth - 1)} || _ <- lists:seq(1, rand:uniform(6))]);
+        4 -> maps:from_list([{term(Depth - 1), term(Depth - 1)}
+                             || _ <- lists:seq(1, rand:uniform(6))]);
         5 -> maps:from_list([{key(), leaf()} || _ <- lists:seq(1, rand:uniform(60))]);
         6 -> {ok, term(Depth - 1)};
         7 -> [{leaf(), term(Depth - 1)} || _ <- lists:seq(1, rand:uniform(4))];
