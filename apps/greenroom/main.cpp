@@ -2,6 +2,7 @@
 //
 // greenroom: a session store that speaks the Redis protocol.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <map>
 
 #include "server/serve.hpp"
@@ -41,6 +42,12 @@ int main(int count, char** words) {
       ->capture_default_str();
   serve->add_flag("--enable-debug-command", options.enable_debug_command,
                   "Allow DEBUG PANIC key, which crashes one session (for tests)");
-  CLI11_PARSE(app, count, words);
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, which is no mistake
+    std::fprintf(stderr, "greenroom: %s (greenroom serve --help lists the flags)\n", error.what());
+    return 1;
+  }
   return greenroom::serve(options);
 }

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "server/connection.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -22,10 +23,29 @@ constexpr std::size_t read_bytes = 16 * 1024;
 // Replies are written when so many requests are under way or so many bytes are ready.
 constexpr std::size_t max_pending = 1'024;
 constexpr std::size_t max_output = 1u << 20;
+// Replies that carry values wait in memory until it is their turn, so that fewer of those requests
+// are under way the larger such replies have been; at first, while that is not known, these few.
+constexpr std::size_t max_values_pending = 64;
+constexpr std::size_t first_values_pending = 16;
 // A client that takes none of its replies for this long is dropped.
 constexpr Duration write_limit = 60s;
 // A connection's stream is handed over at once after its process was started.
 constexpr Duration stream_limit = 5s;
+
+// Whether the reply may be as large as a value, as against a number or OK.
+bool may_carry_value(const CommandSpec& command, std::span<const std::string_view> words) {
+  if (command.has(flag_readonly)) return true;
+  switch (command.id) {
+    case CommandId::getdel:
+    case CommandId::getex:
+    case CommandId::getset:
+      return true;
+    case CommandId::set:
+      return words.size() > 3;  // it may have the option GET
+    default:
+      return false;
+  }
+}
 
 // One request whose reply is not yet in the output: of one key, or of several and merged.
 struct Pending {
@@ -93,7 +113,8 @@ class Connection {
         co_return;
       }
       co_await request(parser_.arguments());
-      if (pending_.size() >= max_pending || out_.size() >= max_output) {
+      if (pending_.size() >= max_pending || values_pending_ >= values_limit_ ||
+          out_.size() >= max_output) {
         co_await settle();
         co_await flush();
       }
@@ -152,6 +173,7 @@ class Connection {
   Async<> ask(const Verdict& verdict, std::span<const std::string_view> words) {
     Pending& pending = pending_.emplace_back();
     pending.wants_reply = verdict.wants_reply;
+    if (may_carry_value(*verdict.command, words)) ++values_pending_;
     KeyRequest& part =
         pending.parts.emplace_back(house(), *verdict.command, words, state_.database(),
                                    state_.version(), !state_.is_no_touch());
@@ -163,6 +185,7 @@ class Connection {
     Pending& pending = pending_.emplace_back();
     pending.wants_reply = verdict.wants_reply;
     pending.merged.emplace(verdict.command->merge, keys);
+    if (may_carry_value(*verdict.command, words)) values_pending_ += keys;
     for (std::size_t i = 0; i < keys; ++i) {
       const KeyPart share{*verdict.command, words, i};
       KeyRequest& part =
@@ -195,11 +218,13 @@ class Connection {
 
   // Waits for every reply that is under way, in the order of the requests.
   Async<> settle() {
+    std::size_t largest = 0;
     while (!pending_.empty()) {
       Pending& pending = pending_.front();
       std::size_t index = 0;
       for (KeyRequest& part : pending.parts) {
         std::string reply = co_await part.reply(self_);
+        largest = std::max(largest, reply.size());
         if (pending.merged) {
           pending.merged->add(index++, std::move(reply));
         } else if (pending.wants_reply) {
@@ -213,6 +238,10 @@ class Connection {
       pending_.pop_front();
     }
     keys_under_way_ = 0;
+    values_pending_ = 0;
+    if (largest != 0) {
+      values_limit_ = std::clamp<std::size_t>(max_output / largest, 1, max_values_pending);
+    }
   }
 
   Async<> flush() {
@@ -278,6 +307,8 @@ class Connection {
   std::string out_;
   std::deque<Pending> pending_;
   std::uint64_t keys_under_way_ = 0;  // a bit per key hash: most keys need no look at the rest
+  std::size_t values_pending_ = 0;    // requests under way whose replies may carry values
+  std::size_t values_limit_ = first_values_pending;
   bool closing_ = false;
 };
 

@@ -11,6 +11,7 @@
 //     listener                   accepts clients
 #include "server/serve.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <random>
 
@@ -182,6 +183,9 @@ std::string random_hex(std::size_t digits) {
 }  // namespace
 
 int serve(const ServeOptions& options) {
+  // A file that may not grow any more is an error of that write, as a full disk is, and not the end
+  // of the program.
+  std::signal(SIGXFSZ, SIG_IGN);
   std::unique_ptr<storage::ShardedStore> stores;
   if (options.durability != storage::Durability::memory) {
     storage::ShardedOptions sharded;

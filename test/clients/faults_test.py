@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+"""faults_test.py GREENROOM: what the machine does to a server.
+
+What prevents a start is one sentence on stderr and exit code 1, never a crash. A disk that is full
+refuses writes in Redis' words, keeps serving what is there, and is used again when it has room.
+"""
+import pathlib
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from greenroom_process import Client, Greenroom, ServerError
+
+PROGRAM = ""
+
+
+class Faults(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="greenroom-faults-")
+        self.data = pathlib.Path(self.folder.name, "data")
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def assert_refused(self, words, *flags):
+        done = subprocess.run([PROGRAM, *flags], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        sentences = [line for line in done.stderr.splitlines() if line.startswith("greenroom: ")]
+        self.assertEqual(len(sentences), 1, done.stderr)
+        self.assertIn(words, sentences[0])
+        self.assertEqual(done.stdout, "")
+
+    def serve(self, *flags, **options):
+        return Greenroom(PROGRAM, self.data, *flags, **options)
+
+    def test_a_port_in_use_is_named(self):
+        with self.serve() as server:
+            self.assert_refused(f"127.0.0.1:{server.port}", "serve", "--port", str(server.port),
+                                "--data", self.folder.name + "/other")
+            with Client(server.port) as client:
+                self.assertEqual(client("PING"), "PONG")
+
+    def test_a_data_directory_in_use_is_refused(self):
+        with self.serve() as server:
+            self.assert_refused(str(self.data), "serve", "--port", "0", "--data", str(self.data))
+            with Client(server.port) as client:
+                self.assertEqual(client("SET", "k", "v"), "OK")
+
+    def test_a_data_directory_that_cannot_be_made_is_named(self):
+        self.assert_refused("/proc/greenroom", "serve", "--port", "0", "--data", "/proc/greenroom")
+
+    def test_a_file_in_the_place_of_the_data_directory_is_named(self):
+        self.data.write_text("a file")
+        self.assert_refused(str(self.data), "serve", "--port", "0", "--data", str(self.data))
+
+    def test_wrong_flags_are_named(self):
+        for words, flags in (("--bogus", ("serve", "--bogus")),
+                             ("--port", ("serve", "--port", "many")),
+                             ("--port", ("serve", "--port", "99999")),
+                             ("--durability", ("serve", "--durability", "often")),
+                             ("--max-value-bytes", ("serve", "--max-value-bytes", "-1")),
+                             ("nowhere", ("serve", "--bind", "nowhere", "--data", str(self.data)))):
+            with self.subTest(flags):
+                self.assert_refused(words, *flags)
+
+    def test_damaged_files_are_refused_or_survived(self):
+        with self.serve("--shards", "1") as server:
+            with Client(server.port) as client:
+                for i in range(2_000):
+                    client.send("SET", f"key:{i}", f"{i}:" + "x" * 200)
+                for i in range(2_000):
+                    self.assertEqual(client.read(), "OK")
+            self.assertEqual(server.stop(), 0)
+        intact = pathlib.Path(self.folder.name, "intact")
+        shutil.copytree(self.data, intact)
+        (database,) = self.data.glob("*.db")
+        size = database.stat().st_size
+        # The header, the first pages, pages in the middle and at the end, and a file cut short.
+        for at, count in ((0, 64), (100, 4_000), (4_096, 8_192), (size // 2, 16_384),
+                          (size - 4_096, 4_096)):
+            with self.subTest(at=at):
+                with open(database, "r+b") as file:
+                    file.seek(at)
+                    file.write(b"\xa5" * count)
+                self.assert_refused(database.name, "serve", "--port", "0", "--data",
+                                    str(self.data))
+            shutil.rmtree(self.data)
+            shutil.copytree(intact, self.data)
+        with self.subTest("cut"):
+            with open(database, "r+b") as file:
+                file.truncate(size // 2)
+            self.assert_refused(database.name, "serve", "--port", "0", "--data", str(self.data))
+        shutil.rmtree(self.data)
+        shutil.copytree(intact, self.data)
+        with self.serve() as server, Client(server.port) as client:
+            self.assertEqual(client("DBSIZE"), 2_000)
+
+    def test_a_full_disk_refuses_writes_and_is_used_again_when_it_has_room(self):
+        with self.serve("--shards", "1") as server, Client(server.port) as client:
+            self.assertEqual(client("SET", "before", "kept"), "OK")
+            # A limit of the size of files is a full disk to the program that has it.
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (256 << 10, -1))
+            refused = None
+            for i in range(50):
+                try:
+                    self.assertEqual(client("SET", f"large:{i}", b"x" * 32_768), "OK")
+                except ServerError as error:
+                    refused = str(error)
+                    break
+            self.assertIsNotNone(refused, "the disk was never full")
+            self.assertTrue(refused.startswith("MISCONF "), refused)
+            self.assertEqual(client("GET", "before"), b"kept")
+            with Client(server.port) as other:
+                self.assertEqual(other("PING"), "PONG")
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
+            self.assertEqual(client("SET", "after", "stored"), "OK")
+            self.assertIn("writes are refused", server.log_text())
+            server.kill()
+            port = server.port
+        with self.serve(port=port) as server, Client(server.port) as client:
+            self.assertEqual(client("GET", "before"), b"kept")
+            self.assertEqual(client("GET", "after"), b"stored")
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main(verbosity=2)
