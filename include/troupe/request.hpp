@@ -69,9 +69,10 @@ class [[nodiscard("a response waits only when it is awaited")]] ResponseAwaiter 
 //     auto b = send_request(self, store, Get{"b"});
 //     auto value_of_a = co_await a.response(1s);
 template <class R>
-class Request {
+class PendingReply {
  public:
-  explicit Request(std::unique_ptr<detail::SentRequest> sent) noexcept : sent_{std::move(sent)} {}
+  explicit PendingReply(std::unique_ptr<detail::SentRequest> sent) noexcept
+      : sent_{std::move(sent)} {}
 
   // The answer, or why there is none. After a timeout it may be asked again; after anything else
   // the request is done. OTP: gen_server:receive_response, which gives up at a timeout, while
@@ -87,12 +88,12 @@ class Request {
 // Sends the request now and returns at once.
 template <class S, class M>
 auto send_request(Process& self, ServerRef<S> server, M message) {
-  return Request<detail::ReplyOf<S, M>>{std::make_unique<detail::SentRequest>(
+  return PendingReply<detail::ReplyOf<S, M>>{std::make_unique<detail::SentRequest>(
       self, detail::CallTarget::of(server), detail::typed_call<S>(std::move(message)))};
 }
 template <class M>
 auto send_request(Process& self, Pid server, M message) {
-  return Request<typename M::Reply>{std::make_unique<detail::SentRequest>(
+  return PendingReply<typename M::Reply>{std::make_unique<detail::SentRequest>(
       self, detail::CallTarget{server}, detail::dynamic_call(std::move(message)))};
 }
 

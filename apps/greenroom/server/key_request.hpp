@@ -44,7 +44,7 @@ class KeyRequest {
   bool counts_as_access_;
   std::string key_;
   troupe::Pid sent_to_;
-  std::optional<troupe::Request<std::string>> request_;
+  std::optional<troupe::PendingReply<std::string>> request_;
   std::string answered_;
 };
 
