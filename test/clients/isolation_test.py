@@ -83,8 +83,8 @@ def main(program):
         assert reports >= CRASHES, f"{reports} crash reports of {CRASHES}:\n{log}"
         for words in ("std::runtime_error", "SessionServer"):
             assert words in log, f"the crash report does not say {words}:\n{log}"
-        print(f"{SESSIONS} sessions, {CLIENTS} clients did {rounds} rounds during {CRASHES} crashes "
-              "of one session: nobody else noticed")
+        print(f"{SESSIONS} sessions, {CLIENTS} clients did {rounds} rounds during {CRASHES} "
+              "crashes of one session: nobody else noticed")
 
 
 if __name__ == "__main__":

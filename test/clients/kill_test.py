@@ -24,7 +24,7 @@ PIPELINE = 8
 
 
 class Writer(threading.Thread):
-    """One connection's load. `acknowledged` and `sent` are the key's newest number in each state."""
+    """One connection's load. `state`: by key, the newest number acknowledged, and sent."""
 
     def __init__(self, port, number, state, seed):
         super().__init__(daemon=True)

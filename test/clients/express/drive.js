@@ -25,7 +25,7 @@ function start(program, words, pattern) {
   ended.then(() => children.delete(child));
   const ready = new Promise((resolve, reject) => {
     child.once('error', reject);
-    ended.then(({ code }) => reject(new Error(`${program} ended with ${code} before it was ready`)));
+    ended.then(({ code }) => reject(new Error(`${program} ended early with ${code}`)));
     createInterface({ input: child.stdout }).on('line', (line) => {
       const match = line.match(pattern);
       if (match) resolve(match[1]);
