@@ -1,28 +1,48 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// A bank account as a process: its balance is a parameter of the body, nobody else can touch it, and
-// a withdrawal that is not covered does not fit its clause, so the next one answers. The course's
-// account lets the balance go negative; this one cannot.
+// A bank account as a process: its balance is a parameter of the body, nobody else can touch it,
+// and a withdrawal that is not covered does not fit its clause, so the next one answers. The
+// course's account lets the balance go negative; this one cannot.
 #include <cstdio>
 
 #include <troupe/troupe.hpp>
 
 using namespace troupe;
 
-struct Deposit  { int amount; Pid from; };
-struct Withdraw { int amount; Pid from; };
-struct Balance  { int amount; };
+struct Deposit {
+  int amount;
+  Pid from;
+};
+struct Withdraw {
+  int amount;
+  Pid from;
+};
+struct Balance {
+  int amount;
+};
 struct InsufficientFunds {};
 struct Close {};
 
 Async<> account(Process& self, int balance) {
   while (co_await self.receive(
-      [&](Deposit m) { send(m.from, Balance{balance += m.amount}); return true; },
+      [&](Deposit m) {
+        send(m.from, Balance{balance += m.amount});
+        return true;
+      },
       when([&](const Withdraw& m) { return m.amount <= balance; },
-           [&](Withdraw m) { send(m.from, Balance{balance -= m.amount}); return true; }),
-      [&](Withdraw m) { send(m.from, InsufficientFunds{}); return true; },
+           [&](Withdraw m) {
+             send(m.from, Balance{balance -= m.amount});
+             return true;
+           }),
+      [&](Withdraw m) {
+        send(m.from, InsufficientFunds{});
+        return true;
+      },
       [&](Close) { return false; },
-      [&](Any other) { log::warning("account got {}", other); return true; })) {
+      [&](Any other) {
+        log::warning("account got {}", other);
+        return true;
+      })) {
   }
 }
 

@@ -10,14 +10,19 @@
 using namespace troupe;
 
 struct Counter : GenServer<Counter> {
-  struct Get         { using Reply = int; };
-  struct IncrementBy { int n; using Reply = int; };
-  struct Break       {};
+  struct Get {
+    using Reply = int;
+  };
+  struct IncrementBy {
+    int n;
+    using Reply = int;
+  };
+  struct Break {};
 
   explicit Counter(int start) : value{start} {}
-  int  handle_call(Get)           { return value; }
-  int  handle_call(IncrementBy m) { return value += m.n; }
-  void handle_cast(Break)         { throw std::runtime_error("broken on purpose"); }
+  int handle_call(Get) { return value; }
+  int handle_call(IncrementBy m) { return value += m.n; }
+  void handle_cast(Break) { throw std::runtime_error("broken on purpose"); }
 
   int value;
 };
@@ -29,7 +34,7 @@ int main() {
     int n = co_await call(self, counter, Counter::IncrementBy{5});
     std::printf("counted to %d\n", n);  // 15
     auto watched = self.monitor("counter");
-    cast(counter, Counter::Break{});     // crashes; the supervisor starts a fresh one
+    cast(counter, Counter::Break{});  // crashes; the supervisor starts a fresh one
     co_await self.receive([&](Down down) { return down.ref == watched; });
     while (!whereis("counter")) co_await self.yield();
     n = co_await call(self, counter, Counter::Get{});

@@ -1,7 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// A rate limiter with a process per client: each counts its own requests, and a timer opens the next
-// window. A client nobody hears of for a while ends its process, which the course's version forgets.
+// A rate limiter with a process per client: each counts its own requests, and a timer opens the
+// next window. A client nobody hears of for a while ends its process, which the course's forgets.
 #include <cstdio>
 #include <map>
 
@@ -14,8 +14,12 @@ constexpr int limit = 2;
 constexpr Duration window = 50ms;
 constexpr Duration forget_after = 10s;
 
-struct Request { Pid from; };
-struct Verdict { bool allowed; };
+struct Request {
+  Pid from;
+};
+struct Verdict {
+  bool allowed;
+};
 struct WindowOver {};
 
 Async<> client_limiter(Process& self) {
@@ -27,7 +31,10 @@ Async<> client_limiter(Process& self) {
         if (used < limit) ++used;
         return true;
       },
-      [&](WindowOver) { used = 0; return true; },
+      [&](WindowOver) {
+        used = 0;
+        return true;
+      },
       after(forget_after, [] { return false; }))) {
   }
 }
