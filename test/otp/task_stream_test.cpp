@@ -1,0 +1,197 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/task_stream.hpp>
+
+#include "support/captured_log.hpp"
+#include "support/on_every_executor.hpp"
+
+namespace troupe {
+namespace {
+
+using namespace std::chrono_literals;
+using test::on_every_executor;
+
+class TaskStreamTest : public testing::Test {
+ protected:
+  test::CapturedLog log_;
+};
+
+Async<int> sleeps_ms(Process& self, int ms) {
+  co_await self.sleep(std::chrono::milliseconds{ms});
+  co_return ms;
+}
+
+template <class Stream>
+Async<std::vector<std::string>> all_of(Stream& stream) {
+  std::vector<std::string> all;
+  while (auto outcome = co_await stream.next()) {
+    all.push_back(*outcome ? std::to_string(**outcome) : outcome->error().to_string());
+  }
+  co_return all;
+}
+using Texts = std::vector<std::string>;
+
+TEST_F(TaskStreamTest, outcomes_come_in_the_order_of_the_input) {
+  on_every_executor([](Process& self) -> Async<> {
+    auto stream = async_stream(self, std::vector{30, 1, 10}, sleeps_ms, {.max_concurrency = 3});
+    EXPECT_EQ(co_await all_of(stream), (Texts{"30", "1", "10"}));
+    auto empty = async_stream(self, std::vector<int>{}, sleeps_ms);
+    EXPECT_EQ(co_await all_of(empty), Texts{});
+    std::vector<int> numbers;
+    for (int i = 1; i <= 100; ++i) numbers.push_back(i);
+    int sum = 0;
+    auto squares = async_stream(self, numbers, [](int n) { return n * n; });
+    while (auto outcome = co_await squares.next()) sum += **outcome;
+    EXPECT_EQ(sum, 338'350);
+  });
+}
+
+TEST_F(TaskStreamTest, without_order_outcomes_come_as_they_finish) {
+  on_every_executor([](Process& self) -> Async<> {
+    auto stream = async_stream(self, std::vector{90, 1, 30}, sleeps_ms,
+                               {.max_concurrency = 3, .ordered = false});
+    EXPECT_EQ(co_await all_of(stream), (Texts{"1", "30", "90"}));
+  });
+}
+
+TEST_F(TaskStreamTest, inputs_are_pulled_only_when_there_is_a_place) {
+  on_every_executor([](Process& self) -> Async<> {
+    int pulled = 0;
+    const auto source = [&pulled]() -> std::optional<int> { return pulled++; };
+    const auto only_two_end = [](Process& p, int n) -> Async<int> {
+      if (n >= 2) co_await p.sleep(infinity);
+      co_return n;
+    };
+    auto stream = async_stream(self, source, only_two_end,
+                               {.max_concurrency = 3, .ordered = false, .timeout = infinity});
+    EXPECT_LT(**(co_await stream.next()), 2);
+    EXPECT_LT(**(co_await stream.next()), 2);
+    EXPECT_LE(pulled, 5);
+    co_await stream.stop();
+    EXPECT_EQ((co_await process_info(self, self.pid()))->mailbox_length, 0u);
+  });
+}
+
+TEST_F(TaskStreamTest, a_late_element_ends_the_consumer_or_is_killed_alone) {
+  on_every_executor([](Process& self) -> Async<> {
+    auto kills =
+        async_stream(self, std::vector{1, 60'000, 2}, sleeps_ms,
+                     {.max_concurrency = 3, .timeout = 50ms, .on_timeout = OnTimeout::kill_task});
+    EXPECT_EQ(co_await all_of(kills), (Texts{"1", "timeout", "2"}));
+    auto exits = async_stream(self, std::vector{1, 60'000, 2}, sleeps_ms,
+                              {.max_concurrency = 3, .timeout = 50ms});
+    ExitReason why;
+    try {
+      (void)co_await all_of(exits);
+    } catch (const TaskException& exception) {
+      why = exception.why();
+    }
+    EXPECT_EQ(why, ExitReason{atoms::timeout});
+    EXPECT_EQ((co_await process_info(self, self.pid()))->mailbox_length, 0u);
+  });
+}
+
+int bad_at_two(Process& self, int n) {
+  if (n == 2) self.exit("two_is_bad");
+  return n;
+}
+Async<> consumes(Process& self) {
+  auto stream = async_stream(self, std::vector{1, 2, 3}, bad_at_two);
+  (void)co_await all_of(stream);
+}
+
+TEST_F(TaskStreamTest, a_crash_ends_a_linked_consumer_and_is_an_outcome_otherwise) {
+  on_every_executor([](Process& self) -> Async<> {
+    spawn_monitor(consumes);
+    EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{"two_is_bad"});
+    const auto sup = co_await TaskSupervisor::start_link(self);
+    auto stream = async_stream(self, std::vector{1, 2, 3}, bad_at_two, {.nolink = sup});
+    EXPECT_EQ(co_await all_of(stream), (Texts{"1", "two_is_bad", "3"}));
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(TaskStreamTest, a_dropped_stream_kills_its_tasks) {
+  on_every_executor([](Process& self) -> Async<> {
+    Pid task;
+    {
+      auto stream = async_stream(self, std::vector{60'000},
+                                 [](Process& p, int ms) -> Async<int> {
+                                   co_await p.sleep(std::chrono::milliseconds{ms});
+                                   co_return ms;
+                                 },
+                                 {.timeout = 1ms, .on_timeout = OnTimeout::kill_task});
+      EXPECT_EQ((co_await stream.next())->error(), ExitReason{atoms::timeout});
+      auto second = async_stream(self, std::vector{1, 60'000}, sleeps_ms, {.max_concurrency = 2});
+      EXPECT_EQ(**(co_await second.next()), 1);
+      const auto info = co_await process_info(self, self.pid());
+      EXPECT_EQ(info->links.size(), 1u);
+      task = info->links.at(0);
+    }
+    EXPECT_FALSE(co_await is_alive(self, task));
+  });
+}
+
+TEST_F(TaskStreamTest, a_hundred_thousand_elements_pass) {
+  test::on_real_executors([](Process& self) -> Async<> {
+    int next = 0;
+    const auto source = [&next]() -> std::optional<int> {
+      return next < 100'000 ? std::optional{next++} : std::nullopt;
+    };
+    auto stream = async_stream(self, source, [](int n) { return n & 1; }, {.max_concurrency = 64});
+    int odd = 0;
+    while (auto outcome = co_await stream.next()) odd += **outcome;
+    EXPECT_EQ(odd, 50'000);
+  });
+}
+
+class TaskSupervisorTest : public testing::Test {
+ protected:
+  test::CapturedLog log_;
+};
+
+TEST_F(TaskSupervisorTest, a_supervised_task_is_not_linked_to_its_caller) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await TaskSupervisor::start_link(self);
+    const auto good = co_await TaskSupervisor::async_nolink(self, sup, [] { return 42; });
+    EXPECT_EQ(co_await Task::await(self, good), 42);
+    const auto crashes = [](Process& p) { p.exit("crash"); };
+    const auto bad = co_await TaskSupervisor::async_nolink(self, sup, crashes);
+    EXPECT_EQ((co_await Task::yield(self, bad))->error(), ExitReason{"crash"});
+    const auto told = co_await TaskSupervisor::async_nolink(self, sup, crashes);
+    EXPECT_EQ((co_await self.receive<Down>()).ref, told.ref);
+    const auto waits = co_await TaskSupervisor::async_nolink(
+        self, sup, [](Process& p) -> Async<> { co_await p.sleep(infinity); });
+    EXPECT_EQ(co_await TaskSupervisor::children(self, sup), std::vector{waits.pid});
+    (void)co_await TaskSupervisor::terminate_child(self, sup, waits.pid);
+    EXPECT_EQ((co_await Task::yield(self, waits))->error(), ExitReason{atoms::shutdown});
+    co_await stop(self, sup);
+  });
+}
+
+Async<> runs_until_told(Process& self, Pid tell) {
+  send(tell, self.pid());
+  self.exit(co_await self.receive<ExitReason>());
+}
+
+TEST_F(TaskSupervisorTest, fire_and_forget_tasks_are_temporary_unless_asked_otherwise) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await TaskSupervisor::start_link(self);
+    const Pid first = co_await TaskSupervisor::start_child(self, sup, runs_until_told, self.pid());
+    EXPECT_EQ(co_await self.receive<Pid>(), first);
+    send(first, ExitReason{"boom"});
+    while (!(co_await TaskSupervisor::children(self, sup)).empty()) co_await self.yield();
+    EXPECT_FALSE((co_await self.receive<Pid>(0ms)).has_value());
+    const Pid again =
+        co_await TaskSupervisor::start_child(self, sup, transient, runs_until_told, self.pid());
+    EXPECT_EQ(co_await self.receive<Pid>(), again);
+    send(again, ExitReason{"boom"});
+    const Pid restarted = co_await self.receive<Pid>();
+    EXPECT_NE(restarted, again);
+    self.monitor(restarted);
+    co_await stop(self, sup);
+    EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{atoms::shutdown});
+  });
+}
+
+}  // namespace
+}  // namespace troupe
