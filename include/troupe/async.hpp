@@ -18,6 +18,11 @@ namespace detail {
 void* allocate(std::size_t size);
 void deallocate(void* memory, std::size_t size) noexcept;
 
+// Whether the running process is letting go of its frames. A coroutine catches what a destructor of
+// its locals throws, even while it is being destroyed; then this ends the program, with a report.
+bool frames_are_going() noexcept;
+[[noreturn]] void destructor_has_thrown() noexcept;
+
 // Where a process goes on when it is next given the worker, and where it last stopped. The process
 // owns one; every coroutine that runs in it points at that one.
 //
@@ -33,6 +38,9 @@ struct Continuation {
 struct PromiseBase {
   Continuation* process = nullptr;  // set when the coroutine is first awaited or spawned
   std::coroutine_handle<> caller;   // null in a process body
+  // Where the Async that is awaited keeps this frame: an ending process destroys its frames one by
+  // one, innermost first, and not by the recursion of their destructors.
+  std::coroutine_handle<>* owner = nullptr;
   std::exception_ptr failure;
 
   struct FinalAwaiter {
@@ -47,7 +55,10 @@ struct PromiseBase {
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
-  void unhandled_exception() noexcept { failure = std::current_exception(); }
+  void unhandled_exception() noexcept {
+    if (frames_are_going()) destructor_has_thrown();
+    failure = std::current_exception();
+  }
 
   // Notes where the process waits: what `process_info` shows as file and line.
   template <class A>
@@ -88,35 +99,50 @@ class [[nodiscard("an Async does nothing until it is awaited")]] Async {
     if (frame_) frame_.destroy();
   }
 
-  auto operator co_await() const noexcept { return Awaiter{frame_}; }
+  auto operator co_await() noexcept { return Awaiter{frame_}; }
 
   // Gives the frame away; for the runtime, which keeps the frame of a process body itself.
-  std::coroutine_handle<promise_type> release() noexcept { return std::exchange(frame_, {}); }
+  std::coroutine_handle<promise_type> release() noexcept {
+    return typed(std::exchange(frame_, {}));
+  }
 
  private:
   friend promise_type;
   explicit Async(std::coroutine_handle<promise_type> frame) noexcept : frame_{frame} {}
 
+  static std::coroutine_handle<promise_type> typed(std::coroutine_handle<> frame) noexcept {
+    return std::coroutine_handle<promise_type>::from_address(frame.address());
+  }
+
   struct Awaiter {
-    std::coroutine_handle<promise_type> frame;
+    std::coroutine_handle<>& frame;
     bool await_ready() const noexcept { return false; }
     template <class P>
     void await_suspend(std::coroutine_handle<P> caller) const noexcept {
-      promise_type& promise = frame.promise();
+      promise_type& promise = typed(frame).promise();
       promise.caller = caller;
+      promise.owner = &frame;
       promise.process = caller.promise().process;
       promise.process->next = frame;
     }
-    T await_resume() const { return frame.promise().take(); }
+    T await_resume() const { return typed(frame).promise().take(); }
   };
 
-  std::coroutine_handle<promise_type> frame_;
+  std::coroutine_handle<> frame_;
 };
 
 namespace detail {
 
+// Of a coroutine of any type. All promises begin with their PromiseBase and are at most aligned as
+// far as the two pointers in front of them.
+inline PromiseBase& promise_of(std::coroutine_handle<> frame) noexcept {
+  return std::coroutine_handle<PromiseBase>::from_address(frame.address()).promise();
+}
+
 template <class T>
 struct Promise : PromiseBase {
+  static_assert(alignof(T) <= 2 * alignof(void*),
+                "over-aligned results are not supported: return a std::unique_ptr to the value");
   Promise() noexcept {}
   ~Promise() {
     if (has_value) value.~T();

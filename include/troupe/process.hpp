@@ -103,6 +103,7 @@ class Process {
   // the clause returned. Clauses are tried from top to bottom on each message, oldest first; what
   // fits none stays, in order. Clauses: callables with one parameter (the message), when(guard,
   // callable), after(time, callable). Waits until a message fits or the `after` time has passed.
+  // Here as in every wait, a negative time throws ErrorException{timeout_value}.
   template <class... Clauses>
     requires(sizeof...(Clauses) > 0)
   auto receive(Clauses... clauses) {

@@ -106,11 +106,11 @@ class Runtime {
     using Kept = std::conditional_t<std::is_void_v<T>, bool, T>;
     std::optional<Kept> kept;
     const auto born = detail::conceive(this, SpawnOptions{});
-    watch_main(born.pid);
     try {
-      detail::launch(
-          born, keep_result<Kept>(*born.process, &kept, std::move(main), std::move(arguments)...),
-          "main");
+      auto body =
+          keep_result<Kept>(*born.process, &kept, std::move(main), std::move(arguments)...);
+      watch_main(born.pid);
+      detail::launch(born, std::move(body), "main");
     } catch (...) {
       detail::abandon(born);
       throw;

@@ -43,8 +43,8 @@ struct Newborn {
   Ref monitor;
 };
 
-// Takes a slot. Throws ErrorException{system_limit} when the runtime is full. `runtime` null: the
-// caller's own.
+// Takes a slot; nothing (a null process) if the caller is ending. Throws
+// ErrorException{system_limit} when the runtime is full. `runtime` null: the caller's own.
 Newborn conceive(Runtime* runtime, const SpawnOptions& options);
 // Gives the slot back: the body could not be made.
 void abandon(const Newborn& newborn) noexcept;
@@ -120,6 +120,7 @@ Async<> make_body(Process& self, Owned<F> body, A... arguments) {
 template <class F, class... A>
 Newborn start(Runtime* runtime, const SpawnOptions& options, F body, A... arguments) {
   const Newborn newborn = conceive(runtime, options);
+  if (!newborn.process) return newborn;  // a destructor of an ending process: spawns nothing
   try {
     launch(newborn, make_body(*newborn.process, std::move(body), std::move(arguments)...),
            type_name<F>());

@@ -27,6 +27,24 @@ Socket socket_of(Process& self, SocketId id) noexcept {
   return Socket{self.pid().node(), id.index, id.generation};
 }
 
+// The moment up to which a call may wait. Its attempts may be many, so the time is counted from the
+// first wait on, and the clock is not read before.
+class Deadline {
+ public:
+  explicit Deadline(Duration timeout) noexcept : timeout_{timeout} {}
+
+  Duration left(Process& self) {
+    if (timeout_ == infinity) return infinity;
+    const Duration now = self.monotonic_time();
+    if (!at_) at_ = timeout_ > infinity - now ? infinity : now + timeout_;
+    return *at_ > now ? *at_ - now : Duration::zero();
+  }
+
+ private:
+  Duration timeout_;
+  std::optional<Duration> at_;
+};
+
 std::span<const std::byte> bytes_of(std::string_view text) noexcept {
   return std::as_bytes(std::span{text.data(), text.size()});
 }
@@ -40,13 +58,15 @@ Async<Result<Stream>> Stream::connect(Process& self, Address to, Duration timeou
   const auto socket = host.connect(Endpoint{to.host, to.port});
   if (!socket) co_return std::unexpected{error_from(socket.error())};
   Stream stream{socket_of(self, *socket), std::move(to)};
+  Deadline deadline{timeout};
   for (;;) {
     const auto result = host.connect_result(*socket);
     if (result) co_return std::move(stream);
     if (result.error().kind != IoErrorKind::would_block) {
       co_return std::unexpected{error_from(result.error())};
     }
-    const bool ready = co_await wait_for_io(self, *socket, Interest::write, timeout);
+    const bool ready =
+        co_await wait_for_io(self, *socket, Interest::write, deadline.left(self));
     if (!ready) co_return std::unexpected{timed_out()};
   }
 }
@@ -76,15 +96,17 @@ Async<bool> Stream::writable(Process& self, Duration timeout) {
 }
 
 Async<Result<std::size_t>> Stream::read(Process& self, std::span<char> into, Duration timeout) {
+  Deadline deadline{timeout};
   for (;;) {
     auto count = try_read(into);
     if (count || count.error().kind != ErrorKind::would_block) co_return count;
-    const bool ready = co_await readable(self, timeout);
+    const bool ready = co_await readable(self, deadline.left(self));
     if (!ready) co_return std::unexpected{timed_out()};
   }
 }
 
 Async<Result<void>> Stream::write(Process& self, std::string_view bytes, Duration timeout) {
+  Deadline deadline{timeout};
   while (!bytes.empty()) {
     auto count = try_write(bytes);
     if (count) {
@@ -94,7 +116,7 @@ Async<Result<void>> Stream::write(Process& self, std::string_view bytes, Duratio
     if (count.error().kind != ErrorKind::would_block) {
       co_return std::unexpected{std::move(count.error())};
     }
-    const bool ready = co_await writable(self, timeout);
+    const bool ready = co_await writable(self, deadline.left(self));
     if (!ready) co_return std::unexpected{timed_out()};
   }
   co_return Result<void>{};
@@ -126,6 +148,7 @@ std::uint16_t Listener::port() const noexcept {
 }
 
 Async<Result<Stream>> Listener::accept(Process& self, Duration timeout) {
+  Deadline deadline{timeout};
   for (;;) {
     Host* host = host_of(socket_.node);
     if (!host) co_return std::unexpected{closed()};
@@ -137,7 +160,8 @@ Async<Result<Stream>> Listener::accept(Process& self, Duration timeout) {
     if (accepted.error().kind != IoErrorKind::would_block) {
       co_return std::unexpected{error_from(accepted.error())};
     }
-    const bool ready = co_await wait_for_io(self, id_of(socket_), Interest::read, timeout);
+    const bool ready =
+        co_await wait_for_io(self, id_of(socket_), Interest::read, deadline.left(self));
     if (!ready) co_return std::unexpected{timed_out()};
   }
 }

@@ -57,7 +57,7 @@ bool can_go_on(Block& block) noexcept {
 
 // Lets go of the stack of a process that hibernates, innermost frame first.
 void change_body(Block& block) noexcept {
-  block.body.destroy();
+  destroy_frames(block);
   block.body = std::exchange(block.relations->next_body, {});
   block.body.promise().process = &block.continuation();
   block.continuation().next = block.body;
@@ -79,6 +79,8 @@ WaitTimer* timer_of(Block& block) noexcept {
 }  // namespace
 
 void take_mail(RuntimeState& runtime, Block& block) noexcept {
+  // Nothing acts on it any more; what comes now is refused when it ends.
+  if (block.doomed) return;
   Envelope* envelope = reversed(block.inbox.take_all());
   while (envelope) {
     Envelope* next = envelope->next;
@@ -120,8 +122,9 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
   context.process = &block;
   context.runtime = &runtime;
   block.budget = runtime.executor->budget();
+  bool yields = false;
   for (;;) {
-    if (!block.doomed) take_mail(runtime, block);
+    take_mail(runtime, block);
     if (block.doomed) [[unlikely]] {
       end_process(runtime, block, std::move(relations_of(block).fate));
       break;
@@ -142,25 +145,28 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
     do {
       block.continuation().next.resume();
     } while (block.phase == Phase::running && block.continuation().next);
+    // Its fate is decided, wherever its coroutines have got to in the meantime.
+    if (block.doomed) [[unlikely]] continue;
     if (!block.continuation().next) {
       std::exception_ptr failure = std::move(block.body.promise().failure);
       end_process(runtime, block,
                   failure ? ExitReason::from_exception(std::move(failure)) : ExitReason{});
       break;
     }
-    if (block.relations && block.relations->next_body && !block.doomed) {
+    if (block.relations && block.relations->next_body) {
       block.yielded = false;
       change_body(block);
       continue;
     }
-    if (block.yielded && !block.doomed) {
+    if (block.yielded) {
       block.yielded = false;
-      context.process = nullptr;
-      return true;
+      yields = true;
+      break;
     }
   }
   context.process = nullptr;
-  return false;
+  context.runtime = nullptr;
+  return yields;
 }
 
 // --- What awaiters call, inside the coroutine that awaits.
@@ -170,6 +176,7 @@ bool begin_receive(Process& self, Receiver& receiver) {
   TROUPE_ASSERT(context.process == &block,
                 "a Process& was used outside of the process it belongs to");
   if (receiver.timeout_ns < -1) throw ErrorException{Atom{"timeout_value"}};
+  if (block.doomed) [[unlikely]] return false;
   block.timed_out = false;
   block.scanned = nullptr;
   ++block.reductions;
@@ -196,12 +203,14 @@ bool begin_reply_wait(Process& self, ReplyWait& wait) {
   Block& block = Block::of(self);
   TROUPE_ASSERT(context.process == &block,
                 "a Process& was used outside of the process it belongs to");
+  if (wait.timeout_ns < -1) throw ErrorException{Atom{"timeout_value"}};
   block.timed_out = false;
   ++block.reductions;
-  if (wait.done) return true;  // enlisted, and answered in the meantime
+  if (wait.done && !block.doomed) return true;  // enlisted, and answered in the meantime
   if (block.relations) block.relations->outstanding.erase(wait.id);
   block.wait = &wait;
   block.phase = Phase::replying;  // so that take_mail finds the wait
+  if (block.doomed) [[unlikely]] return false;
   if (--block.budget <= 0) [[unlikely]] {
     block.yielded = true;
     return false;

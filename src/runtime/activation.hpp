@@ -19,6 +19,10 @@ void handle_signal(RuntimeState& runtime, Block& block, Envelope* signal) noexce
 // What a signal or request means to a process that is gone or going: requests answer themselves.
 void refuse(Pid gone, Envelope* envelope) noexcept;
 
+// Destroys what is left of the coroutines of a process, innermost first, and one after the other: a
+// chain of awaits may be far longer than the thread's stack is deep.
+void destroy_frames(Block& block) noexcept;
+
 // The end: frames, timers, names, links, monitors, slot.
 void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcept;
 

@@ -27,11 +27,11 @@ enum class Phase : std::uint8_t {
   hibernating,  // waits for any message; relations->next_body goes on then
 };
 
+inline constexpr std::uint32_t no_creator = UINT32_MAX;
+
 // The control block of a process: two cache lines in the process table, never freed while the
 // runtime lives, reused by other processes. The first line is what senders and schedulers touch;
 // the second is the owner's. Whatever most processes never have hangs behind `relations`.
-inline constexpr std::uint32_t no_creator = UINT32_MAX;
-
 class alignas(64) Block final : public Process {
  public:
   // --- Any thread.
@@ -48,7 +48,9 @@ class alignas(64) Block final : public Process {
   bool doomed : 1;     // a fatal signal was taken; `fate` holds the reason, nothing runs any more
   bool yielded : 1;    // to the tail of the queue, please
   bool crash_reported : 1;
+  bool letting_go : 1;  // of its frames
   bool ending : 1;  // frames are being destroyed: spawn, link, register and timers do nothing
+  bool is_main : 1;  // somebody waits for its end in Runtime::try_run
 
   // Link of whichever one list the block is in: a run queue's overflow, or the free list.
   Block* next;

@@ -14,7 +14,10 @@
 //
 // A destructor that lets an exception escape ends the node (std::terminate, with a report): nothing
 // can be said of the state it leaves.
+#include <exception>
+
 #include <troupe/detail/call.hpp>
+#include <troupe/log.hpp>
 
 #include "runtime/activation.hpp"
 #include "runtime/crash_report.hpp"
@@ -58,14 +61,37 @@ void tell_observers(Pid gone, Relations& relations, const ExitReason& reason) no
 
 }  // namespace
 
+void destroy_frames(Block& block) noexcept {
+  if (!block.body) return;
+  block.letting_go = true;
+  std::coroutine_handle<> frame = block.continuation().next;
+  while (frame && frame != block.body) {
+    const PromiseBase& promise = promise_of(frame);
+    const std::coroutine_handle<> caller = promise.caller;
+    *promise.owner = {};  // in the caller's frame, which is still there
+    frame.destroy();
+    frame = caller;
+  }
+  block.body.destroy();
+  block.body = {};
+  block.letting_go = false;
+}
+
+bool frames_are_going() noexcept { return context.process && context.process->letting_go; }
+
+void destructor_has_thrown() noexcept {
+  log::error("a destructor in process {} has thrown {}: the program ends", context.process->pid(),
+             ExitReason::from_exception(std::current_exception()));
+  std::terminate();
+}
+
 void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcept {
   const Pid pid = block.pid();
   report_crash(block, reason);
   disarm_timeout(runtime, block);
   block.ending = true;
   block.doomed = true;
-  if (block.body) block.body.destroy();
-  block.body = {};
+  destroy_frames(block);
   if (block.relations && block.relations->next_body) block.relations->next_body.destroy();
   Relations* relations = block.relations;
   Envelope* late = reversed(block.inbox.close());
@@ -76,18 +102,18 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
     // What stood behind the fatal signal comes before what arrived since.
     refuse_all(pid, relations->untaken);
     tell_observers(pid, *relations, reason);
-    delete relations;
-    block.relations = nullptr;
   }
   refuse_all(pid, late);
   free_all(block.queue.head);
   block.queue = {};
+  // Last, because the destructor of a message may have asked for something that is noted there.
+  delete std::exchange(block.relations, nullptr);
   Executor& executor = *runtime.executor;
-  const bool watched = runtime.watched == pid;
-  if (watched) runtime.watched_reason = std::move(reason);
+  const bool is_main = block.is_main;
+  if (is_main) runtime.main_reason = std::move(reason);
   runtime.table.release(block, executor.lane());
-  if (watched) runtime.watched_is_gone.store(true, std::memory_order_release);
-  if (watched || runtime.stopping.load(std::memory_order_relaxed)) executor.notify();
+  if (is_main) runtime.main_is_gone.store(true, std::memory_order_release);
+  if (is_main || runtime.stopping.load(std::memory_order_relaxed)) executor.notify();
 }
 
 }  // namespace troupe::detail

@@ -5,6 +5,21 @@
 
 namespace troupe::detail {
 
+namespace {
+
+// Withdraws the watch when the wait ends otherwise than by its coming true: by the timeout, or
+// because the process ends.
+struct Watch {
+  ~Watch() {
+    if (!came_true) executor.unwatch(token);
+  }
+  Executor& executor;
+  std::uint64_t token;
+  bool came_true = false;
+};
+
+}  // namespace
+
 Host* host_of(std::uint32_t node) noexcept {
   RuntimeState* runtime = runtime_of(node);
   return runtime ? &runtime->executor->host() : nullptr;
@@ -13,12 +28,10 @@ Host* host_of(std::uint32_t node) noexcept {
 Async<bool> wait_for_io(Process& self, SocketId socket, Interest interest, Duration timeout) {
   Executor& executor = *self.runtime().state().executor;
   const std::uint64_t id = next_reply_id(self);
-  const std::uint64_t token = executor.watch(socket, interest, self.pid(), id);
+  Watch watch{executor, executor.watch(socket, interest, self.pid(), id)};
   Envelope* reply = co_await ReplyAwaiter{self, id, timeout};
-  if (!reply) {
-    executor.unwatch(token);
-    co_return false;
-  }
+  if (!reply) co_return false;
+  watch.came_true = true;
   free_envelope(reply);
   co_return true;
 }

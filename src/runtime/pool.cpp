@@ -6,6 +6,9 @@
 #include <mutex>
 #include <new>
 
+#include "base/assert.hpp"
+#include "runtime/mailbox.hpp"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define TROUPE_POOL_OFF 1
 #elif defined(__has_feature)
@@ -39,6 +42,7 @@ struct Block {
 struct Depot {
   std::mutex lock;
   Block* batches = nullptr;  // each exactly `batch` blocks long
+  Block* loose = nullptr;    // single ones, of threads that have ended
   std::byte* fresh = nullptr;
   std::byte* fresh_end = nullptr;
 };
@@ -72,12 +76,27 @@ void give_batch(std::size_t index) noexcept {
   depot.batches = first;
 }
 
-// Gives what a thread has kept back to the others when it ends; a rest below a batch is lost with
-// it, which at most `batch` blocks per class and thread may be.
+// Fewer than a batch: the rest of a thread that ends.
+void give_rest(std::size_t index) noexcept {
+  FreeList& list = free_lists[index];
+  if (!list.head) return;
+  Block* last = list.head;
+  while (last->next) last = last->next;
+  Depot& depot = depots()[index];
+  const std::lock_guard guard{depot.lock};
+  last->next = depot.loose;
+  depot.loose = list.head;
+  list = FreeList{};
+}
+
+// Gives what a thread has kept back to the others when it ends: programs may start a thread for each
+// request. What is released later, by thread-locals that are destroyed after this one, is lost if it
+// is less than a batch.
 struct ReturnAtExit {
   ~ReturnAtExit() {
     for (std::size_t index = 0; index < class_count; ++index) {
       while (free_lists[index].count >= batch) give_batch(index);
+      give_rest(index);
     }
     thread_has_ended = true;
   }
@@ -85,7 +104,7 @@ struct ReturnAtExit {
 thread_local ReturnAtExit return_at_exit;
 
 [[gnu::noinline]] void refill(std::size_t index) {
-  (void)&return_at_exit;  // the first refill of a thread registers it
+  (void)&return_at_exit;  // the first refill of a thread registers it, or the first full list
   FreeList& list = free_lists[index];
   const std::size_t size = (index + 1) * class_step;
   Depot& depot = depots()[index];
@@ -96,6 +115,14 @@ thread_local ReturnAtExit return_at_exit;
     list.count = batch;
     return;
   }
+  while (depot.loose && list.count < batch) {
+    Block* block = depot.loose;
+    depot.loose = block->next;
+    block->next = list.head;
+    list.head = block;
+    ++list.count;
+  }
+  if (list.head) return;
   for (std::uint32_t i = 0; i < batch; ++i) {
     if (static_cast<std::size_t>(depot.fresh_end - depot.fresh) < size) {
       depot.fresh = static_cast<std::byte*>(std::malloc(chunk_bytes));
@@ -104,6 +131,7 @@ thread_local ReturnAtExit return_at_exit;
         if (list.head) return;
         throw std::bad_alloc{};
       }
+      TROUPE_ASSERT(Inbox::fits(depot.fresh), "envelopes lie where an inbox cannot point to");
       depot.fresh_end = depot.fresh + chunk_bytes;
     }
     auto* block = reinterpret_cast<Block*>(depot.fresh);
@@ -142,6 +170,7 @@ void deallocate(void* memory, std::size_t size) noexcept {
   block->next = list.head;
   list.head = block;
   if (++list.count >= 2 * batch || thread_has_ended) [[unlikely]] {
+    (void)&return_at_exit;
     if (list.count >= batch) give_batch(index);
   }
 }

@@ -10,8 +10,10 @@ namespace troupe::detail {
 
 NodeEntry nodes[max_nodes];
 
-std::uint32_t claim_node() noexcept {
-  for (std::uint32_t node = 1; node < max_nodes; ++node) {
+std::uint32_t claim_node(NodeKind kind) noexcept {
+  const bool is_real = kind == NodeKind::real;
+  const std::uint32_t end = is_real ? first_simulated_node : max_nodes;
+  for (std::uint32_t node = is_real ? 1 : first_simulated_node; node < end; ++node) {
     bool expected = false;
     if (nodes[node].taken.compare_exchange_strong(expected, true)) return node;
   }
@@ -34,6 +36,11 @@ constexpr std::uint32_t smallest_laned_table = 1u << 20;
 
 std::size_t bytes_of(std::uint32_t capacity) noexcept {
   return std::size_t{capacity} * sizeof(Block);
+}
+
+// One writer at a time: the lane's owner, or on lane 0 whoever holds the lock.
+void count_one(std::atomic<std::uint64_t>& counter) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
 }  // namespace
@@ -114,21 +121,19 @@ Block* ProcessTable::allocate(unsigned lane_number) noexcept {
   if (capacity_ < smallest_laned_table) lane_number = 0;
   Lane& lane = lanes_[lane_number];
   Block* block;
-  if (lane_number == 0) {
-    const std::lock_guard guard{lock_};
+  {
+    std::unique_lock guard{lock_, std::defer_lock};
+    if (lane_number == 0) guard.lock();
     block = allocate_from(lane);
-  } else {
-    block = allocate_from(lane);
+    if (!block) return nullptr;
+    count_one(lane.allocated);
   }
-  if (!block) return nullptr;
-  lane.allocated.store(lane.allocated.load(std::memory_order_relaxed) + 1,
-                       std::memory_order_relaxed);
   block->continuation() = Continuation{};
   block->limited.store(0, std::memory_order_relaxed);
   block->priority = Priority::normal;
   block->phase = Phase::ready;
   block->traps_exits = block->timed_out = block->doomed = block->yielded = false;
-  block->crash_reported = block->ending = false;
+  block->crash_reported = block->letting_go = block->ending = block->is_main = false;
   block->next = nullptr;
   block->receiver = nullptr;
   block->queue = {};
@@ -156,14 +161,11 @@ void ProcessTable::release(Block& block, unsigned lane_number) noexcept {
   if (next == 0) next = 1;
   block.generation.store(next, std::memory_order_relaxed);
   Lane& lane = lanes_[lane_number];
-  if (lane_number == 0) {
-    const std::lock_guard guard{lock_};
-    release_to(lane, block);
-  } else {
-    release_to(lane, block);
-    if (lane.count >= 2 * surplus_batch + reuse_distance) give_surplus(lane);
-  }
-  lane.released.store(lane.released.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  std::unique_lock guard{lock_, std::defer_lock};
+  if (lane_number == 0) guard.lock();
+  release_to(lane, block);
+  count_one(lane.released);
+  if (lane_number != 0 && lane.count >= 2 * surplus_batch + reuse_distance) give_surplus(lane);
 }
 
 void ProcessTable::give_surplus(Lane& lane) noexcept {
@@ -200,8 +202,10 @@ std::size_t ProcessTable::size() const noexcept {
   std::uint64_t allocated = 0;
   std::uint64_t released = 0;
   for (const Lane& lane : lanes_) {
-    // Released first: a process that ends in between must not count below zero.
-    released += lane.released.load(std::memory_order_relaxed);
+    // Released first: a process that ends in between must not count below zero. Acquire: pairs with
+    // count_one, so that whoever sees the end of a process also sees its beginning, and the
+    // beginnings of those it has started. Hence 0 means that there was a moment without any.
+    released += lane.released.load(std::memory_order_acquire);
   }
   for (const Lane& lane : lanes_) allocated += lane.allocated.load(std::memory_order_relaxed);
   return static_cast<std::size_t>(allocated - released);

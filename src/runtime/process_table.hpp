@@ -59,7 +59,8 @@ class ProcessTable {
     std::uint32_t count = 0;
     std::uint32_t fresh = 0;  // indices taken from the common counter and not yet used
     std::uint32_t fresh_end = 0;
-    std::atomic<std::uint64_t> allocated{0};  // written by the lane's owner only
+    // Written by the lane's owner only; on lane 0 under the lock.
+    std::atomic<std::uint64_t> allocated{0};
     std::atomic<std::uint64_t> released{0};
   };
 
@@ -98,8 +99,12 @@ struct NodeEntry {
 inline constexpr std::uint32_t max_nodes = 256;
 extern NodeEntry nodes[max_nodes];
 
-// A free node number, 1 to 255; 0 when there is none.
-std::uint32_t claim_node() noexcept;
+// A free node number; 0 when there is none. Simulated nodes have numbers of their own, because their
+// pids begin anew with every simulation (Generations::anew): a pid or a late reply that outlived a
+// real runtime must not reach them.
+enum class NodeKind : bool { real, simulated };
+inline constexpr std::uint32_t first_simulated_node = max_nodes / 2;
+std::uint32_t claim_node(NodeKind kind) noexcept;
 void release_node(std::uint32_t node) noexcept;
 
 // The slot a pid points at, null if its node has none such. Says nothing about the tenant.
@@ -110,6 +115,13 @@ inline Block* slot_of(Pid pid) noexcept {
   Block* blocks = entry.blocks.load(std::memory_order_acquire);
   if (!blocks || pid.index() >= entry.capacity.load(std::memory_order_relaxed)) return nullptr;
   return blocks + pid.index();
+}
+
+// Whether this pid's process lives, at this moment.
+inline bool has_tenant(Pid pid) noexcept {
+  const Block* block = slot_of(pid);
+  return block && !block->inbox.is_closed() &&
+         block->generation.load(std::memory_order_acquire) == pid.generation();
 }
 
 inline RuntimeState* runtime_of(std::uint32_t node) noexcept {

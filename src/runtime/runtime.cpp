@@ -19,14 +19,6 @@ namespace detail {
 
 namespace {
 
-std::uint32_t claim_or_fail() {
-  const std::uint32_t node = claim_node();
-  if (node == 0) {
-    throw ErrorException{tuple({atoms::system_limit, Term::binary("255 runtimes in one program")})};
-  }
-  return node;
-}
-
 std::unique_ptr<Executor> make_executor(const RuntimeOptions& options) {
   if (options.executor) return nullptr;
   if (options.execution == Execution::single) {
@@ -43,16 +35,26 @@ std::uint64_t next_serial() noexcept {
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
-// References come in blocks, so that making one costs no shared counter.
+// References come in blocks, so that making one costs no shared counter. The node's number stands in
+// their highest byte: monitors and calls between the nodes of one program are kept by reference id
+// alone.
 constexpr std::uint64_t refs_per_block = 1024;
+constexpr unsigned node_shift = 56;
 
 }  // namespace
+
+NodeClaim::NodeClaim(NodeKind kind) : number{claim_node(kind)} {
+  if (number == 0) {
+    throw ErrorException{tuple({atoms::system_limit, Term::binary("127 runtimes in one program")})};
+  }
+}
 
 RuntimeState::RuntimeState(Runtime& runtime_object, RuntimeOptions runtime_options)
     : runtime{runtime_object},
       serial{next_serial()},
       options{std::move(runtime_options)},
-      node{claim_or_fail()},
+      claim{options.executor ? NodeKind::simulated : NodeKind::real},
+      node{claim.number},
       owned_executor{make_executor(options)},
       executor{owned_executor ? owned_executor.get() : options.executor},
       names{node},
@@ -65,7 +67,7 @@ RuntimeState::~RuntimeState() { owned_executor.reset(); }
 std::uint64_t fresh_ref(RuntimeState& runtime) noexcept {
   if (context.next_ref == context.refs_end || context.ref_runtime != runtime.serial) {
     const std::uint64_t block = runtime.next_ref_block.fetch_add(1, std::memory_order_relaxed);
-    context.next_ref = block * refs_per_block;
+    context.next_ref = static_cast<std::uint64_t>(runtime.node) << node_shift | block * refs_per_block;
     context.refs_end = context.next_ref + refs_per_block;
     context.ref_runtime = runtime.serial;
   }
@@ -85,24 +87,27 @@ Newborn conceive(Runtime* runtime_object, const SpawnOptions& options) {
   block->creator.store(creator && creator->node == runtime->node ? creator->index : no_creator,
                        std::memory_order_relaxed);
   const Pid pid = block->pid();
-  // The label first: it may throw, and then the slot goes back without anybody having noticed.
-  if (!options.label.empty()) relations_of(*block).label = options.label;
   Newborn newborn{block, pid, Ref{}};
-  if (options.link && creator) {
-    relations_of(*block).links.insert(creator->pid(), LinkEnd{});
-    relations_of(*creator).links.insert(pid, LinkEnd{});
-  }
-  if (options.monitor && creator) {
-    newborn.monitor = Ref{runtime->node, fresh_ref(*runtime)};
-    relations_of(*block).monitored_by.insert(newborn.monitor.id(),
-                                             WatcherEnd{creator->pid(), false});
-    relations_of(*creator).monitors.insert(newborn.monitor.id(), WatchedEnd{.target = pid});
+  try {
+    if (!options.label.empty()) relations_of(*block).label = options.label;
+    if (options.link && creator) {
+      relations_of(*block).links.insert(creator->pid(), LinkEnd{});
+      relations_of(*creator).links.insert(pid, LinkEnd{});
+    }
+    if (options.monitor && creator) {
+      newborn.monitor = Ref{creator->node, fresh_ref(*context.runtime)};
+      relations_of(*block).monitored_by.insert(newborn.monitor.id(),
+                                               WatcherEnd{creator->pid(), false});
+      relations_of(*creator).monitors.insert(newborn.monitor.id(), WatchedEnd{.target = pid});
+    }
+  } catch (...) {
+    abandon(newborn);
+    throw;
   }
   return newborn;
 }
 
 void abandon(const Newborn& newborn) noexcept {
-  if (!newborn.process) return;
   Block& block = Block::of(*newborn.process);
   RuntimeState& runtime = *runtime_of(newborn.pid.node());
   if (Block* creator = context.process; creator && creator->relations) {
@@ -114,7 +119,6 @@ void abandon(const Newborn& newborn) noexcept {
 }
 
 void launch(const Newborn& newborn, Async<> body, std::string_view body_name) noexcept {
-  if (!newborn.process) return;  // a destructor of an ending process: spawns nothing
   Block& block = Block::of(*newborn.process);
   RuntimeState& runtime = *runtime_of(newborn.pid.node());
   block.body = body.release();
@@ -141,12 +145,7 @@ void submit_blocking(Process& self, std::uint64_t id, std::unique_ptr<BlockingJo
 Runtime::Runtime(RuntimeOptions options)
     : state_{std::make_unique<RuntimeState>(*this, std::move(options))} {}
 
-Runtime::~Runtime() {
-  stop();
-  const std::uint32_t node = state_->node;
-  state_.reset();
-  release_node(node);
-}
+Runtime::~Runtime() { stop(); }
 
 void Runtime::start() { state_->executor->start(); }
 
@@ -155,7 +154,7 @@ namespace {
 struct Watch {
   RuntimeState& state;
   static bool main_is_gone(void* context) {
-    return static_cast<Watch*>(context)->state.watched_is_gone.load(std::memory_order_acquire);
+    return static_cast<Watch*>(context)->state.main_is_gone.load(std::memory_order_acquire);
   }
   static bool all_are_gone(void* context) {
     return static_cast<Watch*>(context)->state.table.size() == 0;
@@ -165,8 +164,8 @@ struct Watch {
 }  // namespace
 
 void Runtime::watch_main(Pid main) {
-  TROUPE_ASSERT(!state_->watched, "a runtime runs one main process at a time");
-  state_->watched = main;
+  TROUPE_ASSERT(!state_->has_main.exchange(true), "a runtime runs one main process at a time");
+  state_->table.at(main.index()).is_main = true;
 }
 
 ExitReason Runtime::drive_until_gone() {
@@ -175,11 +174,11 @@ ExitReason Runtime::drive_until_gone() {
   ExitReason reason{Atom{"deadlock"}};
   // False: the simulator found everybody waiting for ever, or gave up after its step limit.
   if (state.executor->drive(&Watch::main_is_gone, &watch, -1)) {
-    reason = std::move(state.watched_reason);
+    reason = std::move(state.main_reason);
   }
   stop_processes();
-  state.watched = Pid{};
-  state.watched_is_gone.store(false);
+  state.main_is_gone.store(false);
+  state.has_main.store(false);
   return reason;
 }
 

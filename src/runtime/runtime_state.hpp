@@ -12,6 +12,14 @@
 
 namespace troupe::detail {
 
+// A node number of its own, as long as it lives. Throws ErrorException{system_limit}.
+struct NodeClaim {
+  explicit NodeClaim(NodeKind kind);
+  ~NodeClaim() { release_node(number); }
+  NodeClaim(const NodeClaim&) = delete;
+  const std::uint32_t number;
+};
+
 // Everything a runtime consists of; the wiring, no logic.
 struct RuntimeState {
   RuntimeState(Runtime& runtime_object, RuntimeOptions runtime_options);
@@ -20,7 +28,8 @@ struct RuntimeState {
   Runtime& runtime;
   const std::uint64_t serial;  // no two runtimes of a program share one, dead or alive
   RuntimeOptions options;
-  std::uint32_t node;
+  NodeClaim claim;
+  const std::uint32_t node;
   std::unique_ptr<Executor> owned_executor;  // null where the simulator brought its own
   Executor* executor;
   NameTable names;
@@ -29,9 +38,9 @@ struct RuntimeState {
 
   // Who waits for what end: see Runtime::drive_until_gone and stop.
   std::atomic<bool> stopping{false};
-  Pid watched;
-  ExitReason watched_reason;
-  std::atomic<bool> watched_is_gone{false};
+  std::atomic<bool> has_main{false};
+  ExitReason main_reason;  // written by its end, read once main_is_gone is true
+  std::atomic<bool> main_is_gone{false};
 };
 
 // What the calling thread is doing. One per thread; a null process means outside of every process.
@@ -45,7 +54,7 @@ struct Context {
 };
 extern constinit thread_local Context context;
 
-// Unique on the node for its life; never 0.
+// Unique on the node for its life, and among the nodes of the program; never 0.
 std::uint64_t fresh_ref(RuntimeState& runtime) noexcept;
 
 }  // namespace troupe::detail

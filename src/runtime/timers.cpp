@@ -38,10 +38,7 @@ namespace {
 // A timer vanishes with its destination. It is forgotten when it fires or is asked for, whichever
 // comes first, so that a process need not know the timers that point at it.
 bool leads_nowhere(const TimerTask& task) noexcept {
-  if (task.name != atoms::undefined) return false;
-  const Block* block = slot_of(task.to);
-  return !block || block->generation.load(std::memory_order_relaxed) != task.to.generation() ||
-         block->inbox.is_closed();
+  return task.name == atoms::undefined && !has_tenant(task.to);
 }
 
 }  // namespace

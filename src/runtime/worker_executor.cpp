@@ -19,6 +19,15 @@ namespace {
 thread_local Prng thread_prng{0};
 thread_local bool thread_prng_is_seeded = false;
 
+// Tells the core that this thread only waits.
+void pause_briefly() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
 }  // namespace
 
 WorkerExecutor::WorkerExecutor(unsigned workers, Threads threads, unsigned max_blocking_threads)
@@ -32,7 +41,11 @@ WorkerExecutor::WorkerExecutor(unsigned workers, Threads threads, unsigned max_b
   for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(i));
 }
 
-WorkerExecutor::~WorkerExecutor() { stop(); }
+WorkerExecutor::~WorkerExecutor() {
+  stop();
+  // Acquire: pairs with the end of a visit. At most the few instructions of a wake-up are left of it.
+  while (visits_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+}
 
 // --- Run queues.
 
@@ -48,8 +61,12 @@ void WorkerExecutor::push_local(Worker& worker, Block& block) noexcept {
 void WorkerExecutor::enqueue(Block& block) noexcept {
   Worker* worker = own_worker();
   if (!worker) {
+    // The executor stands until the push, because its end waits for this process among others; what
+    // comes after the push needs the visit.
+    visits_.fetch_add(1, std::memory_order_relaxed);
     shared_.push(&block);
     wake_one();
+    visits_.fetch_sub(1, std::memory_order_release);
     return;
   }
   switch (block.priority) {
@@ -65,9 +82,9 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
   }
   if (Block* displaced = worker->next.exchange(&block, std::memory_order_acq_rel)) {
     push_local(*worker, *displaced);
-    if (worker->may_wake && worker->queue.size() >= 2 &&
+    if (worker->may_wake.load(std::memory_order_relaxed) && worker->queue.size() >= 2 &&
         idle_.load(std::memory_order_relaxed) != 0) {
-      worker->may_wake = false;
+      worker->may_wake.store(false, std::memory_order_relaxed);
       wake_one();
     }
   }
@@ -90,10 +107,10 @@ void WorkerExecutor::enqueue_last(Block& block) noexcept {
 }
 
 Block* WorkerExecutor::next_process(Worker& worker) noexcept {
+  ++worker.turns;
   for (SharedQueue& queue : worker.urgent) {
     if (Block* block = queue.pop()) return block;
   }
-  ++worker.turns;
   if (worker.turns % shared_interval == 0) {
     if (Block* block = shared_.pop()) return block;
   }
@@ -134,7 +151,7 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
   for (std::size_t i = 0; i < count; ++i) samples[i] = {workers_[i]->queue.taken(), now};
   do {
     if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
-    for (int pause = 0; pause < 64; ++pause) __builtin_ia32_pause();
+    for (int pause = 0; pause < 64; ++pause) pause_briefly();
     now = host_->monotonic_ns();
     for (std::size_t i = 0; i < count; ++i) {
       Worker& victim = *workers_[i];
@@ -150,7 +167,7 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
       const std::uint32_t taken = victim.queue.take_half(stolen);
       for (std::uint32_t k = 0; k < taken; ++k) push_local(worker, *stolen[k]);
       if (taken > 0) {
-        victim.may_wake = true;
+        victim.may_wake.store(true, std::memory_order_relaxed);
         return true;
       }
     }
@@ -223,7 +240,7 @@ void WorkerExecutor::check(Worker& worker) {
   worker.timers.expire(now);
   if (now - worker.last_wake_ns >= wake_interval_ns) {
     worker.last_wake_ns = now;
-    worker.may_wake = true;
+    worker.may_wake.store(true, std::memory_order_relaxed);
   }
   if (watches_.load(std::memory_order_relaxed) != 0 && now - worker.last_io_ns >= io_interval_ns) {
     bool expected = false;
@@ -323,6 +340,7 @@ bool WorkerExecutor::finished() noexcept {
 }
 
 bool WorkerExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t deadline_ns) {
+  TROUPE_ASSERT(!context.process, "a runtime cannot be driven from inside a process");
   if (threads_ == Threads::own) {
     start();
     std::unique_lock guard{drive_lock_};
@@ -338,7 +356,6 @@ bool WorkerExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t
     }
     return true;
   }
-  TROUPE_ASSERT(!current_, "a runtime cannot be driven from inside a process");
   Worker& worker = *workers_[0];
   current_ = &worker;
   current_executor_ = this;
@@ -376,6 +393,7 @@ void WorkerExecutor::start() {
 
 void WorkerExecutor::stop() noexcept {
   if (!started_) return;
+  TROUPE_ASSERT(!own_worker(), "a runtime cannot be stopped from inside one of its processes");
   started_ = false;
   stopping_.store(true);
   for (auto& worker : workers_) {
@@ -383,6 +401,7 @@ void WorkerExecutor::stop() noexcept {
     host_->wake();
   }
   for (auto& worker : workers_) worker->thread.join();
+  stopping_.store(false);  // it may be started again
 }
 
 }  // namespace troupe::detail

@@ -91,7 +91,9 @@ class WorkerExecutor final : public Executor {
     SharedQueue low;
     std::uint32_t next_streak = 0;
     std::uint32_t turns = 0;
-    bool may_wake = true;
+    // Whether the owner may wake another worker: taken by that, given back after a while, or by the
+    // thief who found something to take. Orders nothing else.
+    std::atomic<bool> may_wake{true};
     std::int64_t last_wake_ns = 0;
     std::int64_t last_io_ns = 0;
     Timers timers;
@@ -128,6 +130,8 @@ class WorkerExecutor final : public Executor {
   std::atomic<bool> polling_{false};  // somebody is in the host's poll
   std::atomic<std::uint32_t> watches_{0};
   std::atomic<bool> stopping_{false};
+  // Threads that are not workers and are waking a process: this must not go before they are done.
+  std::atomic<std::uint32_t> visits_{0};
   bool started_ = false;
   IoWaits io_waits_;
   BlockingPool blocking_;

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "sim/sim_executor.hpp"
 
+#include <algorithm>
+
 #include "runtime/activation.hpp"
 
 namespace troupe::detail {
@@ -11,6 +13,12 @@ SimExecutor::SimExecutor(SimulationOptions options)
 SimExecutor::~SimExecutor() = default;
 
 void SimExecutor::note(std::uint64_t what) noexcept { schedule_ = mix64(schedule_ ^ what); }
+
+std::uint32_t SimExecutor::ordinal_of(std::uint32_t node) {
+  const auto before = static_cast<std::size_t>(std::ranges::find(nodes_, node) - nodes_.begin());
+  if (before == nodes_.size()) nodes_.push_back(node);
+  return static_cast<std::uint32_t>(before) + 1;
+}
 
 void SimExecutor::enqueue(Block& block) noexcept {
   runnable_[static_cast<std::size_t>(block.priority)].push_back(&block);
@@ -75,8 +83,18 @@ void SimExecutor::activate_one(std::vector<Block*>& queue, std::size_t index) {
   Block* block = queue[index];
   queue[index] = queue.back();
   queue.pop_back();
-  note(static_cast<std::uint64_t>(block->node) << 32 | block->index);
+  note(static_cast<std::uint64_t>(ordinal_of(block->node)) << 32 | block->index);
   if (activate(*runtime_of(block->node), *block)) enqueue_last(*block);
+}
+
+// Of those who may run, whose turn it is: the highest priority, except that low has one turn in eight
+// of normal, as on real workers. Null: nobody can run.
+std::vector<Block*>* SimExecutor::next_queue() noexcept {
+  auto& [max, high, normal, low] = runnable_;
+  if (!max.empty()) return &max;
+  if (!high.empty()) return &high;
+  if (low.empty()) return normal.empty() ? nullptr : &normal;
+  return normal.empty() || prng_.below(8) == 0 ? &low : &normal;
 }
 
 bool SimExecutor::step(std::int64_t deadline_ns) {
@@ -84,13 +102,7 @@ bool SimExecutor::step(std::int64_t deadline_ns) {
   // Mostly microseconds; now and then a step takes as long as if its thread had lost its core.
   const std::uint64_t slowest = prng_.below(32) == 0 ? 3'000'000 : 20'000;
   now_ns_ += static_cast<std::int64_t>(100 + prng_.below(slowest));
-  std::vector<Block*>* queue = nullptr;
-  for (auto& candidate : runnable_) {
-    if (!candidate.empty()) {
-      queue = &candidate;
-      break;
-    }
-  }
+  std::vector<Block*>* queue = next_queue();
   std::int64_t timer = timers_.next_deadline_ns();
   std::int64_t completion = next_completion_ns();
   if (!queue) {

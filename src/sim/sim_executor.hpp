@@ -69,6 +69,8 @@ class SimExecutor final : public Executor {
   void complete_one();
   std::int64_t next_completion_ns() noexcept;
   void note(std::uint64_t what) noexcept;
+  std::uint32_t ordinal_of(std::uint32_t node);
+  std::vector<Block*>* next_queue() noexcept;
 
   SimulationOptions options_;
   Prng prng_;
@@ -76,6 +78,9 @@ class SimExecutor final : public Executor {
   std::uint64_t steps_ = 0;
   std::uint64_t schedule_ = 0;
   std::vector<Block*> runnable_[4];  // by Priority
+  // Node numbers in the order in which they first ran: what other runtimes live in the program must
+  // not show in the schedule.
+  std::vector<std::uint32_t> nodes_;
   Timers timers_{0};
   std::multimap<std::int64_t, Job> jobs_;  // by the moment they end
   IoWaits io_waits_;

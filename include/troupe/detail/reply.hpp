@@ -74,7 +74,7 @@ class [[nodiscard]] ReplyAwaiter {
  public:
   ReplyAwaiter(Process& self, std::uint64_t id, Duration timeout) noexcept : self_{self} {
     wait_.id = id;
-    wait_.timeout_ns = timeout == infinity ? -1 : timeout.count();
+    wait_.timeout_ns = nanoseconds_of(timeout);
   }
   ReplyAwaiter(const ReplyAwaiter&) = delete;
   ~ReplyAwaiter() {

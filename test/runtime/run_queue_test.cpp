@@ -1,0 +1,113 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "runtime/run_queue.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <troupe/runtime.hpp>
+
+#include "runtime/runtime_state.hpp"
+
+namespace troupe::detail {
+namespace {
+
+// The ring never looks into a block, so any value will do.
+Block* block_of(std::uintptr_t number) { return reinterpret_cast<Block*>(number * 128); }
+std::uintptr_t number_of(Block* block) { return reinterpret_cast<std::uintptr_t>(block) / 128; }
+
+TEST(RunQueueTest, is_first_in_first_out_and_bounded) {
+  auto queue = std::make_unique<RunQueue>();
+  EXPECT_EQ(queue->pop(), nullptr);
+  for (std::uintptr_t round = 0; round < 3; ++round) {
+    for (std::uintptr_t i = 1; i <= RunQueue::capacity; ++i) {
+      EXPECT_TRUE(queue->push(block_of(round * 1000 + i)));
+    }
+    EXPECT_FALSE(queue->push(block_of(9))) << "a full ring";
+    EXPECT_EQ(queue->size(), RunQueue::capacity);
+    for (std::uintptr_t i = 1; i <= RunQueue::capacity; ++i) {
+      EXPECT_EQ(number_of(queue->pop()), round * 1000 + i);
+    }
+    EXPECT_EQ(queue->pop(), nullptr);
+  }
+}
+
+TEST(RunQueueTest, a_thief_takes_the_older_half_rounded_up) {
+  auto queue = std::make_unique<RunQueue>();
+  Block* stolen[RunQueue::capacity];
+  EXPECT_EQ(queue->take_half(stolen), 0u);
+  for (std::uintptr_t i = 1; i <= 5; ++i) queue->push(block_of(i));
+  ASSERT_EQ(queue->take_half(stolen), 3u);
+  for (std::uintptr_t i = 0; i < 3; ++i) EXPECT_EQ(number_of(stolen[i]), i + 1);
+  EXPECT_EQ(number_of(queue->pop()), 4u);
+  ASSERT_EQ(queue->take_half(stolen), 1u);
+  EXPECT_EQ(number_of(stolen[0]), 5u);
+  EXPECT_EQ(queue->taken(), 5u);
+}
+
+// The owner pushes and pops, two thieves take halves: everything comes out once.
+TEST(RunQueueTest, under_stealing_everything_comes_out_exactly_once) {
+  constexpr std::uintptr_t total = 400'000;
+  auto queue = std::make_unique<RunQueue>();
+  std::vector<std::atomic<std::uint8_t>> seen(total + 1);
+  std::atomic<std::uintptr_t> out{0};
+  const auto note = [&](Block* block) {
+    seen[number_of(block)].fetch_add(1, std::memory_order_relaxed);
+    out.fetch_add(1, std::memory_order_relaxed);
+  };
+  std::atomic<bool> done{false};
+  std::vector<std::thread> thieves;
+  for (int thief = 0; thief < 2; ++thief) {
+    thieves.emplace_back([&] {
+      Block* stolen[RunQueue::capacity];
+      while (!done) {
+        const std::uint32_t count = queue->take_half(stolen);
+        for (std::uint32_t i = 0; i < count; ++i) note(stolen[i]);
+        if (count == 0) std::this_thread::yield();
+      }
+    });
+  }
+  std::uintptr_t next = 1;
+  while (next <= total) {
+    for (int burst = 0; burst < 40 && next <= total; ++burst) {
+      if (queue->push(block_of(next))) ++next;
+    }
+    for (int i = 0; i < 10; ++i) {
+      if (Block* block = queue->pop()) note(block);
+    }
+  }
+  while (Block* block = queue->pop()) note(block);
+  while (out.load() < total) std::this_thread::yield();
+  done = true;
+  for (std::thread& thief : thieves) thief.join();
+  EXPECT_EQ(out.load(), total);
+  EXPECT_TRUE(std::all_of(seen.begin() + 1, seen.end(),
+                          [](const std::atomic<std::uint8_t>& count) { return count == 1; }));
+}
+
+TEST(SharedQueueTest, keeps_the_order_and_counts) {
+  Runtime runtime{{.execution = Execution::single, .max_processes = 64}};
+  ProcessTable& table = runtime.state().table;
+  std::vector<Block*> blocks;
+  for (int i = 0; i < 6; ++i) blocks.push_back(table.allocate(0));
+  SharedQueue queue;
+  EXPECT_TRUE(queue.is_empty());
+  queue.push(blocks[0]);
+  queue.push(&blocks[1], 5);
+  EXPECT_EQ(queue.size(), 6u);
+  EXPECT_EQ(queue.pop(), blocks[0]);
+  Block* out[8];
+  ASSERT_EQ(queue.pop(out, 3), 3u);
+  EXPECT_TRUE(std::equal(out, out + 3, blocks.begin() + 1));
+  ASSERT_EQ(queue.pop(out, 8), 2u);
+  EXPECT_TRUE(std::equal(out, out + 2, blocks.begin() + 4));
+  EXPECT_EQ(queue.pop(), nullptr);
+  EXPECT_TRUE(queue.is_empty());
+  for (Block* block : blocks) table.release(*block, 0);
+}
+
+}  // namespace
+}  // namespace troupe::detail
