@@ -6,13 +6,15 @@
 function(troupe_precompile directory)
   if(NOT TARGET troupe_precompiled)
     add_library(troupe_precompiled OBJECT ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/precompiled.cpp)
+    # The same warnings as its users have: GCC defines __cpp_runtime_arrays without -Wpedantic.
+    target_link_libraries(troupe_precompiled PRIVATE troupe_warnings)
     target_precompile_headers(troupe_precompiled
       PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/precompiled.hpp)
     if(TROUPE_TESTS)
       find_package(GTest REQUIRED)
       add_library(troupe_precompiled_gtest OBJECT
         ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/precompiled.cpp)
-      target_link_libraries(troupe_precompiled_gtest PRIVATE GTest::gtest)
+      target_link_libraries(troupe_precompiled_gtest PRIVATE troupe_warnings GTest::gtest)
       target_precompile_headers(troupe_precompiled_gtest
         PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/precompiled.hpp <gtest/gtest.h>)
     endif()
