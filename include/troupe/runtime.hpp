@@ -107,8 +107,7 @@ class Runtime {
     std::optional<Kept> kept;
     const auto born = detail::conceive(this, SpawnOptions{});
     try {
-      auto body =
-          keep_result<Kept>(*born.process, &kept, std::move(main), std::move(arguments)...);
+      auto body = keep_result<Kept>(*born.process, &kept, std::move(main), std::move(arguments)...);
       watch_main(born.pid);
       detail::launch(born, std::move(body), "main");
     } catch (...) {

@@ -65,8 +65,7 @@ Async<Result<Stream>> Stream::connect(Process& self, Address to, Duration timeou
     if (result.error().kind != IoErrorKind::would_block) {
       co_return std::unexpected{error_from(result.error())};
     }
-    const bool ready =
-        co_await wait_for_io(self, *socket, Interest::write, deadline.left(self));
+    const bool ready = co_await wait_for_io(self, *socket, Interest::write, deadline.left(self));
     if (!ready) co_return std::unexpected{timed_out()};
   }
 }

@@ -146,7 +146,8 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
       block.continuation().next.resume();
     } while (block.phase == Phase::running && block.continuation().next);
     // Its fate is decided, wherever its coroutines have got to in the meantime.
-    if (block.doomed) [[unlikely]] continue;
+    if (block.doomed) [[unlikely]]
+      continue;
     if (!block.continuation().next) {
       std::exception_ptr failure = std::move(block.body.promise().failure);
       end_process(runtime, block,
@@ -176,7 +177,8 @@ bool begin_receive(Process& self, Receiver& receiver) {
   TROUPE_ASSERT(context.process == &block,
                 "a Process& was used outside of the process it belongs to");
   if (receiver.timeout_ns < -1) throw ErrorException{Atom{"timeout_value"}};
-  if (block.doomed) [[unlikely]] return false;
+  if (block.doomed) [[unlikely]]
+    return false;
   block.timed_out = false;
   block.scanned = nullptr;
   ++block.reductions;
@@ -210,7 +212,8 @@ bool begin_reply_wait(Process& self, ReplyWait& wait) {
   if (block.relations) block.relations->outstanding.erase(wait.id);
   block.wait = &wait;
   block.phase = Phase::replying;  // so that take_mail finds the wait
-  if (block.doomed) [[unlikely]] return false;
+  if (block.doomed) [[unlikely]]
+    return false;
   if (--block.budget <= 0) [[unlikely]] {
     block.yielded = true;
     return false;

@@ -49,8 +49,8 @@ class alignas(64) Block final : public Process {
   bool yielded : 1;    // to the tail of the queue, please
   bool crash_reported : 1;
   bool letting_go : 1;  // of its frames
-  bool ending : 1;  // frames are being destroyed: spawn, link, register and timers do nothing
-  bool is_main : 1;  // somebody waits for its end in Runtime::try_run
+  bool ending : 1;      // frames are being destroyed: spawn, link, register and timers do nothing
+  bool is_main : 1;     // somebody waits for its end in Runtime::try_run
 
   // Link of whichever one list the block is in: a run queue's overflow, or the free list.
   Block* next;

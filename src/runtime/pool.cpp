@@ -89,9 +89,9 @@ void give_rest(std::size_t index) noexcept {
   list = FreeList{};
 }
 
-// Gives what a thread has kept back to the others when it ends: programs may start a thread for each
-// request. What is released later, by thread-locals that are destroyed after this one, is lost if it
-// is less than a batch.
+// Gives what a thread has kept back to the others when it ends: programs may start a thread for
+// each request. What is released later, by thread-locals that are destroyed after this one, is lost
+// if it is less than a batch.
 struct ReturnAtExit {
   ~ReturnAtExit() {
     for (std::size_t index = 0; index < class_count; ++index) {

@@ -99,9 +99,9 @@ struct NodeEntry {
 inline constexpr std::uint32_t max_nodes = 256;
 extern NodeEntry nodes[max_nodes];
 
-// A free node number; 0 when there is none. Simulated nodes have numbers of their own, because their
-// pids begin anew with every simulation (Generations::anew): a pid or a late reply that outlived a
-// real runtime must not reach them.
+// A free node number; 0 when there is none. Simulated nodes have numbers of their own, because
+// their pids begin anew with every simulation (Generations::anew): a pid or a late reply that
+// outlived a real runtime must not reach them.
 enum class NodeKind : bool { real, simulated };
 inline constexpr std::uint32_t first_simulated_node = max_nodes / 2;
 std::uint32_t claim_node(NodeKind kind) noexcept;

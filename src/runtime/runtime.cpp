@@ -35,9 +35,9 @@ std::uint64_t next_serial() noexcept {
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
-// References come in blocks, so that making one costs no shared counter. The node's number stands in
-// their highest byte: monitors and calls between the nodes of one program are kept by reference id
-// alone.
+// References come in blocks, so that making one costs no shared counter. The node's number stands
+// in their highest byte: monitors and calls between the nodes of one program are kept by reference
+// id alone.
 constexpr std::uint64_t refs_per_block = 1024;
 constexpr unsigned node_shift = 56;
 
@@ -67,7 +67,8 @@ RuntimeState::~RuntimeState() { owned_executor.reset(); }
 std::uint64_t fresh_ref(RuntimeState& runtime) noexcept {
   if (context.next_ref == context.refs_end || context.ref_runtime != runtime.serial) {
     const std::uint64_t block = runtime.next_ref_block.fetch_add(1, std::memory_order_relaxed);
-    context.next_ref = static_cast<std::uint64_t>(runtime.node) << node_shift | block * refs_per_block;
+    context.next_ref =
+        static_cast<std::uint64_t>(runtime.node) << node_shift | block * refs_per_block;
     context.refs_end = context.next_ref + refs_per_block;
     context.ref_runtime = runtime.serial;
   }

@@ -43,7 +43,8 @@ WorkerExecutor::WorkerExecutor(unsigned workers, Threads threads, unsigned max_b
 
 WorkerExecutor::~WorkerExecutor() {
   stop();
-  // Acquire: pairs with the end of a visit. At most the few instructions of a wake-up are left of it.
+  // Acquire: pairs with the end of a visit. At most the few instructions of a wake-up are left of
+  // it.
   while (visits_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
 }
 

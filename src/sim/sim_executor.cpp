@@ -87,8 +87,8 @@ void SimExecutor::activate_one(std::vector<Block*>& queue, std::size_t index) {
   if (activate(*runtime_of(block->node), *block)) enqueue_last(*block);
 }
 
-// Of those who may run, whose turn it is: the highest priority, except that low has one turn in eight
-// of normal, as on real workers. Null: nobody can run.
+// Of those who may run, whose turn it is: the highest priority, except that low has one turn in
+// eight of normal, as on real workers. Null: nobody can run.
 std::vector<Block*>* SimExecutor::next_queue() noexcept {
   auto& [max, high, normal, low] = runnable_;
   if (!max.empty()) return &max;

@@ -1,10 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <gtest/gtest.h>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include <troupe/troupe.hpp>
 
@@ -132,11 +131,10 @@ TEST(EndingTest, a_kill_destroys_the_frames_in_every_waiting_state) {
 TEST(EndingTest, a_process_that_is_killed_before_its_first_step_frees_its_arguments) {
   on_every_executor([](Process& self) -> Async<> {
     for (int i = 0; i < 20; ++i) {
-      const auto [victim, ref] = spawn_monitor(
-          [](Process& victim_self, Farewell) -> Async<> {
-            (void)co_await victim_self.receive<Go>();
-          },
-          Farewell{self.pid(), "argument"});
+      const auto [victim, ref] =
+          spawn_monitor([](Process& victim_self,
+                           Farewell) -> Async<> { (void)co_await victim_self.receive<Go>(); },
+                        Farewell{self.pid(), "argument"});
       exit(victim, "kill");
       EXPECT_TRUE((co_await self.receive<Down>()).reason.is(atoms::killed));
       EXPECT_EQ(co_await note(self), "argument");
@@ -196,10 +194,12 @@ class Overreaching {
  public:
   Overreaching(Process& self, Pid main) : self_{self}, main_{main} {}
   ~Overreaching() {
-    const Pid child = spawn([](Process& child_self, Pid to) -> Async<> {
-      send(to, Note{"a child of a dead process"});
-      co_return;
-    }, main_);
+    const Pid child = spawn(
+        [](Process& child_self, Pid to) -> Async<> {
+          send(to, Note{"a child of a dead process"});
+          co_return;
+        },
+        main_);
     const Monitored linked = spawn_with({.link = true, .monitor = true}, [](Process&) {});
     send(main_, Note{child || linked.pid ? "spawned" : "spawned nothing"});
     self_.link(main_);
@@ -244,9 +244,8 @@ TEST(EndingTest, destructors_of_an_ending_process_may_send_and_start_nothing) {
 // The destructor of a message that was never received runs in the dying process, too.
 TEST(EndingTest, destructors_of_unread_messages_may_send) {
   on_every_executor([](Process& self) -> Async<> {
-    const auto [victim, ref] = spawn_monitor([](Process& victim_self) -> Async<> {
-      (void)co_await victim_self.receive<Go>();
-    });
+    const auto [victim, ref] = spawn_monitor(
+        [](Process& victim_self) -> Async<> { (void)co_await victim_self.receive<Go>(); });
     send(victim, Farewell{self.pid(), "unread"});
     exit(victim, "kill");
     send(victim, Farewell{self.pid(), "behind the signal"});
@@ -315,10 +314,12 @@ TEST(EndingTest, exit_and_down_come_when_everything_else_is_over) {
     self.trap_exits();
     for (int i = 0; i < 30; ++i) {
       const Monitored other = spawn_with(
-          {.link = true, .monitor = true}, [](Process& other_self, Farewell) -> Async<> {
+          {.link = true, .monitor = true},
+          [](Process& other_self, Farewell) -> Async<> {
             other_self.register_name("ending_test_order");
             co_await other_self.yield();
-          }, Farewell{self.pid(), "argument"});
+          },
+          Farewell{self.pid(), "argument"});
       (void)other;
       const int first = co_await self.receive([](Exit) { return 1; }, [](Down) { return 2; });
       EXPECT_FALSE(whereis("ending_test_order"));
@@ -335,9 +336,8 @@ TEST(EndingTest, exit_and_down_come_when_everything_else_is_over) {
 
 TEST(EndingTest, a_mailbox_of_a_million_messages_is_freed) {
   test::on_real_executors([](Process& self) -> Async<> {
-    const auto [victim, ref] = spawn_monitor([](Process& victim_self) -> Async<> {
-      (void)co_await victim_self.receive<Go>();
-    });
+    const auto [victim, ref] = spawn_monitor(
+        [](Process& victim_self) -> Async<> { (void)co_await victim_self.receive<Go>(); });
     for (int i = 0; i < 1'000'000; ++i) send(victim, i);
     exit(victim, "kill");
     EXPECT_TRUE((co_await self.receive<Down>()).reason.is(atoms::killed));

@@ -1,7 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
-#include <vector>
-
 #include <gtest/gtest.h>
+#include <vector>
 
 #include <troupe/troupe.hpp>
 
@@ -39,8 +38,8 @@ TEST(LinkTest, an_abnormal_end_ends_the_partner_and_a_normal_one_does_not) {
           },
           survivor, Term{Atom{reason}});
       send(dying, Go{});
-      const Down first = co_await self.receive(
-          when([&](const Down& down) { return down.pid == dying; }, [](Down down) { return down; }));
+      const Down first = co_await self.receive(when(
+          [&](const Down& down) { return down.pid == dying; }, [](Down down) { return down; }));
       EXPECT_TRUE(first.reason.is(Atom{reason}));
       if (std::string_view{reason} == "normal") {
         EXPECT_TRUE(co_await is_alive(self, survivor));

@@ -1,8 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <algorithm>
-#include <vector>
-
 #include <gtest/gtest.h>
+#include <vector>
 
 #include <troupe/troupe.hpp>
 
@@ -92,9 +91,8 @@ TEST(MonitorTest, oneself_is_monitored_in_vain) {
 TEST(MonitorTest, a_demonitor_is_final) {
   on_every_executor([](Process& self) -> Async<> {
     for (int i = 0; i < 150; ++i) {
-      const auto [other, ref] = spawn_monitor([](Process& other_self) -> Async<> {
-        co_await other_self.yield();
-      });
+      const auto [other, ref] =
+          spawn_monitor([](Process& other_self) -> Async<> { co_await other_self.yield(); });
       if (i % 3 == 0) co_await self.yield();
       if (i % 3 == 1) (void)co_await is_alive(self, other);
       const bool flush = i % 2 == 0;
@@ -114,8 +112,8 @@ TEST(MonitorTest, the_end_of_the_watcher_takes_its_monitors_back) {
   on_every_executor([](Process& self) -> Async<> {
     const Pid target = spawn(wait_for_go);
     for (int i = 0; i < 20; ++i) {
-      spawn_monitor(
-          [](Process& watcher_self, Pid whom) { (void)watcher_self.monitor(whom); }, target);
+      spawn_monitor([](Process& watcher_self, Pid whom) { (void)watcher_self.monitor(whom); },
+                    target);
       (void)co_await self.receive<Down>();
     }
     const auto info = co_await process_info(self, target);

@@ -1,8 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <gtest/gtest.h>
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include <troupe/troupe.hpp>
 
@@ -128,7 +127,8 @@ TEST(NameTest, naming_a_process_that_is_ending_leaves_nothing_behind) {
       }
     });
     for (int i = 0; i < 200; ++i) {
-      const Pid victim = spawn([](Process& victim_self) -> Async<> { co_await victim_self.yield(); });
+      const Pid victim =
+          spawn([](Process& victim_self) -> Async<> { co_await victim_self.yield(); });
       send(namer, victim);
       send(namer, self.pid());
       (void)co_await self.receive<Stop>();

@@ -3,11 +3,10 @@
 
 #include <cstdint>
 #include <cstring>
+#include <gtest/gtest.h>
 #include <thread>
 #include <unordered_set>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "runtime/mailbox.hpp"
 

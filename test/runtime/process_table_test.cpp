@@ -2,12 +2,11 @@
 #include "runtime/process_table.hpp"
 
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "runtime/runtime_state.hpp"
 #include "runtime/signal.hpp"

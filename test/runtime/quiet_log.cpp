@@ -1,9 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// Crashes are what many of these tests are about. Their reports go nowhere, unless TROUPE_TEST_LOG is
-// set; a test that reads them captures them itself.
+// Crashes are what many of these tests are about. Their reports go nowhere, unless TROUPE_TEST_LOG
+// is set; a test that reads them captures them itself.
 #include <cstdlib>
-
 #include <gtest/gtest.h>
 
 #include <troupe/log.hpp>

@@ -1,9 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <gtest/gtest.h>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include <troupe/troupe.hpp>
 
@@ -61,9 +60,8 @@ TEST(ReceiveTest, what_does_not_fit_stays_in_order) {
 TEST(ReceiveTest, a_guard_chooses_and_one_that_throws_counts_as_false) {
   on_every_executor([](Process& self) -> Async<> {
     for (int i = 1; i <= 4; ++i) send(self.pid(), Number{i});
-    const int even =
-        co_await self.receive(when([](const Number& m) { return m.value % 2 == 0; },
-                                   [](Number m) { return m.value; }));
+    const int even = co_await self.receive(
+        when([](const Number& m) { return m.value % 2 == 0; }, [](Number m) { return m.value; }));
     EXPECT_EQ(even, 2);
     const int caught = co_await self.receive(
         when([](const Number&) -> bool { throw std::runtime_error{"a guard"}; },
@@ -86,9 +84,9 @@ TEST(ReceiveTest, a_message_is_asked_about_once_in_one_receive) {
         self.pid());
     (void)feeder;
     int asked = 0;
-    const int last = co_await self.receive(
-        when([&](const Number& m) { return ++asked, m.value == 100; },
-             [](Number m) { return m.value; }));
+    const int last =
+        co_await self.receive(when([&](const Number& m) { return ++asked, m.value == 100; },
+                                   [](Number m) { return m.value; }));
     EXPECT_EQ(last, 100);
     EXPECT_EQ(asked, 100);
     EXPECT_EQ((co_await waiting(self)).size(), 99u);
@@ -99,8 +97,8 @@ TEST(ReceiveTest, the_next_receive_begins_with_the_oldest_again) {
   on_every_executor([](Process& self) -> Async<> {
     for (int i = 3; i >= 1; --i) send(self.pid(), Number{i});
     for (int wanted = 1; wanted <= 3; ++wanted) {
-      const int got = co_await self.receive(when(
-          [&](const Number& m) { return m.value == wanted; }, [](Number m) { return m.value; }));
+      const int got = co_await self.receive(when([&](const Number& m) { return m.value == wanted; },
+                                                 [](Number m) { return m.value; }));
       EXPECT_EQ(got, wanted);
     }
   });
@@ -340,8 +338,8 @@ TEST(ReceiveTest, a_process_that_uses_up_its_turn_in_a_receive_goes_on_where_it_
     constexpr int count = 5'000;
     for (int i = 0; i < count; ++i) send(self.pid(), Number{i});
     for (int i = 0; i < count; ++i) {
-      const int got = co_await self.receive([](Number m) { return m.value; },
-                                            after(10s, [] { return -1; }));
+      const int got =
+          co_await self.receive([](Number m) { return m.value; }, after(10s, [] { return -1; }));
       if (got != i) {
         ADD_FAILURE() << "received " << got << " instead of " << i;
         co_return;
@@ -368,9 +366,8 @@ TEST(ReceiveTest, a_million_waiting_messages_do_not_make_a_reply_slow) {
   test::on_real_executors([](Process& self) -> Async<> {
     constexpr int count = 1'000'000;
     for (int i = 0; i < count; ++i) send(self.pid(), Number{i});
-    const Pid other = spawn([](Process& other_self) -> Async<> {
-      (void)co_await other_self.receive<Never>();
-    });
+    const Pid other =
+        spawn([](Process& other_self) -> Async<> { (void)co_await other_self.receive<Never>(); });
     // A question's answer skips the queue: a scan each time would take a minute.
     for (int i = 0; i < 10'000; ++i) {
       if (!co_await is_alive(self, other)) ADD_FAILURE();

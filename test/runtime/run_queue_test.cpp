@@ -2,11 +2,10 @@
 #include "runtime/run_queue.hpp"
 
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <memory>
 #include <thread>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include <troupe/runtime.hpp>
 

@@ -1,9 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <gtest/gtest.h>
 #include <memory>
 #include <thread>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include <troupe/net.hpp>
 #include <troupe/troupe.hpp>
@@ -28,7 +27,8 @@ Async<> until_gone(Process& self, Pid pid) {
 
 TEST(TimerTest, a_message_comes_after_its_delay_and_never_early) {
   on_every_executor([](Process& self) -> Async<> {
-    for (Duration delay : {Duration{0}, Duration{1}, Duration{1ms}, Duration{1500us}, Duration{7ms}}) {
+    for (Duration delay :
+         {Duration{0}, Duration{1}, Duration{1ms}, Duration{1500us}, Duration{7ms}}) {
       const Duration before = self.monotonic_time();
       send_after(self.pid(), delay, Tick{1});
       (void)co_await self.receive<Tick>();
@@ -154,9 +154,8 @@ TEST(TimerTest, a_timer_outlives_who_set_it_and_vanishes_with_its_destination) {
     co_await until_gone(self, setter);
     EXPECT_EQ((co_await self.receive<Tick>()).number, 1);
 
-    const Pid target = spawn([](Process& target_self) -> Async<> {
-      (void)co_await target_self.receive<Tick>();
-    });
+    const Pid target =
+        spawn([](Process& target_self) -> Async<> { (void)co_await target_self.receive<Tick>(); });
     const TimerRef timer = send_after(target, 1h, Tick{2});
     EXPECT_TRUE(read_timer(timer).has_value());
     exit(target, "kill");

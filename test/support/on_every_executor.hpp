@@ -4,19 +4,18 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <gtest/gtest.h>
 #include <string>
 #include <unordered_set>
-
-#include <gtest/gtest.h>
 
 #include <troupe/runtime.hpp>
 #include <troupe/simulation.hpp>
 
 namespace troupe::test {
 
-// A runtime test is one body that has to hold on every executor: worker threads, one thread, and the
-// simulator, where it runs once for each of TROUPE_SEEDS seeds (20 unless told otherwise). A failure
-// in the simulator names its seed, and TROUPE_SEED runs that one alone.
+// A runtime test is one body that has to hold on every executor: worker threads, one thread, and
+// the simulator, where it runs once for each of TROUPE_SEEDS seeds (20 unless told otherwise). A
+// failure in the simulator names its seed, and TROUPE_SEED runs that one alone.
 //
 // The body runs many times: what it shares with the test around it must allow that. EXPECT_... may
 // be used inside; ASSERT_... returns and is no use in a coroutine.
@@ -73,8 +72,8 @@ class Schedules {
 template <class F>
 void expect_to_return(Runtime& runtime, F body) {
   auto result = runtime.try_run(body);
-  EXPECT_TRUE(result.has_value())
-      << "main ended with " << (result ? std::string{} : result.error().to_string());
+  EXPECT_TRUE(result.has_value()) << "main ended with "
+                                  << (result ? std::string{} : result.error().to_string());
 }
 
 // `body(self)` as the main process of a fresh runtime of real time, on every executor of those.
@@ -90,8 +89,8 @@ void on_real_executors(F body) {
   }
 }
 
-// `body(self)` once for each seed; stops at the first that fails. The first seed runs twice, because
-// the same seed must give the same schedule.
+// `body(self)` once for each seed; stops at the first that fails. The first seed runs twice,
+// because the same seed must give the same schedule.
 template <class F>
 void on_every_seed(F body, std::uint64_t default_seeds = 20) {
   const std::uint64_t only = number_from_environment("TROUPE_SEED", 0);
