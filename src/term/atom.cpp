@@ -6,9 +6,9 @@
 #include <cstring>
 #include <iterator>
 #include <memory>
-#include <random>
 #include <mutex>
 #include <new>
+#include <random>
 #include <stdexcept>
 #include <string>
 
