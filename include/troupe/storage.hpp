@@ -148,12 +148,12 @@ class Store {
  private:
   virtual Result<std::optional<std::string>> do_get(std::string_view key) = 0;
   virtual Result<void> do_write(std::span<const Change> changes) = 0;
-  virtual Result<void> do_visit(const Scan& scan, Visit visit, void* object) = 0;
+  virtual Result<void> do_visit(const Scan& scan, Visit visitor, void* object) = 0;
   virtual Result<void> do_flush() = 0;
   virtual Result<void> do_compact() = 0;
   virtual Result<void> do_close() = 0;
 
-  Result<void> visit(const Scan& scan, Visit visit, void* object);
+  Result<void> visit(const Scan& scan, Visit visitor, void* object);
 
   bool closed_ = false;
 };

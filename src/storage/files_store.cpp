@@ -53,7 +53,7 @@ class FilesStore final : public Store {
  private:
   Result<std::optional<std::string>> do_get(std::string_view key) override;
   Result<void> do_write(std::span<const Change> changes) override;
-  Result<void> do_visit(const Scan& scan, Visit visit, void* object) override;
+  Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override;
   Result<void> do_flush() override { return usable(); }
   Result<void> do_compact() override { return usable(); }
   Result<void> do_close() override;
@@ -313,7 +313,7 @@ Outcome<void> FilesStore::apply(const std::vector<Step>& steps) {
   return {};
 }
 
-Result<void> FilesStore::do_visit(const Scan& scan, Visit visit, void* object) {
+Result<void> FilesStore::do_visit(const Scan& scan, Visit visitor, void* object) {
   const auto names = disk_.list(directory_);
   if (!names) return failure(names.error(), "list", directory_);
   std::map<std::string, const std::string*> found;  // by key
@@ -337,7 +337,7 @@ Result<void> FilesStore::do_visit(const Scan& scan, Visit visit, void* object) {
       if (!*read) continue;
       value = std::move(**read);
     }
-    if (!visit(object, key, value)) break;
+    if (!visitor(object, key, value)) break;
   }
   return {};
 }

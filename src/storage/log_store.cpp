@@ -41,7 +41,7 @@ class LogStore final : public Store {
  private:
   Result<std::optional<std::string>> do_get(std::string_view key) override;
   Result<void> do_write(std::span<const Change> changes) override;
-  Result<void> do_visit(const Scan& scan, Visit visit, void* object) override;
+  Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override;
   Result<void> do_flush() override;
   Result<void> do_compact() override;
   Result<void> do_close() override;
@@ -115,10 +115,10 @@ Result<std::optional<std::string>> LogStore::do_get(std::string_view key) {
   return found->second;
 }
 
-Result<void> LogStore::do_visit(const Scan& scan, Visit visit, void* object) {
+Result<void> LogStore::do_visit(const Scan& scan, Visit visitor, void* object) {
   for (auto at = scan_start(table_, scan.prefix, scan.after);
        at != table_.end() && at->first.starts_with(scan.prefix); ++at) {
-    if (!visit(object, at->first, at->second)) break;
+    if (!visitor(object, at->first, at->second)) break;
   }
   return {};
 }

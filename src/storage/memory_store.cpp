@@ -21,10 +21,10 @@ class MemoryStore final : public Store {
     return {};
   }
 
-  Result<void> do_visit(const Scan& scan, Visit visit, void* object) override {
+  Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override {
     for (auto at = scan_start(table_, scan.prefix, scan.after);
          at != table_.end() && at->first.starts_with(scan.prefix); ++at) {
-      if (!visit(object, at->first, at->second)) break;
+      if (!visitor(object, at->first, at->second)) break;
     }
     return {};
   }

@@ -63,7 +63,7 @@ class SqliteStore final : public Store {
  private:
   Result<std::optional<std::string>> do_get(std::string_view key) override;
   Result<void> do_write(std::span<const Change> changes) override;
-  Result<void> do_visit(const Scan& scan, Visit visit, void* object) override;
+  Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override;
   Result<void> do_flush() override;
   Result<void> do_compact() override;
   Result<void> do_close() override;
@@ -380,7 +380,7 @@ void SqliteStore::fold_if_due() {
   (void)write_failure(code, "fold the log into");
 }
 
-Result<void> SqliteStore::do_visit(const Scan& scan, Visit visit, void* object) {
+Result<void> SqliteStore::do_visit(const Scan& scan, Visit visitor, void* object) {
   std::string first{scan.prefix};
   if (scan.after && *scan.after >= scan.prefix) {
     first = *scan.after;
@@ -407,7 +407,7 @@ Result<void> SqliteStore::do_visit(const Scan& scan, Visit visit, void* object) 
       value = statement.column_bytes(1);
       if (statement.column_integer(2) != checksum(key, value)) return damaged_entry();
     }
-    if (!visit(object, key, value)) return {};
+    if (!visitor(object, key, value)) return {};
   }
 }
 

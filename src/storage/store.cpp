@@ -118,9 +118,9 @@ Result<std::vector<Entry>> Store::page(std::string_view prefix,
   return std::move(page.entries);
 }
 
-Result<void> Store::visit(const Scan& scan, Visit visit, void* object) {
+Result<void> Store::visit(const Scan& scan, Visit visitor, void* object) {
   if (closed_) return refuse_closed();
-  return do_visit(scan, visit, object);
+  return do_visit(scan, visitor, object);
 }
 
 Result<void> Store::flush() {

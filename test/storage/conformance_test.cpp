@@ -272,7 +272,9 @@ TEST_P(Conformance, a_random_history_agrees_with_a_map_across_reopening) {
       }
     }
     ASSERT_TRUE(succeeded(store_->write_batch(changes)));
-    if (round % 17 == 5) ASSERT_TRUE(succeeded(store_->compact()));
+    if (round % 17 == 5) {
+      ASSERT_TRUE(succeeded(store_->compact()));
+    }
     if (GetParam().durable && round % 13 == 12) reopen();
     std::map<std::string, std::string> found;
     ASSERT_TRUE(succeeded(store_->for_each(
@@ -293,7 +295,7 @@ TEST_P(Conformance, a_second_opening_is_refused_until_the_first_closes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, Conformance, testing::ValuesIn(backends()),
-                         [](const auto& info) { return std::string{info.param.name}; });
+                         [](const auto& test) { return std::string{test.param.name}; });
 
 }  // namespace
 }  // namespace troupe::storage::test

@@ -76,7 +76,9 @@ TEST_P(Faults, after_kill_every_acknowledged_write_is_there) {
       ASSERT_EQ(*value, value_of(n)) << "round " << round;
     }
     acknowledged = found;
-    if (round % 2 == 0) ASSERT_TRUE(succeeded((*store)->close()));
+    if (round % 2 == 0) {
+      ASSERT_TRUE(succeeded((*store)->close()));
+    }
   }
 }
 
@@ -184,7 +186,7 @@ std::vector<Backend> durable_backends() {
 }
 
 INSTANTIATE_TEST_SUITE_P(, Faults, testing::ValuesIn(durable_backends()),
-                         [](const auto& info) { return std::string{info.param.name}; });
+                         [](const auto& test) { return std::string{test.param.name}; });
 
 }  // namespace
 }  // namespace troupe::storage::test

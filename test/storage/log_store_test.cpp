@@ -256,7 +256,9 @@ TEST_F(Log, unsynced_records_behind_a_hole_are_cut_and_synced_ones_prove_damage)
     ASSERT_TRUE(succeeded((*store)->put("a", "1")));
     const std::size_t place = disk_.bytes_of(first_log).size();
     ASSERT_TRUE(succeeded((*store)->put("b", "2")));
-    if (flushed) ASSERT_TRUE(succeeded((*store)->flush()));
+    if (flushed) {
+      ASSERT_TRUE(succeeded((*store)->flush()));
+    }
     ASSERT_TRUE(succeeded((*store)->put("c", "3")));
     crash(store);
     auto all = files();

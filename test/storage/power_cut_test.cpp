@@ -309,7 +309,7 @@ const Engine engines[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(, PowerCut, testing::ValuesIn(engines),
-                         [](const auto& info) { return std::string{info.param.name}; });
+                         [](const auto& test) { return std::string{test.param.name}; });
 
 }  // namespace
 }  // namespace troupe::storage::test
