@@ -47,7 +47,7 @@ class ChildStart {
   ChildStart() = default;
   ChildStart(const ChildStart&) = delete;
   virtual ~ChildStart();
-  virtual Async<StartOutcome> start(Process& supervisor, Atom name) const = 0;
+  virtual Async<StartOutcome> start(Process& supervisor, StartName name) const = 0;
 };
 
 // A server, from a copy of its arguments.
@@ -55,9 +55,9 @@ template <class S, class... A>
 class ServerChild final : public ChildStart {
  public:
   explicit ServerChild(std::tuple<A...> arguments) : arguments_{std::move(arguments)} {}
-  Async<StartOutcome> start(Process& supervisor, Atom name) const override {
+  Async<StartOutcome> start(Process& supervisor, StartName name) const override {
     return start_server(supervisor, StartMode::link, infinity,
-                        make_start_request<S>(name, std::tuple<A...>(arguments_)));
+                        make_start_request<S>(std::move(name), std::tuple<A...>(arguments_)));
   }
 
  private:
@@ -69,13 +69,27 @@ template <class S, class F>
 class FactoryChild final : public ChildStart {
  public:
   explicit FactoryChild(F factory) : factory_{std::move(factory)} {}
-  Async<StartOutcome> start(Process& supervisor, Atom name) const override {
+  Async<StartOutcome> start(Process& supervisor, StartName name) const override {
     return start_server(supervisor, StartMode::link, infinity,
-                        make_start_request<S>(name, factory_()));
+                        make_start_request<S>(std::move(name), factory_()));
   }
 
  private:
   F factory_;
+};
+
+// A child that is started under a name of another kind.
+class ViaChild final : public ChildStart {
+ public:
+  ViaChild(std::shared_ptr<const ChildStart> child, Via via)
+      : child_{std::move(child)}, via_{std::move(via)} {}
+  Async<StartOutcome> start(Process& supervisor, StartName name) const override {
+    return child_->start(supervisor, StartName{name.name, via_});
+  }
+
+ private:
+  std::shared_ptr<const ChildStart> child_;
+  Via via_;
 };
 
 StartOutcome started_child(ChildStartResult result);
@@ -88,7 +102,7 @@ class FunctionChild final : public ChildStart {
  public:
   explicit FunctionChild(F function, std::tuple<A...> arguments)
       : function_{std::move(function)}, arguments_{std::move(arguments)} {}
-  Async<StartOutcome> start(Process& supervisor, Atom name) const override {
+  Async<StartOutcome> start(Process& supervisor, StartName name) const override {
     using Result = std::invoke_result_t<const F&, Process&, A...>;
     std::tuple<A...> arguments = arguments_;
     if constexpr (std::is_same_v<Result, Async<ChildStartResult>>) {
@@ -102,7 +116,7 @@ class FunctionChild final : public ChildStart {
     } else {
       const Pid pid =
           std::apply([&](A&... a) { return spawn_link(F(function_), std::move(a)...); }, arguments);
-      co_return named_child(pid, name);
+      co_return named_child(pid, name.name);
     }
   }
 
@@ -147,6 +161,11 @@ class ChildSpec {
   ChildSpec& named(Name name) {
     name_ = name.atom;
     if (!has_id_) id_ = Term{name.atom};
+    return *this;
+  }
+  // A name of another kind, claimed likewise; for servers.
+  ChildSpec& via(Via via) {
+    start_ = std::make_shared<detail::ViaChild>(std::move(start_), std::move(via));
     return *this;
   }
   // Default: permanent.

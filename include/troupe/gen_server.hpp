@@ -147,8 +147,9 @@ class GenServer {
   static auto begin(Process& self, const StartOptions& options, A&&... arguments) {
     return detail::StartAwaitable<S, Mode, Try>{detail::start_server(
         self, Mode, options.timeout,
-        detail::make_start_request<S>(options.name.atom, std::tuple<detail::KeptArgument<A>...>(
-                                                             std::forward<A>(arguments)...)))};
+        detail::make_start_request<S>(
+            {options.name.atom, options.via},
+            std::tuple<detail::KeptArgument<A>...>(std::forward<A>(arguments)...)))};
   }
 
   bool torn_ = false;

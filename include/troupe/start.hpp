@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <troupe/duration.hpp>
 #include <troupe/exit_reason.hpp>
 #include <troupe/process.hpp>
+#include <troupe/via.hpp>
 
 namespace troupe {
 
@@ -15,6 +17,7 @@ namespace troupe {
 //     co_await Counter::start_link(self, {.name = "counter", .timeout = 1s}, 10);
 struct StartOptions {
   Name name = atoms::undefined;  // registered before the constructor runs
+  Via via = nullptr;             // a name of another kind, likewise
   Duration timeout = infinity;   // for constructor and init; then the server is killed
 };
 
@@ -34,6 +37,18 @@ struct StartError {
   Term term() const;
   std::string to_string() const;
 };
+
+namespace detail {
+
+// What a process is to be called: one of the two, or neither.
+struct StartName {
+  StartName() = default;
+  StartName(Atom atom, Via other = nullptr) : name{atom}, via{std::move(other)} {}
+  Atom name = atoms::undefined;
+  Via via;
+};
+
+}  // namespace detail
 
 // What the plain form of a start throws. Uncaught it ends the starter with {badmatch, {error, R}},
 // as the usual `{ok, Pid} = ...` does in OTP.

@@ -108,7 +108,7 @@ class Task {
   template <class F, Message... A>
   static auto async(Process& self, F f, A... arguments) {
     using R = detail::TaskReturn<F, A...>;
-    const Pid pid = spawn_link(detail::run_awaited_task<F, A...>, detail::TaskCode<F>{std::move(f)},
+    const Pid pid = spawn_link(detail::run_awaited_task<F, A...>, detail::Code<F>{std::move(f)},
                                std::move(arguments)...);
     return TaskRef<R>{pid, detail::begin_task(self, pid), self.pid()};
   }
@@ -116,12 +116,11 @@ class Task {
   // A task that nobody awaits.
   template <class F, Message... A>
   static Pid start(Process&, F f, A... arguments) {
-    return spawn(detail::run_task<F, A...>, detail::TaskCode<F>{std::move(f)},
-                 std::move(arguments)...);
+    return spawn(detail::run_task<F, A...>, detail::Code<F>{std::move(f)}, std::move(arguments)...);
   }
   template <class F, Message... A>
   static Pid start_link(Process&, F f, A... arguments) {
-    return spawn_link(detail::run_task<F, A...>, detail::TaskCode<F>{std::move(f)},
+    return spawn_link(detail::run_task<F, A...>, detail::Code<F>{std::move(f)},
                       std::move(arguments)...);
   }
 

@@ -27,11 +27,11 @@ class TaskSupervisor {
                            A... arguments) -> Async<TaskRef<detail::TaskReturn<F, A...>>> {
     using R = detail::TaskReturn<F, A...>;
     using Body = decltype(&detail::run_awaited_task<F, A...>);
-    using Child = detail::OnceChild<Body, detail::TaskCode<F>, A...>;
+    using Child = detail::OnceChild<Body, detail::Code<F>, A...>;
     const Pid pid = co_await start(
         self, supervisor,
-        std::make_shared<Child>(&detail::run_awaited_task<F, A...>,
-                                detail::TaskCode<F>{std::move(f)}, std::move(arguments)...));
+        std::make_shared<Child>(&detail::run_awaited_task<F, A...>, detail::Code<F>{std::move(f)},
+                                std::move(arguments)...));
     co_return TaskRef<R>{pid, detail::begin_task(self, pid), self.pid()};
   }
 
@@ -49,17 +49,16 @@ class TaskSupervisor {
   static Async<Pid> start_child(Process& self, ServerRef<DynamicSupervisor> supervisor, F f,
                                 A... arguments) {
     using Body = decltype(&detail::run_task<F, A...>);
-    using Child = detail::OnceChild<Body, detail::TaskCode<F>, A...>;
-    return start(
-        self, supervisor,
-        std::make_shared<Child>(&detail::run_task<F, A...>, detail::TaskCode<F>{std::move(f)},
-                                std::move(arguments)...));
+    using Child = detail::OnceChild<Body, detail::Code<F>, A...>;
+    return start(self, supervisor,
+                 std::make_shared<Child>(&detail::run_task<F, A...>, detail::Code<F>{std::move(f)},
+                                         std::move(arguments)...));
   }
   // The same with a restart type; the arguments are copied for each start.
   template <class F, Message... A>
   static Async<Pid> start_child(Process& self, ServerRef<DynamicSupervisor> supervisor,
                                 Restart restart, F f, A... arguments) {
-    ChildSpec spec = child("task", &detail::run_task<F, A...>, detail::TaskCode<F>{std::move(f)},
+    ChildSpec spec = child("task", &detail::run_task<F, A...>, detail::Code<F>{std::move(f)},
                            std::move(arguments)...);
     spec.restart(restart);
     return start(self, supervisor, std::move(spec));

@@ -7,29 +7,31 @@
 
 namespace troupe::detail {
 
-using Code = ApplicationError::Code;
+using ErrorCode = ApplicationError::Code;
 
 ApplicationServer::ApplicationServer(Process& self, Pid tell) : tell_{tell} { self.trap_exits(); }
 
 auto ApplicationServer::handle_call(Load request) -> Result {
   const Atom name = request.application.name.atom;
-  if (known_.contains(name)) return std::unexpected(ApplicationError{Code::already_loaded, name});
+  if (known_.contains(name))
+    return std::unexpected(ApplicationError{ErrorCode::already_loaded, name});
   known_.try_emplace(Atom{name}, std::move(request.application));
   return {};
 }
 
 void ApplicationServer::handle_call(Process& self, Start request, From<Result> from) {
   Known* known = known_.find(request.name);
-  const auto refuse = [&](Code code, Atom which) {
+  const auto refuse = [&](ErrorCode code, Atom which) {
     reply(std::move(from), std::unexpected(ApplicationError{code, which}));
   };
-  if (!known) return refuse(Code::not_loaded, request.name);
-  if (known->state == Known::State::running) return refuse(Code::already_started, request.name);
-  if (known->state == Known::State::stopping) return refuse(Code::not_started, request.name);
+  if (!known) return refuse(ErrorCode::not_loaded, request.name);
+  if (known->state == Known::State::running)
+    return refuse(ErrorCode::already_started, request.name);
+  if (known->state == Known::State::stopping) return refuse(ErrorCode::not_started, request.name);
   for (const Name& need : known->application.needs) {
     const Known* other = known_.find(need.atom);
     if (!other || other->state != Known::State::running) {
-      return refuse(Code::not_started, need.atom);
+      return refuse(ErrorCode::not_started, need.atom);
     }
   }
   known->waiting.push_back(std::move(from));
@@ -46,8 +48,8 @@ void ApplicationServer::handle_info(MasterStarted message) {
   if (message.failure) {
     known.state = Known::State::loaded;
     known.master = {};
-    result =
-        std::unexpected(ApplicationError{Code::failed, message.name, std::move(*message.failure)});
+    result = std::unexpected(
+        ApplicationError{ErrorCode::failed, message.name, std::move(*message.failure)});
   } else {
     known.state = Known::State::running;
     order_.push_back(message.name);
@@ -61,7 +63,7 @@ void ApplicationServer::handle_call(Process& self, Stop request, From<Result> fr
   const bool runs = known && known->state == Known::State::running;
   if (!runs && !(known && known->state == Known::State::stopping)) {
     return reply(std::move(from),
-                 std::unexpected(ApplicationError{Code::not_started, request.name}));
+                 std::unexpected(ApplicationError{ErrorCode::not_started, request.name}));
   }
   known->waiting.push_back(std::move(from));
   if (!runs) return;
@@ -138,7 +140,7 @@ Async<> ApplicationServer::terminate(Process& self, ExitReason) {
 
 auto ApplicationServer::handle_call(Needs request) -> Needs::Reply {
   const Known* known = known_.find(request.name);
-  if (!known) return std::unexpected(ApplicationError{Code::not_loaded, request.name});
+  if (!known) return std::unexpected(ApplicationError{ErrorCode::not_loaded, request.name});
   std::vector<Atom> names;
   for (const Name& need : known->application.needs) names.push_back(need.atom);
   return names;

@@ -30,9 +30,9 @@ Async<detail::StartOutcome> start(Process& self, DynamicSupervisorOptions option
 class DynamicSupervisorChild final : public detail::ChildStart {
  public:
   explicit DynamicSupervisorChild(DynamicSupervisorOptions options) : options_{options} {}
-  Async<detail::StartOutcome> start(Process& parent, Atom name) const override {
+  Async<detail::StartOutcome> start(Process& parent, detail::StartName name) const override {
     DynamicSupervisorOptions options = options_;
-    if (name != atoms::undefined) options.name = name;
+    if (name.name != atoms::undefined) options.name = name.name;
     return troupe::start(parent, options);
   }
 

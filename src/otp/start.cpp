@@ -11,6 +11,8 @@
 
 namespace troupe {
 
+ViaName::~ViaName() = default;
+
 Term StartError::term() const {
   switch (code) {
     case Code::failed:
@@ -71,7 +73,13 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
   auto& head = value_of<StartHead>(request.get());
   StartOutcome outcome;
   // The child looks again, but a clash that is there already costs no process and no EXIT.
-  if (const Pid holder = head.name == atoms::undefined ? Pid{} : whereis(head.name)) {
+  const Atom name = head.name.name;
+  Pid holder = name == atoms::undefined ? Pid{} : whereis(name);
+  if (const Via via = head.name.via) {
+    holder = via->holder();
+    if (holder && !co_await is_alive(self, holder)) holder = {};
+  }
+  if (holder) {
     outcome.error = already_started(holder);
     co_return outcome;
   }
@@ -143,9 +151,9 @@ void tell(const CallHead& head, StartAnswer answer) {
 // Gives up the start: always throws.
 [[noreturn]] void refuse_start(Process& self, const StartHead& head, StartError error,
                                ExitReason reason) {
-  if (head.name != atoms::undefined && whereis(head.name) == self.pid()) {
-    unregister_name(head.name);
-  }
+  const Atom name = head.name.name;
+  if (name != atoms::undefined && whereis(name) == self.pid()) unregister_name(name);
+  if (head.name.via) head.name.via->release(self);
   report_crash(self, reason, CrashContext{head.vtable, {}});
   tell(head.call, StartAnswer{false, std::move(error)});
   throw ExitException{std::move(reason)};
@@ -157,7 +165,7 @@ void tell(const CallHead& head, StartAnswer answer) {
 }
 
 void take_name(Process& self, const StartHead& head) {
-  const Atom name = head.name;
+  const Atom name = head.name.name;
   if (name == atoms::nil || name == atoms::true_ || name == atoms::false_) {
     const ExitReason badarg{atoms::badarg};
     refuse_start(self, head, StartError{StartError::Code::failed, badarg}, badarg);
@@ -181,6 +189,11 @@ Async<> bring_up(Process& self, OwnedServer& server) {
   OwnedEnvelope request = co_await StartMessage{self};
   const StartHead head = value_of<StartHead>(request.get());
   take_name(self, head);
+  if (head.name.via) {
+    if (const Pid holder = co_await head.name.via->claim(self)) {
+      refuse_start(self, head, already_started(holder), ExitReason{});
+    }
+  }
 
   std::exception_ptr failure;
   try {

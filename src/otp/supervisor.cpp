@@ -30,9 +30,9 @@ class SupervisorChild final : public detail::ChildStart {
  public:
   SupervisorChild(Children children, SupervisorOptions options)
       : children_{std::move(children)}, options_{options} {}
-  Async<detail::StartOutcome> start(Process& parent, Atom name) const override {
+  Async<detail::StartOutcome> start(Process& parent, detail::StartName name) const override {
     SupervisorOptions options = options_;
-    if (name != atoms::undefined) options.name = name;
+    if (name.name != atoms::undefined) options.name = name.name;
     return troupe::start(parent, children_, options);
   }
 

@@ -10,15 +10,11 @@
 
 #include "base/flat_map.hpp"
 #include "otp/restart_intensity.hpp"
+#include "otp/term_hash.hpp"
 
 namespace troupe {
 
 namespace detail {
-
-struct TermHash {
-  using Query = Term;
-  std::uint64_t operator()(const Term& term) const { return mix64(phash2(term)); }
-};
 
 // The process behind Supervisor. Everything that waits for a child waits in a handler, so requests
 // and the ends of other children queue meanwhile, as in OTP.

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <troupe/detail/code.hpp>
 #include <troupe/detail/owned_envelope.hpp>
 #include <troupe/detail/server_vtable.hpp>
 #include <troupe/server_ref.hpp>
@@ -23,7 +24,7 @@ struct StartHead {
   const ServerVtable* vtable = nullptr;
   // Makes the cell and, in it, the state from the arguments in the envelope.
   ServerCore* (*construct)(Process& self, Envelope* request) = nullptr;
-  Atom name = atoms::undefined;
+  StartName name;
   Pid parent;  // null: the server is its own
 };
 template <class Arguments>
@@ -45,11 +46,31 @@ struct StartOutcome {
 Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout,
                                  OwnedEnvelope request);
 
-// How an argument is kept until the new process takes it: by value, texts as std::string.
+// How an argument is kept until the new process takes it: by value, texts as std::string, functions
+// as Code, which the new process can call.
 template <class A>
-using KeptArgument = std::conditional_t<std::is_same_v<std::decay_t<A>, const char*> ||
-                                            std::is_same_v<std::decay_t<A>, char*>,
-                                        std::string, std::decay_t<A>>;
+struct Kept {
+  using Type = A;
+};
+template <>
+struct Kept<const char*> {
+  using Type = std::string;
+};
+template <>
+struct Kept<char*> {
+  using Type = std::string;
+};
+template <class A>
+  requires(std::is_class_v<A> && std::is_empty_v<A> && !Message<A>)
+struct Kept<A> {
+  using Type = Code<A>;
+};
+template <class F>
+struct Kept<Owned<F>> {
+  using Type = Code<Owned<F>>;
+};
+template <class A>
+using KeptArgument = Kept<std::decay_t<A>>::Type;
 
 template <class S, class... A>
 inline constexpr bool constructible_with_self = std::is_constructible_v<S, Process&, A...>;
@@ -86,7 +107,7 @@ inline constexpr RequestType start_type =
 
 // The request that starts an S; `arguments` are the constructor's, without Process&.
 template <class S, class... A>
-OwnedEnvelope make_start_request(Atom name, std::tuple<A...> arguments) {
+OwnedEnvelope make_start_request(StartName name, std::tuple<A...> arguments) {
   static_assert(constructible_with_self<S, A...> || std::is_constructible_v<S, A...>,
                 "no constructor of this server takes these start arguments (with or without "
                 "Process& before them)");
@@ -97,9 +118,9 @@ OwnedEnvelope make_start_request(Atom name, std::tuple<A...> arguments) {
   StartHead head;
   head.vtable = &server_vtable<S>;
   head.construct = &construct_server<S, A...>;
-  head.name = name;
+  head.name = std::move(name);
   return OwnedEnvelope{
-      make_request<Request>(start_type<S, A...>, Request{head, std::move(arguments)})};
+      make_request<Request>(start_type<S, A...>, Request{std::move(head), std::move(arguments)})};
 }
 
 // What a start gives when it is awaited: the reference itself (a failure is thrown), or an expected

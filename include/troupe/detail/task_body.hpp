@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <troupe/child_spec.hpp>
+#include <troupe/detail/code.hpp>
 #include <troupe/from.hpp>
 #include <troupe/spawn.hpp>
 
@@ -18,29 +19,6 @@ namespace troupe::detail {
 // works only as long as the owner wants it.
 struct TaskStart {
   Alias reply_to;
-};
-
-// A callable that a task runs: captureless, or owned(f).
-template <class F>
-struct TaskCode {
-  static_assert(std::is_empty_v<F> || std::is_pointer_v<F>,
-                "a task must not capture: pass what it needs as arguments, or wrap a callable that "
-                "owns its captures in troupe::owned(f)");
-  F callable;
-};
-template <class F>
-struct TaskCode<Owned<F>> {
-  explicit TaskCode(Owned<F> owned) : callable{std::move(owned.callable)} {}
-  F callable;
-};
-
-template <class F>
-struct TaskCallable {
-  using Type = F;
-};
-template <class F>
-struct TaskCallable<Owned<F>> {
-  using Type = F;
 };
 
 // With Process& first if the callable takes it.
@@ -57,7 +35,7 @@ decltype(auto) run_task_code(F& f, Process& self, A&&... a) {
 }
 template <class F, class... A>
 struct TaskReturns {
-  using Returned = decltype(run_task_code(std::declval<typename TaskCallable<F>::Type&>(),
+  using Returned = decltype(run_task_code(std::declval<typename CodeCallable<F>::Type&>(),
                                           std::declval<Process&>(), std::declval<A>()...));
   using Type = Awaited<Returned>::Type;
 };
@@ -67,9 +45,6 @@ using TaskReturn = TaskReturns<F, A...>::Type;
 }  // namespace troupe::detail
 
 namespace troupe {
-
-template <class F>
-inline constexpr bool enable_message<detail::TaskCode<F>> = true;
 
 // What a task sends its owner, as a message like any other: whoever does not await it may receive
 // it. OTP: {Ref, Value}.
@@ -84,7 +59,7 @@ struct TaskResult {
 namespace troupe::detail {
 
 template <class F, class... A>
-Async<> run_task(Process& self, TaskCode<F> code, A... arguments) {
+Async<> run_task(Process& self, Code<F> code, A... arguments) {
   using Returned = TaskReturns<F, A...>::Returned;
   if constexpr (is_async<Returned>) {
     (void)co_await run_task_code(code.callable, self, std::move(arguments)...);
@@ -94,7 +69,7 @@ Async<> run_task(Process& self, TaskCode<F> code, A... arguments) {
 }
 
 template <class F, class... A>
-Async<> run_awaited_task(Process& self, TaskCode<F> code, A... arguments) {
+Async<> run_awaited_task(Process& self, Code<F> code, A... arguments) {
   using Returned = TaskReturns<F, A...>::Returned;
   using R = TaskReturn<F, A...>;
   const Alias to = (co_await self.receive<TaskStart>()).reply_to;
@@ -119,7 +94,7 @@ class OnceChild final : public ChildStart {
  public:
   OnceChild(Body body, Code code, A... arguments)
       : body_{body}, parts_{std::in_place, std::move(code), std::move(arguments)...} {}
-  Async<StartOutcome> start(Process&, Atom) const override {
+  Async<StartOutcome> start(Process&, StartName) const override {
     auto parts = std::move(*std::exchange(parts_, std::nullopt));
     StartOutcome outcome;
     outcome.pid =

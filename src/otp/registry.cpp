@@ -1,0 +1,203 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/registry.hpp>
+
+#include "otp/registry_table.hpp"
+
+namespace troupe {
+
+template <>
+inline constexpr bool enable_message<std::shared_ptr<detail::RegistryTable>> = true;
+
+namespace detail {
+namespace {
+
+using Table = std::shared_ptr<RegistryTable>;
+
+Table table_of(Name registry) {
+  Table table = registry_directory().find(registry.atom);
+  if (!table) {
+    throw ErrorException{
+        tuple({atoms::badarg, tuple({Term{Atom{"unknown_registry"}}, Term{registry.atom}})})};
+  }
+  return table;
+}
+
+// Makes the table known under the registry's name while the registry runs.
+class RegistryKeeper : public GenServer<RegistryKeeper> {
+ public:
+  RegistryKeeper(Process& self, Table table) : node_{self.pid().node()}, table_{std::move(table)} {
+    registry_directory().put(node_, table_->name(), table_);
+  }
+  RegistryKeeper(const RegistryKeeper&) = delete;
+  ~RegistryKeeper() { registry_directory().remove(node_, table_->name(), table_.get()); }
+
+ private:
+  std::uint32_t node_;
+  Table table_;
+};
+
+// Is linked to the registered processes of its partition, and takes their entries out when they
+// end.
+class RegistryCleaner : public GenServer<RegistryCleaner> {
+ public:
+  RegistryCleaner(Process& self, Table table, unsigned partition) : table_{std::move(table)} {
+    self.trap_exits();
+    // After a crash: the processes that were linked are gone, or do not count as registered any
+    // more.
+    table_->remove_partition(partition);
+    table_->set_cleaner(partition, self.pid());
+  }
+  void handle_info(Exit exit) { table_->remove_all(exit.from); }
+
+ private:
+  Table table_;
+};
+
+void tell_added(const RegistryTable& table, const Term& key, Pid pid, const Term& value) {
+  for (const Name& listener : table.listeners()) {
+    if (const Pid to = whereis(listener)) send(to, RegistryAdded{table.name(), key, pid, value});
+  }
+}
+void tell_removed(const RegistryTable& table, const Term& key, Pid pid) {
+  for (const Name& listener : table.listeners()) {
+    if (const Pid to = whereis(listener)) send(to, RegistryRemoved{table.name(), key, pid});
+  }
+}
+
+// The null pid, or the living process that has the key.
+Async<Pid> add(Process& self, Table table, Term key, Term value) {
+  const Pid cleaner = table->cleaner_of(self.pid());
+  if (!cleaner) throw ErrorException{tuple({atoms::badarg, Term{Atom{"registry_is_down"}}})};
+  const bool was_registered = !table->keys_of(self.pid()).empty();
+  self.link(cleaner);
+  Pid dead;
+  for (;;) {
+    const Pid holder = table->add(key, self.pid(), value, dead);
+    if (!holder) break;
+    if (holder == self.pid() || co_await is_alive(self, holder)) {
+      if (!was_registered) self.unlink(cleaner);
+      co_return holder;
+    }
+    dead = holder;
+  }
+  tell_added(*table, key, self.pid(), value);
+  co_return Pid{};
+}
+
+void remove_own(Process& self, const Table& table, const Term& key, RegistryTable::ValueTest fits,
+                void* context) {
+  std::size_t removed = 0;
+  if (table->remove(key, self.pid(), fits, context, removed)) {
+    if (const Pid cleaner = table->cleaner_of(self.pid())) self.unlink(cleaner);
+  }
+  if (removed > 0) tell_removed(*table, key, self.pid());
+}
+
+class RegistryVia final : public ViaName {
+ public:
+  RegistryVia(Name registry, Term key, Term value)
+      : registry_{registry}, key_{std::move(key)}, value_{std::move(value)} {}
+  Async<Pid> claim(Process& self) const override {
+    return add(self, table_of(registry_), key_, value_);
+  }
+  void release(Process& self) const override {
+    remove_own(self, table_of(registry_), key_, nullptr, nullptr);
+  }
+  Pid holder() const override { return table_of(registry_)->holder(key_); }
+
+ private:
+  Name registry_;
+  Term key_;
+  Term value_;
+};
+
+Children registry_children(const Table& table) {
+  Children all = children(child<RegistryKeeper>(table).id("keeper"));
+  for (unsigned i = 0; i < table->partitions(); ++i) {
+    all.push_back(child<RegistryCleaner>(table, i).id(i));
+  }
+  return all;
+}
+
+class RegistryStart final : public ChildStart {
+ public:
+  explicit RegistryStart(RegistryOptions options) : options_{std::move(options)} {}
+  Async<StartOutcome> start(Process& self, StartName) const override {
+    auto started = co_await Supervisor::try_start_link(
+        self, registry_children(std::make_shared<RegistryTable>(options_)),
+        {.max_restarts = 3, .name = options_.name});
+    StartOutcome outcome;
+    if (started) {
+      outcome.pid = started->pid();
+    } else {
+      outcome.error = std::move(started.error());
+    }
+    co_return outcome;
+  }
+
+ private:
+  RegistryOptions options_;
+};
+
+}  // namespace
+}  // namespace detail
+
+Async<ServerRef<Supervisor>> Registry::start_link(Process& self, RegistryOptions options) {
+  const Name name = options.name;
+  co_return co_await Supervisor::start_link(
+      self, detail::registry_children(std::make_shared<detail::RegistryTable>(std::move(options))),
+      {.max_restarts = 3, .name = name});
+}
+
+ChildSpec Registry::spec(RegistryOptions options) {
+  const Atom name = options.name.atom;
+  return ChildSpec{name, ChildType::supervisor,
+                   std::make_shared<detail::RegistryStart>(std::move(options))};
+}
+
+Async<std::expected<void, AlreadyRegistered>> Registry::register_key(Process& self, Name registry,
+                                                                     RegistryKey key, Term value) {
+  const Pid holder =
+      co_await detail::add(self, detail::table_of(registry), std::move(key.term), std::move(value));
+  if (holder) co_return std::unexpected(AlreadyRegistered{holder});
+  co_return std::expected<void, AlreadyRegistered>{};
+}
+
+void Registry::unregister(Process& self, Name registry, RegistryKey key) {
+  remove(self, registry, key.term, nullptr, nullptr);
+}
+
+void Registry::remove(Process& self, Name registry, const Term& key, ValueTest fits,
+                      void* context) {
+  detail::remove_own(self, detail::table_of(registry), key, fits, context);
+}
+
+std::vector<RegistryEntry> Registry::lookup(Name registry, RegistryKey key) {
+  return detail::table_of(registry)->find(key.term);
+}
+
+Pid Registry::whereis(Name registry, RegistryKey key) {
+  return detail::table_of(registry)->holder(key.term);
+}
+
+std::vector<Term> Registry::keys(Name registry, Pid pid) {
+  return detail::table_of(registry)->keys_of(pid);
+}
+
+std::optional<std::pair<Term, Term>> Registry::change_value(Process& self, Name registry,
+                                                            const Term& key, ValueChange change,
+                                                            void* context) {
+  return detail::table_of(registry)->change(key, self.pid(), change, context);
+}
+
+std::size_t Registry::count(Name registry) { return detail::table_of(registry)->size(); }
+
+void Registry::walk(Name registry, Visit visit, void* context) {
+  detail::table_of(registry)->for_each(visit, context);
+}
+
+Via Registry::via(Name registry, RegistryKey key, Term value) {
+  return std::make_shared<detail::RegistryVia>(registry, std::move(key.term), std::move(value));
+}
+
+}  // namespace troupe

@@ -1,0 +1,98 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
+
+#include <troupe/registry.hpp>
+
+#include "base/concurrent_map.hpp"
+#include "base/flat_map.hpp"
+#include "otp/node_directory.hpp"
+#include "otp/term_hash.hpp"
+
+namespace troupe::detail {
+
+// The entries of a registry, which processes read and write directly.
+//
+// A unique key holds one entry, in place: a lookup is lock-free. A duplicate key holds a bucket of
+// its entries by process, with a lock of its own, because it may have very many and changes often.
+// `owners_` says which keys a process is under, so that its end takes as long as it has entries.
+//
+// Writes to a key, and those to what is known of a process, happen one after the other under the
+// map's own lock for that key. A process writes only its own entries; whoever cleans up after it
+// does so when it is dead.
+class RegistryTable {
+ public:
+  RegistryTable(RegistryOptions options);
+
+  Atom name() const noexcept { return options_.name.atom; }
+  RegistryKeys kind() const noexcept { return options_.keys; }
+  unsigned partitions() const noexcept { return options_.partitions; }
+  const std::vector<Name>& listeners() const noexcept { return options_.listeners; }
+
+  // Who cleans up after this process; null while that one is being restarted.
+  Pid cleaner_of(Pid pid) const { return cleaners_.find(partition_of(pid)).value_or(Pid{}); }
+  void set_cleaner(unsigned partition, Pid pid) { cleaners_.assign(partition, pid); }
+
+  // The null pid, or who has the unique key already. `replaces` is a dead process whose entry may
+  // go.
+  Pid add(const Term& key, Pid pid, const Term& value, Pid replaces);
+  std::vector<RegistryEntry> find(const Term& key) const;
+  Pid holder(const Term& key) const;
+  std::vector<Term> keys_of(Pid pid) const;
+
+  using ValueTest = bool (*)(void* context, const Term& value);
+  // Removes the process's entries under the key whose value fits (null: all). True: it is under no
+  // key any more.
+  bool remove(const Term& key, Pid pid, ValueTest fits, void* context, std::size_t& removed);
+  // Removes everything of a process.
+  void remove_all(Pid pid);
+  // Removes everything of the processes of a partition, whose cleaner has crashed.
+  void remove_partition(unsigned partition);
+
+  using ValueChange = Term (*)(void* context, const Term& old);
+  std::optional<std::pair<Term, Term>> change(const Term& key, Pid pid, ValueChange change,
+                                              void* context);
+
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  using Visit = void (*)(void* context, const Term& key, Pid pid, const Term& value);
+  void for_each(Visit visit, void* context) const;
+
+ private:
+  struct Bucket {
+    mutable std::shared_mutex
+        lock;  // readers share it; the key's writers exclude each other anyway
+    FlatMap<Pid, std::vector<Term>> values;
+  };
+  struct Owner {
+    mutable std::mutex lock;
+    FlatMap<Term, std::uint32_t, TermHash> keys;  // how often under each
+  };
+
+  std::uint32_t partition_of(Pid pid) const noexcept {
+    return static_cast<std::uint32_t>(Hash<Pid>{}(pid) % options_.partitions);
+  }
+  Pid add_unique(const Term& key, Pid pid, const Term& value, Pid replaces);
+  std::size_t remove_unique(const Term& key, Pid pid, ValueTest fits, void* context);
+  void add_duplicate(const Term& key, Pid pid, const Term& value);
+  std::size_t remove_duplicate(const Term& key, Pid pid, ValueTest fits, void* context);
+  void note(Pid pid, const Term& key);
+  // True: under no key any more.
+  bool unnote(Pid pid, const Term& key, std::uint32_t times);
+
+  RegistryOptions options_;
+  ConcurrentMap<Term, RegistryEntry, TermHash> unique_;
+  ConcurrentMap<Term, std::shared_ptr<Bucket>, TermHash> duplicate_;
+  ConcurrentMap<Pid, std::shared_ptr<Owner>> owners_;
+  ConcurrentMap<std::uint32_t, Pid> cleaners_;
+  std::atomic<std::size_t> size_{0};
+};
+
+// The registries of all nodes of this program.
+NodeDirectory<RegistryTable>& registry_directory();
+
+}  // namespace troupe::detail

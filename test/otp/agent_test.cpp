@@ -1,0 +1,116 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/agent.hpp>
+#include <troupe/supervisor.hpp>
+#include <troupe/sys.hpp>
+#include <troupe/task.hpp>
+
+#include "support/captured_log.hpp"
+#include "support/on_every_executor.hpp"
+
+namespace troupe {
+namespace {
+
+using namespace std::chrono_literals;
+using test::on_every_executor;
+using Count = Agent<int>;
+
+class AgentTest : public testing::Test {
+ protected:
+  test::CapturedLog log_;
+};
+
+int value(const int& n) { return n; }
+
+TEST_F(AgentTest, its_state_is_read_and_changed_by_functions) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto agent = co_await Count::start_link(self, [] { return 10; });
+    EXPECT_EQ(co_await Count::get(self, agent, value), 10);
+    co_await Count::update(self, agent, [](int& n, int by) { n += by; }, 5);
+    co_await Count::update(self, agent, [](int& n) { return n * 2; });
+    EXPECT_EQ(co_await Count::get_and_update(self, agent, [](int& n) { return n++; }), 30);
+    Count::cast(agent, [](int& n) { ++n; });
+    EXPECT_EQ(
+        co_await Count::get(self, agent, [](const int& n, int by) { return n + by; }, 100), 132);
+    EXPECT_EQ(co_await sys::get_state(self, agent.pid()), Term{32});
+    co_await stop(self, agent);
+  });
+}
+
+TEST_F(AgentTest, the_functions_run_in_the_agent) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto agent = co_await Count::start_link(self, 0);
+    const Pid where = co_await Count::get(
+        self, agent, [](const int&) { return detail::current_process()->pid(); });
+    EXPECT_EQ(where, agent.pid());
+  });
+}
+
+TEST_F(AgentTest, a_failing_function_ends_the_agent_and_fails_its_caller) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto [agent, ref] = co_await Count::start_monitor(self, 0);
+    ExitReason why;
+    try {
+      co_await Count::update(self, agent, [](int&) { throw ErrorException{Atom{"boom"}}; });
+    } catch (const CallException& exception) {
+      why = exception.error().reason;
+    }
+    EXPECT_EQ(why.term()[0], atom("boom"));
+    EXPECT_EQ((co_await self.receive<Down>()).reason, why);
+  });
+}
+
+TEST_F(AgentTest, a_change_that_takes_too_long_happens_all_the_same) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto agent = co_await Count::start_link(self, 0);
+    co_await sys::suspend(self, agent.pid());
+    EXPECT_THROW(co_await Count::update_within(self, 2ms, agent, [](int& n) { ++n; }),
+                 CallException);
+    co_await sys::resume(self, agent.pid());
+    EXPECT_EQ(co_await Count::get(self, agent, value), 1);
+  });
+}
+
+TEST_F(AgentTest, updates_from_many_processes_are_never_lost) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto agent = co_await Count::start_link(self, 0);
+    std::vector<TaskRef<int>> tasks;
+    for (int i = 0; i < 20; ++i) {
+      tasks.push_back(Task::async(
+          self,
+          [](Process& p, Count::Ref counts) -> Async<int> {
+            for (int n = 0; n < 50; ++n) {
+              co_await Count::update(p, counts, [](int& all) { ++all; });
+            }
+            co_return 0;
+          },
+          agent));
+    }
+    (void)co_await Task::await_many(self, tasks, infinity);
+    EXPECT_EQ(co_await Count::get(self, agent, value), 1'000);
+  });
+}
+
+TEST_F(AgentTest, an_agent_holds_any_type_and_lives_under_a_supervisor) {
+  on_every_executor([](Process& self) -> Async<> {
+    using Words = Agent<std::vector<std::string>>;
+    const auto sup = co_await Supervisor::start_link(
+        self, children(child<Words>(std::vector<std::string>{"a"}).named("words")));
+    const auto words = named<Words>("words");
+    co_await Words::update(
+        self, words,
+        [](std::vector<std::string>& all, std::string word) { all.push_back(std::move(word)); },
+        std::string{"b"});
+    const auto last = [](const std::vector<std::string>& all) { return all.back(); };
+    EXPECT_EQ(co_await Words::get(self, words, last), "b");
+    const Pid first = words.pid();
+    const Ref ref = self.monitor(first);
+    exit(first, atoms::kill);
+    co_await self.receive(when([ref](const Down& m) { return m.ref == ref; }, [](Down) {}));
+    while (!words.pid()) co_await self.yield();
+    while (co_await Words::get(self, words, last) != "a") co_await self.yield();
+    co_await stop(self, sup);
+  });
+}
+
+}  // namespace
+}  // namespace troupe

@@ -1,0 +1,263 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <algorithm>
+
+#include <troupe/agent.hpp>
+#include <troupe/registry.hpp>
+
+#include "support/captured_log.hpp"
+#include "support/on_every_executor.hpp"
+
+namespace troupe {
+namespace {
+
+using namespace std::chrono_literals;
+using test::on_every_executor;
+using enum RegistryKeys;
+
+class RegistryTest : public testing::Test {
+ protected:
+  test::CapturedLog log_;
+};
+
+struct Ready {};
+
+// Registers under the keys, says so, and waits to be told to end.
+Async<> registered(Process& self, Pid tell, std::vector<Term> keys, Term value) {
+  for (const Term& key : keys) (void)co_await Registry::register_key(self, "R", key, value);
+  send(tell, Ready{});
+  (void)co_await self.receive<Atom>();
+}
+
+Async<Pid> start_registered(Process& self, std::vector<Term> keys, Term value) {
+  const Pid pid = spawn(registered, self.pid(), std::move(keys), std::move(value));
+  co_await self.receive<Ready>();
+  co_return pid;
+}
+
+TEST_F(RegistryTest, a_unique_key_leads_to_one_process_and_its_value) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    EXPECT_TRUE(Registry::lookup("R", "k").empty());
+    EXPECT_TRUE((co_await Registry::register_key(self, "R", "k", atom("value"))).has_value());
+    const auto found = Registry::lookup("R", "k");
+    EXPECT_EQ(found.size(), 1u);
+    EXPECT_EQ(found.at(0).pid, self.pid());
+    EXPECT_EQ(found.at(0).value, atom("value"));
+    EXPECT_EQ(Registry::whereis("R", "k"), self.pid());
+    (void)co_await Registry::register_key(self, "R", tuple({atom("tuple"), 1}));
+    EXPECT_EQ(Registry::lookup("R", tuple({atom("tuple"), 1})).size(), 1u);
+    (void)co_await Registry::register_key(self, "R", 1);
+    EXPECT_TRUE(Registry::lookup("R", 1.0).empty());
+    EXPECT_EQ(Registry::count("R"), 3u);
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, a_unique_key_can_be_taken_once) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    const Pid other = co_await start_registered(self, {atom("k")}, 1);
+    EXPECT_EQ((co_await Registry::register_key(self, "R", atom("k"), 2)).error().holder, other);
+    EXPECT_EQ(Registry::lookup("R", atom("k")).at(0).value, Term{1});
+    const auto info = co_await process_info(self, self.pid());
+    EXPECT_EQ(info->links, std::vector{sup.pid()});
+    (void)co_await Registry::register_key(self, "R", atom("mine"));
+    EXPECT_EQ((co_await Registry::register_key(self, "R", atom("mine"))).error().holder,
+              self.pid());
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, a_duplicate_registry_holds_many_entries_per_key) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R", .keys = duplicate});
+    const Pid other = co_await start_registered(self, {atom("topic")}, atom("c"));
+    for (const char* value : {"a", "b", "a"}) {
+      (void)co_await Registry::register_key(self, "R", atom("topic"), atom(value));
+    }
+    EXPECT_EQ(Registry::lookup("R", atom("topic")).size(), 4u);
+    EXPECT_EQ(Registry::count("R"), 4u);
+    EXPECT_EQ(Registry::keys("R", self.pid()).size(), 3u);
+    Registry::unregister(self, "R", atom("topic"));
+    const auto left = Registry::lookup("R", atom("topic"));
+    EXPECT_EQ(left.size(), 1u);
+    EXPECT_EQ(left.at(0).pid, other);
+    EXPECT_TRUE(Registry::keys("R", self.pid()).empty());
+    Registry::unregister(self, "R", atom("nothing"));
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, the_entries_of_a_process_end_with_it) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R", .partitions = 3});
+    const Pid pid = co_await start_registered(self, {atom("a"), atom("b")}, atom("mine"));
+    EXPECT_EQ(Registry::count("R"), 2u);
+    EXPECT_EQ(Registry::keys("R", pid).size(), 2u);
+    send(pid, Atom{"stop"});
+    while (Registry::count("R") > 0) co_await self.yield();
+    EXPECT_TRUE(Registry::keys("R", pid).empty());
+    EXPECT_TRUE((co_await Registry::register_key(self, "R", atom("a"))).has_value());
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, the_entry_of_a_dead_process_can_be_replaced_at_once) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    for (int i = 0; i < 50; ++i) {
+      const Pid pid = co_await start_registered(self, {atom("k")}, i);
+      exit(pid, atoms::kill);
+      EXPECT_TRUE((co_await Registry::register_key(self, "R", atom("k"), -i)).has_value());
+      EXPECT_EQ(Registry::lookup("R", atom("k")).at(0).value, Term{-i});
+      Registry::unregister(self, "R", atom("k"));
+    }
+    while (Registry::count("R") > 0) co_await self.yield();
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, servers_are_started_under_via_names) {
+  on_every_executor([](Process& self) -> Async<> {
+    using Count = Agent<int>;
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    const auto get = [](const int& n) { return n; };
+    const Via room = Registry::via("R", "room 1", atom("red"));
+    const auto agent = co_await Count::start(self, {.via = room}, 5);
+    EXPECT_EQ(Registry::whereis("R", "room 1"), agent.pid());
+    EXPECT_EQ(Registry::lookup("R", "room 1").at(0).value, atom("red"));
+    EXPECT_EQ(co_await Count::get(self, Registry::find<Count>("R", "room 1"), get), 5);
+    const auto second = co_await Count::try_start(self, {.via = room}, 6);
+    EXPECT_EQ(second.error().holder, agent.pid());
+    bool gone = false;
+    try {
+      (void)co_await Count::get(self, Registry::find<Count>("R", "nobody"), get);
+    } catch (const CallException& exception) {
+      gone = exception.error().code == CallError::Code::noproc;
+    }
+    EXPECT_TRUE(gone);
+    co_await stop(self, agent);
+    EXPECT_TRUE((co_await Count::try_start(self, {.via = room}, 6)).has_value());
+    co_await stop(self, sup);
+  });
+}
+
+struct Fails : GenServer<Fails> {
+  Init init() { return Init::stop("no"); }
+};
+
+TEST_F(RegistryTest, a_via_name_is_free_when_a_failed_start_returns) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    const Via name = Registry::via("R", "x");
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ((co_await Fails::try_start(self, {.via = name})).error().term(), atom("no"));
+    }
+    const auto tree =
+        co_await Supervisor::start_link(self, children(child<Agent<int>>(1).via(name)));
+    EXPECT_TRUE(Registry::whereis("R", "x"));
+    co_await stop(self, tree);
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, only_the_holder_may_change_a_value) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    (void)co_await Registry::register_key(self, "R", atom("n"), 1);
+    (void)co_await start_registered(self, {atom("other")}, 5);
+    const auto add_ten = [](const Term& value) { return Term{*value.as_int() + 10}; };
+    const auto changed = Registry::update_value(self, "R", atom("n"), add_ten);
+    EXPECT_EQ(changed->first, Term{11});
+    EXPECT_EQ(changed->second, Term{1});
+    EXPECT_FALSE(Registry::update_value(self, "R", atom("other"), add_ten));
+    EXPECT_FALSE(Registry::update_value(self, "R", atom("zzz"), add_ten));
+    EXPECT_EQ(Registry::lookup("R", atom("n")).at(0).value, Term{11});
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, entries_are_dispatched_matched_counted_and_walked) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R", .keys = duplicate});
+    const struct {
+      const char* key;
+      const char* tag;
+      int n;
+    } all[] = {{"a", "x", 1}, {"a", "x", 2}, {"a", "y", 3}, {"b", "x", 4}};
+    for (const auto& [key, tag, n] : all) {
+      (void)co_await Registry::register_key(self, "R", atom(key), tuple({atom(tag), n}));
+    }
+    const auto is_x = [](const Term& value) { return value[0] == atom("x"); };
+    EXPECT_EQ(Registry::match("R", atom("a"), is_x).size(), 2u);
+    EXPECT_EQ(Registry::count_match("R", atom("a"), is_x), 2u);
+    std::size_t seen = 0;
+    Registry::for_each("R", [&](const Term&, Pid, const Term& value) { seen += is_x(value); });
+    EXPECT_EQ(seen, 3u);
+    std::size_t dispatched = 0;
+    Registry::dispatch("R", atom("a"), [&](const auto& entries) { dispatched = entries.size(); });
+    EXPECT_EQ(dispatched, 3u);
+    Registry::dispatch("R", atom("none"), [&](const auto&) { dispatched = 99; });
+    EXPECT_EQ(dispatched, 3u);
+    Registry::unregister_match(self, "R", atom("a"), is_x);
+    EXPECT_EQ(Registry::count("R"), 2u);
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, listeners_are_told_of_registrations_and_removals_not_of_deaths) {
+  on_every_executor([](Process& self) -> Async<> {
+    self.register_name("listener");
+    const auto sup = co_await Registry::start_link(self, {.name = "R", .listeners = {"listener"}});
+    (void)co_await Registry::register_key(self, "R", atom("k"), 1);
+    (void)co_await Registry::register_key(self, "R", atom("k"), 2);
+    Registry::unregister(self, "R", atom("k"));
+    const Pid pid = co_await start_registered(self, {atom("d")}, atom("x"));
+    EXPECT_EQ((co_await self.receive<RegistryAdded>()).pid, self.pid());
+    EXPECT_EQ((co_await self.receive<RegistryRemoved>()).key, atom("k"));
+    EXPECT_EQ((co_await self.receive<RegistryAdded>()).pid, pid);
+    send(pid, Atom{"stop"});
+    while (Registry::count("R") > 0) co_await self.yield();
+    EXPECT_EQ((co_await process_info(self, self.pid()))->mailbox_length, 0u);
+    co_await stop(self, sup);
+  });
+}
+
+TEST_F(RegistryTest, the_crash_of_a_registry_ends_its_processes) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    const Pid pid = co_await start_registered(self, {atom("k")}, 1);
+    self.monitor(pid);
+    for (const ChildInfo& part : co_await Supervisor::which_children(self, sup)) {
+      if (part.id == Term{0}) exit(part.pid, atoms::kill);
+    }
+    EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{atoms::killed});
+    while (Registry::count("R") > 0) co_await self.yield();
+    co_await stop(self, sup);
+    EXPECT_THROW(Registry::count("R"), ErrorException);
+  });
+}
+
+TEST_F(RegistryTest, a_hundred_thousand_keys_and_subscribers_come_and_go) {
+  test::on_real_executors([](Process& self) -> Async<> {
+    const auto unique_sup = co_await Registry::start_link(self, {.name = "U"});
+    for (int i = 0; i < 100'000; ++i) (void)co_await Registry::register_key(self, "U", i, i);
+    EXPECT_EQ(Registry::count("U"), 100'000u);
+    EXPECT_EQ(Registry::lookup("U", 77'777).at(0).value, Term{77'777});
+    const auto sup = co_await Registry::start_link(self, {.name = "R", .keys = duplicate});
+    std::vector<Pid> pids;
+    for (int i = 0; i < 20'000; ++i) {
+      pids.push_back(spawn(registered, self.pid(), std::vector<Term>{atom("news")}, Term{i}));
+    }
+    for (int i = 0; i < 20'000; ++i) co_await self.receive<Ready>();
+    EXPECT_EQ(Registry::lookup("R", atom("news")).size(), 20'000u);
+    for (const Pid pid : pids) exit(pid, atoms::kill);
+    while (Registry::count("R") > 0) co_await self.yield();
+    co_await stop(self, sup);
+    self.trap_exits();
+    co_await stop(self, unique_sup);
+  });
+}
+
+}  // namespace
+}  // namespace troupe
