@@ -11,7 +11,7 @@ endif()
 if(PROJECT_IS_TOP_LEVEL)
   find_program(TROUPE_CCACHE ccache)
   mark_as_advanced(TROUPE_CCACHE)
-  if(TROUPE_CCACHE AND CMAKE_CXX_COMPILER_LAUNCHER MATCHES "^$|ccache$")
+  if(TROUPE_CCACHE AND "${CMAKE_CXX_COMPILER_LAUNCHER}" MATCHES "^$|ccache$")
     # What ccache's manual asks for with precompiled headers.
     set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros ${TROUPE_CCACHE})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
