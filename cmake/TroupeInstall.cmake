@@ -1,7 +1,8 @@
 # Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #
 # `cmake --install BUILD --prefix DIR`: the public headers, the libraries, and what
-# `find_package(troupe)` needs to offer troupe::troupe and troupe::storage.
+# `find_package(troupe)` needs to offer troupe::troupe, and what was built of troupe::storage,
+# troupe::tls and troupe::http.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -11,6 +12,11 @@ if(TARGET troupe_storage)
   set_target_properties(troupe_storage PROPERTIES EXPORT_NAME storage)
   install(TARGETS troupe_storage EXPORT troupeTargets)
 endif()
+foreach(part tls http)
+  if(TARGET troupe_${part})
+    install(TARGETS troupe_${part} EXPORT troupeTargets)
+  endif()
+endforeach()
 if(TARGET greenroom)
   install(TARGETS greenroom)
 endif()

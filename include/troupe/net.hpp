@@ -32,6 +32,7 @@ enum class ErrorKind : std::uint8_t {
   too_many_files,  // descriptors are used up: pause before the next try
   bad_address,
   other,
+  tls,  // of troupe/tls.hpp: a handshake or a record failed; the text says why
 };
 
 struct Error {

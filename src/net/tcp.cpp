@@ -3,6 +3,7 @@
 #include <troupe/net.hpp>
 
 #include "host/host.hpp"
+#include "net/deadline.hpp"
 
 namespace troupe::net {
 
@@ -26,24 +27,6 @@ SocketId id_of(Socket socket) noexcept { return SocketId{socket.index, socket.ge
 Socket socket_of(Process& self, SocketId id) noexcept {
   return Socket{self.pid().node(), id.index, id.generation};
 }
-
-// The moment up to which a call may wait. Its attempts may be many, so the time is counted from the
-// first wait on, and the clock is not read before.
-class Deadline {
- public:
-  explicit Deadline(Duration timeout) noexcept : timeout_{timeout} {}
-
-  Duration left(Process& self) {
-    if (timeout_ == infinity) return infinity;
-    const Duration now = self.monotonic_time();
-    if (!at_) at_ = timeout_ > infinity - now ? infinity : now + timeout_;
-    return *at_ > now ? *at_ - now : Duration::zero();
-  }
-
- private:
-  Duration timeout_;
-  std::optional<Duration> at_;
-};
 
 std::span<const std::byte> bytes_of(std::string_view text) noexcept {
   return std::as_bytes(std::span{text.data(), text.size()});
