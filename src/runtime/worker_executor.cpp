@@ -51,12 +51,7 @@ WorkerExecutor::~WorkerExecutor() {
 // --- Run queues.
 
 void WorkerExecutor::push_local(Worker& worker, Block& block) noexcept {
-  if (worker.queue.push(&block)) return;
-  // Full: the older half goes to the shared queue, where other workers find it too.
-  Block* spilled[RunQueue::capacity];
-  const std::uint32_t count = worker.queue.take_half(spilled);
-  shared_.push(spilled, count);
-  if (!worker.queue.push(&block)) shared_.push(&block);
+  worker.queue.push(&block);
 }
 
 void WorkerExecutor::enqueue(Block& block) noexcept {

@@ -18,25 +18,25 @@ namespace {
 Block* block_of(std::uintptr_t number) { return reinterpret_cast<Block*>(number * 128); }
 std::uintptr_t number_of(Block* block) { return reinterpret_cast<std::uintptr_t>(block) / 128; }
 
-TEST(RunQueueTest, is_first_in_first_out_and_bounded) {
-  auto queue = std::make_unique<RunQueue>();
+TEST(RunRingTest, is_first_in_first_out_and_bounded) {
+  auto queue = std::make_unique<RunRing>();
   EXPECT_EQ(queue->pop(), nullptr);
   for (std::uintptr_t round = 0; round < 3; ++round) {
-    for (std::uintptr_t i = 1; i <= RunQueue::capacity; ++i) {
+    for (std::uintptr_t i = 1; i <= RunRing::capacity; ++i) {
       EXPECT_TRUE(queue->push(block_of(round * 1000 + i)));
     }
     EXPECT_FALSE(queue->push(block_of(9))) << "a full ring";
-    EXPECT_EQ(queue->size(), RunQueue::capacity);
-    for (std::uintptr_t i = 1; i <= RunQueue::capacity; ++i) {
+    EXPECT_EQ(queue->size(), RunRing::capacity);
+    for (std::uintptr_t i = 1; i <= RunRing::capacity; ++i) {
       EXPECT_EQ(number_of(queue->pop()), round * 1000 + i);
     }
     EXPECT_EQ(queue->pop(), nullptr);
   }
 }
 
-TEST(RunQueueTest, a_thief_takes_the_older_half_rounded_up) {
-  auto queue = std::make_unique<RunQueue>();
-  Block* stolen[RunQueue::capacity];
+TEST(RunRingTest, a_thief_takes_the_older_half_rounded_up) {
+  auto queue = std::make_unique<RunRing>();
+  Block* stolen[RunRing::capacity];
   EXPECT_EQ(queue->take_half(stolen), 0u);
   for (std::uintptr_t i = 1; i <= 5; ++i) queue->push(block_of(i));
   ASSERT_EQ(queue->take_half(stolen), 3u);
@@ -48,9 +48,9 @@ TEST(RunQueueTest, a_thief_takes_the_older_half_rounded_up) {
 }
 
 // The owner pushes and pops, two thieves take halves: everything comes out once.
-TEST(RunQueueTest, under_stealing_everything_comes_out_exactly_once) {
+TEST(RunRingTest, under_stealing_everything_comes_out_exactly_once) {
   constexpr std::uintptr_t total = 400'000;
-  auto queue = std::make_unique<RunQueue>();
+  auto queue = std::make_unique<RunRing>();
   std::vector<std::atomic<std::uint8_t>> seen(total + 1);
   std::atomic<std::uintptr_t> out{0};
   const auto note = [&](Block* block) {
@@ -61,7 +61,7 @@ TEST(RunQueueTest, under_stealing_everything_comes_out_exactly_once) {
   std::vector<std::thread> thieves;
   for (int thief = 0; thief < 2; ++thief) {
     thieves.emplace_back([&] {
-      Block* stolen[RunQueue::capacity];
+      Block* stolen[RunRing::capacity];
       while (!done) {
         const std::uint32_t count = queue->take_half(stolen);
         for (std::uint32_t i = 0; i < count; ++i) note(stolen[i]);
@@ -85,6 +85,82 @@ TEST(RunQueueTest, under_stealing_everything_comes_out_exactly_once) {
   EXPECT_EQ(out.load(), total);
   EXPECT_TRUE(std::all_of(seen.begin() + 1, seen.end(),
                           [](const std::atomic<std::uint8_t>& count) { return count == 1; }));
+}
+
+// Blocks of a table, because beyond the rings they are linked to each other.
+class RunQueueTest : public testing::Test {
+ protected:
+  static constexpr std::uint32_t total = 50'000;
+
+  void SetUp() override {
+    for (std::uint32_t i = 0; i < total; ++i) blocks.push_back(runtime.state().table.allocate(0));
+    std::ranges::sort(blocks);
+  }
+  void TearDown() override {
+    for (Block* block : blocks) runtime.state().table.release(*block, 0);
+  }
+
+  Runtime runtime{{.execution = Execution::single, .max_processes = 60'000}};
+  std::vector<Block*> blocks;
+  RunQueue queue;
+};
+
+TEST_F(RunQueueTest, is_first_in_first_out_however_many_there_are) {
+  for (int round = 0; round < 2; ++round) {
+    std::size_t out = 0;
+    // More come in while the oldest go out, so that both rings and the list between them are used.
+    for (std::size_t i = 0; i < total; ++i) {
+      queue.push(blocks[i]);
+      if (i % 3 == 2) EXPECT_EQ(queue.pop(), blocks[out++]);
+    }
+    EXPECT_EQ(queue.size(), total - out);
+    while (Block* block = queue.pop()) ASSERT_EQ(block, blocks[out++]);
+    EXPECT_EQ(out, total);
+  }
+}
+
+TEST_F(RunQueueTest, counts_what_was_taken_and_not_what_was_moved) {
+  for (Block* block : blocks) queue.push(block);
+  EXPECT_EQ(queue.taken(), 0u);
+  for (int i = 0; i < 10; ++i) queue.pop();
+  // The batch that came forward is counted when it is taken, but for its first, which is.
+  EXPECT_LE(queue.taken(), 10u);
+  Block* stolen[RunQueue::capacity];
+  while (queue.take_half(stolen) != 0) {
+  }
+  EXPECT_EQ(queue.size(), 0u);
+}
+
+TEST_F(RunQueueTest, under_stealing_everything_comes_out_exactly_once) {
+  std::vector<std::atomic<std::uint8_t>> seen(total);
+  std::atomic<std::size_t> out{0};
+  const auto note = [&](Block* block) {
+    seen[static_cast<std::size_t>(std::ranges::lower_bound(blocks, block) - blocks.begin())]
+        .fetch_add(1, std::memory_order_relaxed);
+    out.fetch_add(1, std::memory_order_relaxed);
+  };
+  std::vector<std::thread> thieves;
+  for (int thief = 0; thief < 2; ++thief) {
+    thieves.emplace_back([&] {
+      Block* stolen[RunQueue::capacity];
+      while (out.load() < total) {
+        const std::uint32_t count = queue.take_half(stolen);
+        for (std::uint32_t i = 0; i < count; ++i) note(stolen[i]);
+        if (count == 0) std::this_thread::yield();
+      }
+    });
+  }
+  for (std::size_t i = 0; i < total; ++i) {
+    queue.push(blocks[i]);
+    if (i % 8 == 0) {
+      if (Block* block = queue.pop()) note(block);
+    }
+  }
+  while (Block* block = queue.pop()) note(block);
+  for (std::thread& thief : thieves) thief.join();
+  EXPECT_EQ(out.load(), total);
+  EXPECT_TRUE(
+      std::ranges::all_of(seen, [](const std::atomic<std::uint8_t>& count) { return count == 1; }));
 }
 
 TEST(SharedQueueTest, keeps_the_order_and_counts) {
