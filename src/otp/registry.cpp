@@ -68,7 +68,7 @@ void tell_removed(const RegistryTable& table, const Term& key, Pid pid) {
 Async<Pid> add(Process& self, Table table, Term key, Term value) {
   const Pid cleaner = table->cleaner_of(self.pid());
   if (!cleaner) throw ErrorException{tuple({atoms::badarg, Term{Atom{"registry_is_down"}}})};
-  const bool was_registered = !table->keys_of(self.pid()).empty();
+  const bool was_registered = table->has_keys(self.pid());
   self.link(cleaner);
   Pid dead;
   for (;;) {

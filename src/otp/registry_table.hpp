@@ -44,6 +44,8 @@ class RegistryTable {
   std::vector<RegistryEntry> find(const Term& key) const;
   Pid holder(const Term& key) const;
   std::vector<Term> keys_of(Pid pid) const;
+  // Whether it is under any key; costs the same however many those are.
+  bool has_keys(Pid pid) const { return owners_.contains(pid); }
 
   using ValueTest = bool (*)(void* context, const Term& value);
   // Removes the process's entries under the key whose value fits (null: all). True: it is under no
