@@ -83,6 +83,11 @@ class From {
   // Who waits. OTP: the pid in {Pid, Tag}.
   Pid caller() const noexcept { return head_.caller; }
 
+  // For behaviours that keep the call itself: what it is answered through, and giving the token up
+  // without answering.
+  const detail::CallHead& head() const noexcept { return head_; }
+  void forget() noexcept { head_.id = 0; }
+
   // Sends the answer; from any process, and from threads outside.
   void reply(detail::ReplyValue<R> value) && {
     const detail::CallHead head = std::exchange(head_, {});

@@ -87,21 +87,21 @@ class [[nodiscard]] Next {
 //     Answer<int> handle_call(TakeLast) { return {value, Next::stop()}; }
 //
 // Without a value it answers nothing: with Next::stop the caller exits with the server's reason,
-// otherwise it waits until its timeout.
-template <class R>
+// otherwise it waits until its timeout. `Then` is what the behaviour's handlers return beside it.
+template <class R, class Then = Next>
 class [[nodiscard]] Answer {
  public:
   template <class V = R>
     requires std::is_convertible_v<V&&, R>
-  Answer(V&& value, Next next = {}) : value_{std::forward<V>(value)}, next_{std::move(next)} {}
-  Answer(Next next) noexcept : next_{std::move(next)} {}
+  Answer(V&& value, Then next = {}) : value_{std::forward<V>(value)}, next_{std::move(next)} {}
+  Answer(Then next) noexcept : next_{std::move(next)} {}
 
   std::optional<R>& value() noexcept { return value_; }
-  Next& next() noexcept { return next_; }
+  Then& next() noexcept { return next_; }
 
  private:
   std::optional<R> value_;
-  Next next_;
+  Then next_;
 };
 
 // What `init` answers: ok (and what comes next), or that there is to be no server.

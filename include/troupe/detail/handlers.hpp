@@ -51,9 +51,39 @@ struct CallVerb {
 
 template <class Verb, class S, class... A>
 concept Takes = requires(S& server, A&&... a) { Verb::call(server, std::forward<A>(a)...); };
+
+// A GenStatem has one handler function for all kinds of events, and finds it by its state too: see
+// machine.hpp, where these are defined.
+struct AnyMachine {};
+template <class S>
+inline constexpr bool is_machine = std::is_base_of_v<AnyMachine, S>;
+template <class S, class M>
+consteval bool machine_takes();
+template <class S, class M>
+consteval bool machine_takes_call();
+template <class S, class M>
+void invoke_machine_event(ServerCore& core, Envelope* envelope);
+template <class S, class M>
+void invoke_machine_call(ServerCore& core, Envelope* envelope);
+template <class S>
+void invoke_machine_any(ServerCore& core, Envelope* envelope);
+template <class S>
+constexpr void refine_machine(ServerVtable& table);
+
+template <class Verb, class S, class... A>
+consteval bool machine_handles() {
+  constexpr bool is_event = std::is_same_v<Verb, CastVerb> || std::is_same_v<Verb, InfoVerb>;
+  if constexpr (is_event && sizeof...(A) == 1 && is_machine<S>) {
+    return machine_takes<S, A...>();
+  } else {
+    return false;
+  }
+}
+
 // With or without Process& first.
 template <class Verb, class S, class... A>
-concept Handles = Takes<Verb, S, Process&, A...> || Takes<Verb, S, A...>;
+concept Handles =
+    Takes<Verb, S, Process&, A...> || Takes<Verb, S, A...> || machine_handles<Verb, S, A...>();
 
 template <class Verb, class S, class... A>
 decltype(auto) run_handler(ServerCore& core, A&&... a) {
@@ -108,11 +138,19 @@ void handle(ServerCore& core, A... a) {
 
 template <class Verb, class S, class M>
 void invoke_message(ServerCore& core, Envelope* envelope) {
-  handle<Verb, S, M>(core, take_value<M>(envelope));
+  if constexpr (is_machine<S>) {
+    invoke_machine_event<S, M>(core, envelope);
+  } else {
+    handle<Verb, S, M>(core, take_value<M>(envelope));
+  }
 }
 template <class S>
 void invoke_any(ServerCore& core, Envelope* envelope) {
-  handle<InfoVerb, S, Any>(core, Any{envelope});
+  if constexpr (is_machine<S>) {
+    invoke_machine_any<S>(core, envelope);
+  } else {
+    handle<InfoVerb, S, Any>(core, Any{envelope});
+  }
 }
 template <class S>
 void invoke_timeout(ServerCore& core) {
@@ -137,8 +175,8 @@ template <class R>
 struct StripAnswer {
   using Type = R;
 };
-template <class R>
-struct StripAnswer<Answer<R>> {
+template <class R, class Then>
+struct StripAnswer<Answer<R, Then>> {
   using Type = R;
 };
 // The reply to M: M::Reply, or what the handler of S returns.
@@ -150,7 +188,15 @@ template <class S, class M>
 concept DefersCall =
     requires { typename M::Reply; } && Handles<CallVerb, S, M, From<typename M::Reply>>;
 template <class S, class M>
-concept HandlesCall = DefersCall<S, M> || Handles<CallVerb, S, M>;
+consteval bool handles_call() {
+  if constexpr (is_machine<S>) {
+    return machine_takes_call<S, M>();
+  } else {
+    return DefersCall<S, M> || Handles<CallVerb, S, M>;
+  }
+}
+template <class S, class M>
+concept HandlesCall = handles_call<S, M>();
 
 template <class R, class V>
 void finish_call(ServerCore& core, const CallHead& head, V&& value) {
@@ -190,7 +236,7 @@ Async<> await_call(ServerCore& core, CallHead head, M message) {
 }
 
 template <class S, class M>
-void invoke_call(ServerCore& core, Envelope* envelope) {
+void answer_in_server(ServerCore& core, Envelope* envelope) {
   using R = ReplyOf<S, M>;
   const CallHead head = call_head(envelope);
   Call<M> call = take_value<Call<M>>(envelope);
@@ -225,6 +271,15 @@ void invoke_call(ServerCore& core, Envelope* envelope) {
     } else {
       finish_call<R>(core, head, run_handler<CallVerb, S, M>(core, std::move(call.request)));
     }
+  }
+}
+
+template <class S, class M>
+void invoke_call(ServerCore& core, Envelope* envelope) {
+  if constexpr (is_machine<S>) {
+    invoke_machine_call<S, M>(core, envelope);
+  } else {
+    answer_in_server<S, M>(core, envelope);
   }
 }
 

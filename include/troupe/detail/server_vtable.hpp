@@ -163,7 +163,7 @@ constexpr ServerVtable make_vtable() {
   table.type = type_name<S>();
   table.destroy = &destroy_cell<S>;
   table.mark_torn = &mark_torn<S>;
-  if constexpr (Handles<InitVerb, S>) table.init = &invoke_init<S>;
+  if constexpr (Handles<InitVerb, S> && !is_machine<S>) table.init = &invoke_init<S>;
   if constexpr (Handles<TimeoutVerb, S>) table.timeout = &invoke_timeout<S>;
   if constexpr (Handles<TerminateVerb, S, ExitReason> || Handles<TerminateVerb, S>) {
     table.terminate = &invoke_terminate<S>;
@@ -176,6 +176,7 @@ constexpr ServerVtable make_vtable() {
   }
   table.routes = route_table<S>.all;
   table.route_count = find_routes<S>().count;
+  if constexpr (is_machine<S>) refine_machine<S>(table);
   return table;
 }
 template <class S>
