@@ -34,6 +34,12 @@ Async<Pid> start_registered(Process& self, std::vector<Term> keys, Term value) {
   co_return pid;
 }
 
+// Its end is that of every process that is still registered, and so of a test that does not trap.
+Async<> stop_registry(Process& self, ServerRef<Supervisor> registry) {
+  self.trap_exits();
+  co_await stop(self, registry);
+}
+
 TEST_F(RegistryTest, a_unique_key_leads_to_one_process_and_its_value) {
   on_every_executor([](Process& self) -> Async<> {
     const auto sup = co_await Registry::start_link(self, {.name = "R"});
@@ -49,7 +55,7 @@ TEST_F(RegistryTest, a_unique_key_leads_to_one_process_and_its_value) {
     (void)co_await Registry::register_key(self, "R", 1);
     EXPECT_TRUE(Registry::lookup("R", 1.0).empty());
     EXPECT_EQ(Registry::count("R"), 3u);
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -64,7 +70,7 @@ TEST_F(RegistryTest, a_unique_key_can_be_taken_once) {
     (void)co_await Registry::register_key(self, "R", atom("mine"));
     EXPECT_EQ((co_await Registry::register_key(self, "R", atom("mine"))).error().holder,
               self.pid());
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -84,7 +90,7 @@ TEST_F(RegistryTest, a_duplicate_registry_holds_many_entries_per_key) {
     EXPECT_EQ(left.at(0).pid, other);
     EXPECT_TRUE(Registry::keys("R", self.pid()).empty());
     Registry::unregister(self, "R", atom("nothing"));
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -98,7 +104,7 @@ TEST_F(RegistryTest, the_entries_of_a_process_end_with_it) {
     while (Registry::count("R") > 0) co_await self.yield();
     EXPECT_TRUE(Registry::keys("R", pid).empty());
     EXPECT_TRUE((co_await Registry::register_key(self, "R", atom("a"))).has_value());
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -113,7 +119,7 @@ TEST_F(RegistryTest, the_entry_of_a_dead_process_can_be_replaced_at_once) {
       Registry::unregister(self, "R", atom("k"));
     }
     while (Registry::count("R") > 0) co_await self.yield();
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -138,7 +144,7 @@ TEST_F(RegistryTest, servers_are_started_under_via_names) {
     EXPECT_TRUE(gone);
     co_await stop(self, agent);
     EXPECT_TRUE((co_await Count::try_start(self, {.via = room}, 6)).has_value());
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -157,7 +163,7 @@ TEST_F(RegistryTest, a_via_name_is_free_when_a_failed_start_returns) {
         co_await Supervisor::start_link(self, children(child<Agent<int>>(1).via(name)));
     EXPECT_TRUE(Registry::whereis("R", "x"));
     co_await stop(self, tree);
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -173,7 +179,7 @@ TEST_F(RegistryTest, only_the_holder_may_change_a_value) {
     EXPECT_FALSE(Registry::update_value(self, "R", atom("other"), add_ten));
     EXPECT_FALSE(Registry::update_value(self, "R", atom("zzz"), add_ten));
     EXPECT_EQ(Registry::lookup("R", atom("n")).at(0).value, Term{11});
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -201,7 +207,7 @@ TEST_F(RegistryTest, entries_are_dispatched_matched_counted_and_walked) {
     EXPECT_EQ(dispatched, 3u);
     Registry::unregister_match(self, "R", atom("a"), is_x);
     EXPECT_EQ(Registry::count("R"), 2u);
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -219,7 +225,7 @@ TEST_F(RegistryTest, listeners_are_told_of_registrations_and_removals_not_of_dea
     send(pid, Atom{"stop"});
     while (Registry::count("R") > 0) co_await self.yield();
     EXPECT_EQ((co_await process_info(self, self.pid()))->mailbox_length, 0u);
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
   });
 }
 
@@ -233,7 +239,7 @@ TEST_F(RegistryTest, the_crash_of_a_registry_ends_its_processes) {
     }
     EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{atoms::killed});
     while (Registry::count("R") > 0) co_await self.yield();
-    co_await stop(self, sup);
+    co_await stop_registry(self, sup);
     EXPECT_THROW(Registry::count("R"), ErrorException);
   });
 }
@@ -253,9 +259,8 @@ TEST_F(RegistryTest, a_hundred_thousand_keys_and_subscribers_come_and_go) {
     EXPECT_EQ(Registry::lookup("R", atom("news")).size(), 20'000u);
     for (const Pid pid : pids) exit(pid, atoms::kill);
     while (Registry::count("R") > 0) co_await self.yield();
-    co_await stop(self, sup);
-    self.trap_exits();
-    co_await stop(self, unique_sup);
+    co_await stop_registry(self, sup);
+    co_await stop_registry(self, unique_sup);
   });
 }
 
