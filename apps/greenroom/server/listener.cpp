@@ -16,8 +16,21 @@ namespace {
 // When descriptors are used up, some connection has to end before the next can begin.
 constexpr Duration pause_without_descriptors = 100ms;
 
+// A server that everybody may write to is a mistake more often than a wish.
+bool is_refused_by_protected_mode(const Server& server, const net::Address& peer) {
+  const bool is_local = peer.host.starts_with("127.") || peer.host == "::1";
+  return server.options.protected_mode && !is_local && server.options.requirepass.empty();
+}
+
 Async<> welcome(Process& self, ServerPtr server, net::Stream stream) {
   Counters& counters = server->house.counters;
+  if (is_refused_by_protected_mode(*server.server, stream.peer())) {
+    counters.connections_rejected.fetch_add(1, std::memory_order_relaxed);
+    (void)stream.try_write(
+        "-DENIED Greenroom runs in protected mode: no password is set, so only clients on this "
+        "machine are served. Set one (requirepass), or start it with --no-protected-mode.\r\n");
+    co_return;
+  }
   counters.connections_received.fetch_add(1, std::memory_order_relaxed);
   if (counters.connections_open.load() >= server->options.max_clients) {
     counters.connections_rejected.fetch_add(1, std::memory_order_relaxed);

@@ -3,23 +3,29 @@
 // The tree, in the order of start; it stops in reverse, so that the last writes of the connections'
 // last commands are on disk before the files are closed:
 //
-//   greenroom (rest_for_one)
-//     storage (one_for_one)      a writer per shard
-//     sessions (dynamic)         a process per session
-//     loader                     starts a session for each stored value, before anybody may ask
-//     connections (dynamic)      a process per client
-//     listener                   accepts clients
-#include "server/serve.hpp"
+//   greenroom (one_for_one)
+//     http                       health, metrics, API and admin page; also while the rest starts
+//     store (rest_for_one)
+//       storage (one_for_one)    a writer per shard
+//       sessions (dynamic)       a process per session
+//       loader                   starts a session for each stored value, before anybody may ask
+//       connections (dynamic)    a process per client
+//       listener                 accepts clients
+#include "serve.hpp"
 
 #include <csignal>
 #include <cstdio>
-#include <random>
+#include <filesystem>
 
 #include <troupe/dynamic_supervisor.hpp>
 #include <troupe/supervisor.hpp>
 #include <troupe/termination.hpp>
 
+#include "http/http_port.hpp"
+#include "operation/log_lines.hpp"
+#include "operation/reload.hpp"
 #include "persistence/loader.hpp"
+#include "security/digest.hpp"
 #include "server/listener.hpp"
 #include "session/session_server.hpp"
 
@@ -29,6 +35,8 @@ using namespace troupe;
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr const char* http_name = "greenroom_http";
 
 struct StoresPtr {
   storage::ShardedStore* stores = nullptr;  // null: nothing is stored
@@ -89,8 +97,9 @@ Async<std::expected<std::uint64_t, std::string>> load_shard(Process& self, Serve
 
 Async<> stay(Process& self) { co_await self.sleep(infinity); }
 
-Async<std::expected<Pid, ExitReason>> load_all(Process& supervisor, ServerPtr server,
+Async<std::expected<Pid, ExitReason>> load_all(Process& supervisor, OperationPtr operation,
                                                StoresPtr stores) {
+  const ServerPtr server{&operation->server};
   std::uint64_t count = 0;
   for (unsigned shard = 0; stores.stores && shard < stores.stores->shard_count(); ++shard) {
     auto loaded =
@@ -99,10 +108,12 @@ Async<std::expected<Pid, ExitReason>> load_all(Process& supervisor, ServerPtr se
     count += *loaded;
   }
   if (count > 0) log::info("{} sessions restored", count);
+  operation->is_loaded = true;
   co_return spawn_link(stay);
 }
 
-Children tree(ServerPtr server, StoresPtr stores) {
+Children tree(OperationPtr operation, StoresPtr stores) {
+  const ServerPtr server{&operation->server};
   Children writers;
   for (unsigned shard = 0; shard < server->house.writers.size(); ++shard) {
     ChildSpec spec = child(server->house.writers[shard].atom, writer, server, stores, shard);
@@ -110,11 +121,17 @@ Children tree(ServerPtr server, StoresPtr stores) {
     spec.named(server->house.writers[shard]).shutdown(30s);
     writers.push_back(std::move(spec));
   }
-  return children(supervisor("storage", std::move(writers)),
-                  dynamic_supervisor("sessions", {.name = sessions_name}),
-                  child("loader", load_all, server, stores),
-                  dynamic_supervisor("connections", {.name = connections_name}),
-                  child("listener", start_listener, server));
+  Children store = children(supervisor("storage", std::move(writers)),
+                            dynamic_supervisor("sessions", {.name = sessions_name}),
+                            child("loader", load_all, operation, stores),
+                            dynamic_supervisor("connections", {.name = connections_name}),
+                            child("listener", start_listener, server));
+  SupervisorOptions in_order;
+  in_order.strategy = Strategy::rest_for_one;
+  ChildSpec store_spec = supervisor("store", std::move(store), in_order);
+  if (operation->config().http.port < 0) return children(std::move(store_spec));
+  return children(child("http", start_http_port, operation).named(http_name),
+                  std::move(store_spec));
 }
 
 // The innermost words of a start error: a failed child says which child failed with what.
@@ -127,12 +144,61 @@ std::string sentence_of(const Term& reason) {
   return {};
 }
 
-Async<int> run_tree(Process& self, ServerPtr server, StoresPtr stores) {
+void greet(const Operation& operation) {
+  const Server& server = operation.server;
+  const unsigned port = server.port;
+  std::printf(
+      "Greenroom listens on %s:%u (data in %s, durability %s).\nTry: redis-cli -p %u SET "
+      "greeting hello EX 60\n",
+      server.options.bind.c_str(), port, server.options.data.c_str(),
+      server.options.durability == storage::Durability::memory   ? "memory: nothing is kept"
+      : server.options.durability == storage::Durability::commit ? "commit"
+                                                                 : "relaxed",
+      port);
+  if (operation.http_port != 0) {
+    const Config config = operation.config();
+    std::printf("HTTP on %s://%s:%u (%s).\n", config.http.with_tls ? "https" : "http",
+                config.http.bind.c_str(), static_cast<unsigned>(operation.http_port),
+                config.http.admin_password.empty() ? "health and metrics; no admin password is set"
+                                                   : "health, metrics, admin page");
+  }
+  std::fflush(stdout);
+}
+
+// Until a signal or the end of the tree, which is the exit code; reloads meanwhile.
+Async<int> wait_for_end(Process& self, OperationPtr operation, Pid tree_pid) {
+  spawn([](Process& waiter,
+           Pid main) -> Async<> { send(main, co_await wait_for_termination(waiter)); },
+        self.pid());
+  std::optional<int> code;
+  while (!code) {
+    code = co_await self.receive(
+        [](int signal) {
+          log::notice("signal {}: stopping", signal);
+          return std::optional{0};
+        },
+        [&](ReloadAsked) {
+          reload(*operation, whereis(http_name));
+          return std::optional<int>{};
+        },
+        when([&](const Exit& exit) { return exit.from == tree_pid; },
+             [](Exit exit) {
+               log::error("the tree ended: {}", exit.reason);
+               return std::optional{1};
+             }));
+  }
+  co_return *code;
+}
+
+struct ReloadPtr {
+  ReloadSignal* signal = nullptr;
+};
+
+Async<int> run_tree(Process& self, OperationPtr operation, StoresPtr stores, ReloadPtr reload) {
   self.trap_exits();
   SupervisorOptions options;
-  options.strategy = Strategy::rest_for_one;
   options.name = "greenroom";
-  auto started = co_await Supervisor::try_start_link(self, tree(server, stores), options);
+  auto started = co_await Supervisor::try_start_link(self, tree(operation, stores), options);
   if (!started) {
     const Term reason = started.error().reason.term();
     const std::string sentence = sentence_of(reason);
@@ -140,49 +206,32 @@ Async<int> run_tree(Process& self, ServerPtr server, StoresPtr stores) {
                  sentence.empty() ? to_erlang(reason).c_str() : sentence.c_str());
     co_return 1;
   }
-  const unsigned port = server->port;
-  std::printf(
-      "Greenroom listens on %s:%u (data in %s, durability %s).\nTry: redis-cli -p %u SET "
-      "greeting hello EX 60\n",
-      server->options.bind.c_str(), port, server->options.data.c_str(),
-      server->options.durability == storage::Durability::memory   ? "memory: nothing is kept"
-      : server->options.durability == storage::Durability::commit ? "commit"
-                                                                  : "relaxed",
-      port);
-  std::fflush(stdout);
-  const Pid tree_pid = started->pid();
-  spawn([](Process& waiter,
-           Pid main) -> Async<> { send(main, co_await wait_for_termination(waiter)); },
-        self.pid());
-  const int code = co_await self.receive(
-      [](int signal) {
-        log::notice("signal {}: stopping", signal);
-        return 0;
-      },
-      when([&](const Exit& exit) { return exit.from == tree_pid; },
-           [](Exit exit) {
-             log::error("the tree ended: {}", exit.reason);
-             return 1;
-           }));
+  greet(*operation);
+  reload.signal->set_receiver(self.pid());
+  const int code = co_await wait_for_end(self, operation, started->pid());
+  reload.signal->set_receiver(Pid{});
+  operation->is_draining = true;
   if (code == 0) co_await stop(self, *started, atoms::shutdown);
   co_return code;
 }
 
-std::string random_hex(std::size_t digits) {
-  std::random_device entropy;
-  std::string text;
-  while (text.size() < digits) {
-    char word[9];
-    std::snprintf(word, sizeof word, "%08x", entropy());
-    text += word;
-  }
-  text.resize(digits);
-  return text;
+int say(const std::string& sentence) {
+  std::fprintf(stderr, "greenroom: %s\n", sentence.c_str());
+  return 1;
+}
+
+// Session ids are hashed with a key of the data directory; where nothing is kept, of this run.
+std::expected<IdHash, std::string> id_hash_of(const ServeOptions& options) {
+  if (options.durability == storage::Durability::memory) return IdHash{};
+  return IdHash::of_directory(options.data);
 }
 
 }  // namespace
 
-int serve(const ServeOptions& options) {
+int serve(const Config& config) {
+  for (const std::string& problem : problems_of(config)) return say(problem);
+  const ServeOptions& options = config.serve;
+  set_log(config.log);
   // A file that may not grow any more is an error of that write, as a full disk is, and not the end
   // of the program.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -192,16 +241,13 @@ int serve(const ServeOptions& options) {
     sharded.shards = options.shards;
     sharded.durability = options.durability;
     auto opened = storage::ShardedStore::open(options.data, sharded);
-    if (!opened) {
-      std::fprintf(stderr, "greenroom: %s\n", opened.error().text.c_str());
-      return 1;
-    }
+    if (!opened) return say(opened.error().text);
     stores = std::move(*opened);
   }
 
   Server server;
   server.options = options;
-  server.run_id = random_hex(40);
+  server.run_id = random_hexadecimal(40);
   ServerRules rules;
   rules.password = options.requirepass;
   server.rules = std::make_shared<const ServerRules>(std::move(rules));
@@ -212,8 +258,16 @@ int serve(const ServeOptions& options) {
     server.house.writers.emplace_back("greenroom_writer_" + std::to_string(shard));
   }
 
+  auto hash = id_hash_of(options);
+  if (!hash) return say(hash.error());
+  Operation operation{server, config, std::move(*hash)};
+  if (auto opened = operation.audit.open(config.log.audit_file); !opened) {
+    return say(opened.error());
+  }
+
   int code = 1;
   {
+    ReloadSignal reload_signal;
     RuntimeOptions runtime_options;
     runtime_options.name = "greenroom";
     runtime_options.workers = options.workers;
@@ -222,14 +276,12 @@ int serve(const ServeOptions& options) {
     server.started_at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                                std::chrono::system_clock::now().time_since_epoch())
                                .count();
-    code = runtime.run(run_tree, ServerPtr{&server}, StoresPtr{stores.get()});
+    code = runtime.run(run_tree, OperationPtr{&operation}, StoresPtr{stores.get()},
+                       ReloadPtr{&reload_signal});
   }
   if (stores) {
     const auto closed = stores->close();
-    if (!closed) {
-      std::fprintf(stderr, "greenroom: closing the data files: %s\n", closed.error().text.c_str());
-      return 1;
-    }
+    if (!closed) return say("closing the data files: " + closed.error().text);
   }
   return code;
 }

@@ -1,0 +1,114 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "operation/reload.hpp"
+
+#include <csignal>
+
+#include <troupe/http_server.hpp>
+#include <troupe/troupe.hpp>
+
+#include "config/command_line.hpp"
+#include "operation/log_lines.hpp"
+
+namespace greenroom {
+
+using namespace troupe;
+
+ReloadSignal::ReloadSignal() {
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &hangup, &former_);
+  thread_ = std::thread{[this] { run(); }};
+}
+
+ReloadSignal::~ReloadSignal() {
+  is_ending_ = true;
+  pthread_kill(thread_.native_handle(), SIGHUP);
+  thread_.join();
+  pthread_sigmask(SIG_SETMASK, &former_, nullptr);
+}
+
+void ReloadSignal::set_receiver(Pid receiver) {
+  const std::lock_guard guard{lock_};
+  receiver_ = receiver;
+}
+
+void ReloadSignal::run() {
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  for (;;) {
+    int signal = 0;
+    sigwait(&hangup, &signal);
+    if (is_ending_) return;
+    const std::lock_guard guard{lock_};
+    if (receiver_) send(receiver_, ReloadAsked{});
+  }
+}
+
+namespace {
+
+// The settings that need a restart and differ, by name.
+std::string fixed_differences(const Config& before, const Config& after) {
+  std::string names;
+  const auto compare = [&](const char* name, const auto& one, const auto& other) {
+    if (one != other) names += (names.empty() ? "" : ", ") + std::string{name};
+  };
+  compare("bind", before.serve.bind, after.serve.bind);
+  compare("port", before.serve.port, after.serve.port);
+  compare("data", before.serve.data, after.serve.data);
+  compare("durability", before.serve.durability, after.serve.durability);
+  compare("shards", before.serve.shards, after.serve.shards);
+  compare("workers", before.serve.workers, after.serve.workers);
+  compare("max_clients", before.serve.max_clients, after.serve.max_clients);
+  compare("max_value", before.serve.max_value_bytes, after.serve.max_value_bytes);
+  compare("http port", before.http.port, after.http.port);
+  compare("http bind", before.http.bind, after.http.bind);
+  compare("http tls", before.http.with_tls, after.http.with_tls);
+  compare("whether there is an admin password", before.http.admin_password.empty(),
+          after.http.admin_password.empty());
+  return names;
+}
+
+void renew_certificates(const Config& config, Pid http_server) {
+  if (config.tls.certificate.empty()) return;
+  auto context =
+      net::TlsContext::server({config.tls.certificate, config.tls.key, config.tls.client_ca});
+  if (!context) {
+    log::error("TLS stays as it was: {}", context.error().text);
+    return;
+  }
+  if (http_server) http::renew_tls(http_server, *context);
+}
+
+}  // namespace
+
+void reload(Operation& operation, Pid http_server) {
+  const Config before = operation.config();
+  Config config = before;
+  if (!before.file.empty()) {
+    std::string mistakes;
+    auto read = read_again(before, mistakes);
+    if (!read) {
+      log::error("the configuration stays as it was: {}", mistakes);
+      return;
+    }
+    config = std::move(*read);
+  }
+  for (const std::string& problem : problems_of(config)) {
+    log::error("the configuration stays as it was: {}", problem);
+    return;
+  }
+  if (auto opened = operation.audit.open(config.log.audit_file); !opened) {
+    log::error("{}", opened.error());
+  }
+  set_log(config.log);
+  renew_certificates(config, http_server);
+  const std::string fixed = fixed_differences(before, config);
+  if (!fixed.empty()) log::warning("only a restart changes: {}", fixed);
+  operation.set_config(std::move(config));
+  operation.audit.write({.act = "reload"});
+  log::notice("the configuration was read again");
+}
+
+}  // namespace greenroom

@@ -1,0 +1,276 @@
+# Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+"""Greenroom's HTTP port from outside: health, metrics, the admin page and what guards it, the
+configuration file with its mistakes, SIGHUP, protected mode.
+
+    http_test.py GREENROOM
+"""
+import http.client
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.parse
+
+from greenroom_process import Client, Greenroom
+
+PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else ""
+PASSWORD = "correct horse"
+CONFIG = f"""
+[server]
+durability = "memory"
+[http]
+port = 0
+admin_password = "{PASSWORD}"
+"""
+
+
+class HttpGreenroom(Greenroom):
+    """Greenroom with its HTTP port; knows where that is."""
+
+    def __init__(self, folder, *flags, config=CONFIG):
+        self.folder = pathlib.Path(folder)
+        self.config = self.folder / "greenroom.toml"
+        self.config.write_text(config, encoding="utf-8")
+        super().__init__(PROGRAM, self.folder / "data", "--config", str(self.config), *flags)
+        self.process.stdout.readline()  # the line that says what to try
+        line = self.process.stdout.readline()
+        self.http_port = int(re.search(r"HTTP on https?://[\d.]+:(\d+)", line)[1])
+
+    def ask(self, method, path, body=None, fields=None):
+        """(status, fields, text)"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=60)
+        connection.request(method, path, body, fields or {})
+        response = connection.getresponse()
+        answer = response.status, dict(response.getheaders()), response.read().decode()
+        connection.close()
+        return answer
+
+    def post_form(self, path, cookie="", **values):
+        fields = {"Content-Type": "application/x-www-form-urlencoded"}
+        if cookie:
+            fields["Cookie"] = cookie
+        return self.ask("POST", path, urllib.parse.urlencode(values), fields)
+
+    def log_in(self):
+        """(cookie, csrf secret)"""
+        status, fields, _ = self.post_form("/admin/login", password=PASSWORD)
+        assert status == 303, status
+        cookie = fields["Set-Cookie"].split(";")[0]
+        _, _, page = self.ask("GET", "/admin", fields={"Cookie": cookie})
+        return cookie, re.search(r'name="csrf" value="(\w+)"', page)[1]
+
+    def wait_for_log(self, text):
+        """Until a line with the text is in the log."""
+        limit = time.monotonic() + 60
+        while text not in self.log_text():
+            assert time.monotonic() < limit, f"no {text!r} in {self.log_text()}"
+            self.ask("GET", "/healthz")
+
+
+class Health(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def test_health_readiness_and_metrics_need_no_password(self):
+        with HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            self.assertEqual(server.ask("GET", "/healthz")[0], 200)
+            self.assertEqual(server.ask("GET", "/readyz")[0], 200)
+            client("SET", "sess:a", "1", "EX", "100")
+            client("GET", "sess:a")
+            client("GET", "sess:b")
+            status, fields, text = server.ask("GET", "/metrics")
+            self.assertEqual(status, 200)
+            self.assertTrue(fields["Content-Type"].startswith("text/plain; version=0.0.4"))
+            samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+            self.assertEqual(samples['greenroom_keys{db="0"}'], "1")
+            self.assertEqual(samples['greenroom_keys_with_expiry{db="0"}'], "1")
+            self.assertEqual(samples["greenroom_key_hits_total"], "1")
+            self.assertEqual(samples["greenroom_key_misses_total"], "1")
+            self.assertGreater(float(samples["process_resident_memory_bytes"]), 1e6)
+            for line in text.splitlines():
+                self.assertRegex(
+                    line, r"^(# (HELP|TYPE) \w+ .+|\w+(\{\w+=\"[^\"]*\"\})? [-\d.e+]+)$")
+            # Every metric has a type, once.
+            types = re.findall(r"^# TYPE (\w+)", text, re.M)
+            self.assertEqual(len(types), len(set(types)))
+            self.assertEqual({name.split("{")[0] for name in samples}, set(types))
+
+    def test_without_an_admin_password_there_is_no_page_to_guess_at(self):
+        config = CONFIG.replace("admin_password", "# admin_password")
+        with HttpGreenroom(self.folder.name, config=config) as server:
+            self.assertEqual(server.ask("GET", "/healthz")[0], 200)
+            self.assertEqual(server.ask("GET", "/admin")[0], 404)
+            self.assertEqual(server.ask("GET", "/v1/stats")[0], 404)
+
+    def test_a_client_that_sends_nonsense_is_refused_and_the_others_go_on(self):
+        with HttpGreenroom(self.folder.name) as server:
+            for nonsense in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
+                             b"*1\r\n$4\r\nPING\r\n", b"GET / HTTP/1.1\r\n\r\n",
+                             b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n"):
+                with Client(server.http_port) as client:
+                    client.socket.sendall(nonsense)
+                    client.socket.shutdown(1)
+                    self.assertRegex(client.file.read(), rb"^(HTTP/1.1 4\d\d|$)")
+            self.assertEqual(server.ask("GET", "/healthz")[0], 200)
+
+
+class AdminPage(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def test_who_logs_in_sees_searches_and_revokes_and_ids_are_never_shown(self):
+        with HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            client("SET", "sess:topsecret<b>", "payload-of-the-session", "EX", "1000")
+            client("HSET", "sess:hash", "field", "value")
+            cookie, csrf = server.log_in()
+            status, fields, page = server.post_form(
+                "/admin/search", cookie, csrf=csrf, id="sess:*", db="0")
+            self.assertEqual(status, 200)
+            self.assertIn("default-src 'none'", fields["Content-Security-Policy"])
+            self.assertEqual(fields["Cache-Control"], "no-store")
+            self.assertEqual(page.count("<button class=\"danger\">"), 2)
+            self.assertNotIn("topsecret", page)
+            self.assertNotIn("payload-of-the-session", page)
+            self.assertIn("1 fields", page)
+            status, _, page = server.post_form(
+                "/admin/search", cookie, csrf=csrf, id="sess:topsecret<b>", db="0")
+            self.assertEqual(page.count("<button class=\"danger\">"), 1)
+            self.assertNotIn("topsecret", page)
+            self.assertRegex(page, r"<td>16 min \d+ s</td>")
+            status, _, page = server.post_form("/admin/revoke", cookie, csrf=csrf, number="0")
+            self.assertEqual(status, 200)
+            self.assertIn("is revoked", page)
+            self.assertIsNone(client("GET", "sess:topsecret<b>"))
+            self.assertIsNotNone(client("HGET", "sess:hash", "field"))
+            self.assertIn("revoke", server.log_text())
+            self.assertNotIn("topsecret", server.log_text())
+
+    def test_without_the_login_or_the_forms_secret_nothing_can_be_done(self):
+        with HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            client("SET", "sess:a", "1")
+            self.assertIn("Admin password", server.ask("GET", "/admin")[2])
+            self.assertEqual(server.post_form("/admin/search", csrf="x", id="*", db="0")[0], 403)
+            cookie, csrf = server.log_in()
+            server.post_form("/admin/search", cookie, csrf=csrf, id="sess:a", db="0")
+            for wrong in ("", "0" * 32, csrf[:-1]):
+                answer = server.post_form("/admin/revoke", cookie, csrf=wrong, number="0")
+                self.assertEqual(answer[0], 403)
+            form = urllib.parse.urlencode({"csrf": csrf, "number": "0"})
+            answer = server.ask("POST", "/admin/revoke", form, {
+                "Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie,
+                "Origin": "http://evil.example"})
+            self.assertEqual(answer[0], 403)
+            self.assertEqual(client("GET", "sess:a"), b"1")
+            self.assertEqual(server.post_form("/admin/logout", cookie, csrf=csrf)[0], 303)
+            page = server.ask("GET", "/admin", fields={"Cookie": cookie})[2]
+            self.assertIn("Admin password", page)
+            self.assertEqual(
+                server.post_form("/admin/revoke", cookie, csrf=csrf, number="0")[0], 403)
+
+    def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(self):
+        with HttpGreenroom(self.folder.name) as server:
+            _, fields, _ = server.post_form("/admin/login", password=PASSWORD)
+            cookie = fields["Set-Cookie"]
+            for part in ("HttpOnly", "SameSite=Strict", "Path=/admin"):
+                self.assertIn(part, cookie)
+            self.assertRegex(cookie, r"greenroom_admin=[0-9a-f]{64};")
+
+    def test_wrong_passwords_are_slowed_down_and_audited(self):
+        with HttpGreenroom(self.folder.name) as server:
+            statuses = [server.post_form("/admin/login", password=f"guess {i}")[0]
+                        for i in range(8)]
+            self.assertEqual(statuses[:6], [401] * 6)
+            self.assertEqual(statuses[7], 429)
+            # While it waits, not even the right one is looked at.
+            status, fields, _ = server.post_form("/admin/login", password=PASSWORD)
+            self.assertEqual(status, 429)
+            self.assertGreater(int(fields["Retry-After"]), 0)
+            self.assertIn("login refused", server.log_text())
+            self.assertNotIn("guess", server.log_text())
+
+
+class Configuration(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.file = pathlib.Path(self.folder.name) / "greenroom.toml"
+
+    def check(self, text):
+        """(exit code, what it said)"""
+        self.file.write_text(text, encoding="utf-8")
+        done = subprocess.run([PROGRAM, "serve", "--config", self.file, "--check-config"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_a_sound_file_is_fine(self):
+        code, said = self.check(CONFIG)
+        self.assertEqual((code, said), (0, "The configuration is fine.\n"))
+
+    def test_mistakes_are_named_with_file_and_line(self):
+        for text, words in (
+                ("[server]\nprot = 1\n", ':2: there is no setting "prot" here'),
+                ("[server]\nport = 70000\n", ":2: port is a number from 0 to 65535"),
+                ("[server]\nport = \"6380\"\n", ":2: port is a number"),
+                ("[server]\ndurability = \"allways\"\n", ':2: durability is one of "commit"'),
+                ("[server]\nmax_value = \"64 MB\"\n", ":2: max_value is a size"),
+                ("[sever]\nport = 1\n", ':1: there is no setting "sever" here'),
+                ("[server\nport = 1\n", ":1: "),
+                ("[server]\nport = 1\nport = 2\n", ":3: "),
+                ("[http]\nport = 0\ntls = true\n", "needs [tls] certificate and key"),
+                ("[tls]\ncertificate = \"/none.pem\"\nkey = \"/none.key\"\n", "/none.pem")):
+            code, said = self.check(text)
+            self.assertEqual(code, 1, text)
+            self.assertIn(words, said)
+
+    def test_all_mistakes_are_told_at_once(self):
+        code, said = self.check("[server]\nport = 70000\nshards = -1\n[log]\nformat = \"xml\"\n")
+        self.assertEqual(code, 1)
+        self.assertEqual(len(said.splitlines()), 3)
+
+    def test_a_flag_beats_the_file(self):
+        with HttpGreenroom(self.folder.name, "--maxclients", "7",
+                           config=CONFIG.replace("[http]", "max_clients = 5\n[http]")) as server:
+            with Client(server.port) as client:
+                self.assertEqual(client("CONFIG", "GET", "maxclients")[1], b"7")
+
+    def test_sighup_puts_a_new_password_into_force_and_a_broken_file_changes_nothing(self):
+        with HttpGreenroom(self.folder.name) as server:
+            server.log_in()
+            server.config.write_text(CONFIG.replace(PASSWORD, "another"), encoding="utf-8")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("the configuration was read again")
+            self.assertEqual(server.post_form("/admin/login", password=PASSWORD)[0], 401)
+            self.assertEqual(server.post_form("/admin/login", password="another")[0], 303)
+            server.config.write_text("[server", encoding="utf-8")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("the configuration stays as it was")
+            self.assertEqual(server.post_form("/admin/login", password="another")[0], 303)
+
+    def test_log_lines_are_json_and_the_audit_file_is_opened_again(self):
+        audit = pathlib.Path(self.folder.name) / "audit.log"
+        config = CONFIG + f'[log]\nformat = "json"\naudit_file = "{audit}"\n'
+        with HttpGreenroom(self.folder.name, config=config) as server:
+            server.log_in()
+            lines = [json.loads(line) for line in audit.read_text("utf-8").splitlines()]
+            self.assertEqual(lines[-1]["act"], "login")
+            self.assertEqual(lines[-1]["from"], "127.0.0.1")
+            audit.rename(audit.with_suffix(".old"))
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("the configuration was read again")
+            server.log_in()
+            self.assertEqual(json.loads(audit.read_text("utf-8").splitlines()[-1])["act"], "login")
+            self.assertEqual(audit.stat().st_mode & 0o777, 0o600)
+            self.assertEqual(server.stop(), 0)
+            for line in server.log_text().splitlines():
+                self.assertIn("level", json.loads(line))
+
+
+if __name__ == "__main__":
+    unittest.main()
