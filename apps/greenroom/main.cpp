@@ -24,6 +24,15 @@ int main(int count, char** words) {
   int exit_code = 0;
   const auto line = greenroom::parse_command_line(count, words, exit_code);
   if (!line) return exit_code;
-  if (line->command == greenroom::CommandLine::Command::check_config) return check(line->config);
+  switch (line->command) {
+    case greenroom::CommandLine::Command::check_config:
+      return check(line->config);
+    case greenroom::CommandLine::Command::copy:
+      return greenroom::copy_keys(line->copy);
+    case greenroom::CommandLine::Command::load:
+      return greenroom::run_load(line->load);
+    case greenroom::CommandLine::Command::serve:
+      break;
+  }
   return greenroom::serve(line->config);
 }

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "config/config_file.hpp"
+#include "text/units.hpp"
 
 namespace greenroom {
 
@@ -113,6 +114,71 @@ void add_operation(CLI::App& serve, Config& config) {
       ->group("Operation");
 }
 
+// Where import and export find the Greenroom of this machine unless told.
+constexpr const char* local_greenroom = "redis://127.0.0.1:6380/0";
+
+// The texts of the tools' flags, before they are understood.
+struct ToolWords {
+  std::string from = local_greenroom;
+  std::string to = local_greenroom;
+  std::vector<std::string> targets{local_greenroom};
+  std::string duration = "10s";
+};
+
+void add_copy(CLI::App& copy, ToolWords& words, CopyOptions& options) {
+  copy.add_option("--from", words.from, "Where to read")->type_name("redis://...");
+  copy.add_option("--to", words.to, "Where to write")->type_name("redis://...");
+  copy.add_option("--match", options.match, "Only keys that fit this pattern")
+      ->type_name("PATTERN")
+      ->capture_default_str();
+  copy.add_flag("--keep-existing", options.keep_existing,
+                "Leave keys alone that are there at the destination");
+  copy.add_flag("--dry-run", options.dry_run, "Read and count, write nothing");
+}
+
+void add_bench(CLI::App& bench, ToolWords& words, LoadOptions& options) {
+  bench.add_option("--target", words.targets, "Server to load; several are loaded in turn")
+      ->type_name("redis://...");
+  bench.add_option("--rate", options.rate, "Commands a second, sent whatever the server does")
+      ->check(CLI::Range(1.0, 10'000'000.0))
+      ->option_text("N [10000]");
+  bench.add_option("--connections", options.connections, "Connections that share the load")
+      ->check(CLI::Range(1, 10'000))
+      ->option_text("N [50]");
+  bench.add_option("--duration", words.duration, "How long, after 2 s that do not count")
+      ->option_text("TIME [10s]");
+  bench.add_option("--sessions", options.sessions, "Sessions, which are filled in first")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}))
+      ->option_text("N [100000]");
+  bench.add_option("--seed", options.seed, "The same seed, the same load")->option_text("N [1]");
+  bench.add_option("--output", options.output, "Directory for bench.md and bench.svg")
+      ->type_name("DIR");
+}
+
+// Empty, or what is wrong.
+std::string understand(const ToolWords& words, CommandLine& line) {
+  const auto from = parse_redis_url(words.from);
+  if (!from) return "--from: " + from.error();
+  const auto to = parse_redis_url(words.to);
+  if (!to) return "--to: " + to.error();
+  line.copy.from = *from;
+  line.copy.to = *to;
+  if (line.command == CommandLine::Command::copy && from->text() == to->text()) {
+    return "--from and --to are the same server and database";
+  }
+  for (const std::string& text : words.targets) {
+    const auto target = parse_redis_url(text);
+    if (!target) return "--target: " + target.error();
+    line.load.targets.push_back(*target);
+  }
+  const auto duration = parse_duration(words.duration);
+  if (!duration || *duration <= troupe::Duration::zero()) {
+    return "--duration is a time like 10s or 5min";
+  }
+  line.load.duration = *duration;
+  return {};
+}
+
 int say_mistake(const std::string& text) {
   std::fprintf(stderr, "greenroom: %s\n", text.c_str());
   return 1;
@@ -148,18 +214,35 @@ std::optional<CommandLine> parse_command_line(int count, const char* const* word
   add_storage(*serve, line.config);
   add_security(*serve, line.config);
   add_operation(*serve, line.config);
+  ToolWords tool_words;
+  CLI::App* import_keys = app.add_subcommand(
+      "import", "Copy the keys of another server into a running Greenroom, with their expiry");
+  add_copy(*import_keys, tool_words, line.copy);
+  CLI::App* export_keys = app.add_subcommand(
+      "export", "Copy the keys of a running Greenroom into another server, with their expiry");
+  add_copy(*export_keys, tool_words, line.copy);
+  import_keys->get_option("--from")->required();
+  export_keys->get_option("--to")->required();
+  CLI::App* bench = app.add_subcommand(
+      "bench", "Load a server as web sessions do, at a fixed rate, and show its latencies");
+  add_bench(*bench, tool_words, line.load);
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {  // --help, which is no mistake
       exit_code = app.exit(error);
     } else {
-      exit_code =
-          say_mistake(std::string{error.what()} + " (greenroom serve --help lists the flags)");
+      exit_code = say_mistake(std::string{error.what()} + " (--help lists the flags)");
     }
     return std::nullopt;
   }
   if (check) line.command = CommandLine::Command::check_config;
+  if (*import_keys || *export_keys) line.command = CommandLine::Command::copy;
+  if (*bench) line.command = CommandLine::Command::load;
+  if (const std::string mistake = understand(tool_words, line); !mistake.empty()) {
+    exit_code = say_mistake(mistake);
+    return std::nullopt;
+  }
   line.config.words.assign(words, words + count);
   return line;
 }

@@ -5,14 +5,18 @@
 #include <string>
 
 #include "config/config.hpp"
+#include "tools/copy_keys.hpp"
+#include "tools/load.hpp"
 
 namespace greenroom {
 
 // What a command line asks for.
 struct CommandLine {
-  enum class Command : std::uint8_t { serve, check_config };
+  enum class Command : std::uint8_t { serve, check_config, copy, load };
   Command command = Command::serve;
   Config config;
+  CopyOptions copy;  // of import and export
+  LoadOptions load;  // of bench
 };
 
 // Reads the words of main: the file named by --config first, the other flags over it. Nothing: what

@@ -8,7 +8,7 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
-#include "config/units.hpp"
+#include "text/units.hpp"
 
 namespace greenroom {
 

@@ -3,7 +3,7 @@
 
 #include <troupe/http.hpp>
 
-#include "config/units.hpp"
+#include "text/units.hpp"
 
 namespace greenroom {
 

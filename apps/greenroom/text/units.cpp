@@ -1,5 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
-#include "config/units.hpp"
+#include "text/units.hpp"
 
 #include <charconv>
 #include <cstdio>
