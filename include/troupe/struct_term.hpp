@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <troupe/detail/enum_names.hpp>
+#include <troupe/detail/snake_case.hpp>
 #include <troupe/detail/struct_fields.hpp>
 #include <troupe/detail/type_name.hpp>
 #include <troupe/term.hpp>
@@ -22,8 +23,8 @@
 // C++ values as terms and back, without macros and without registration:
 //
 //     struct Session { std::string user; int visits; std::optional<std::string> note; };
-//     Term term = to_term(Session{"ann", 3, {}});         // #{note => nil,user => <<"ann">>,visits
-//     => 3} std::expected<Session, MappingError> back = from_term<Session>(term);
+//     Term term = to_term(Session{"ann", 3, {}});  // #{note => nil,user => <<"ann">>,visits => 3}
+//     std::expected<Session, MappingError> back = from_term<Session>(term);
 //
 //   struct                      map with the fields' names as atom keys (a trailing _ is left out)
 //   ... as_tuple                {type_name, Field, ...}; without fields the atom type_name
@@ -51,7 +52,8 @@
 // binary, list, map, tuple, pid, reference, term.
 //
 // Reading ignores unknown keys, and a missing key of a field that is not optional is an error that
-// names it. Whatever a type cannot do by itself, a Codec does.
+// names it. Writing fails only where a float is not finite: std::domain_error, as Erlang has no
+// such floats. Whatever a type cannot do by itself, a Codec does.
 namespace troupe {
 
 // Why a term is not a value of some type.
@@ -107,11 +109,6 @@ std::unexpected<MappingError> mismatch(MappingError::Code code, std::string_view
 MappingError within(MappingError error, std::string_view field);
 MappingError within(MappingError error, std::size_t index);
 MappingError missing_key(std::string_view field);
-// MyType2 and myType2 to my_type2; namespaces and template arguments are left out, a trailing _
-// too.
-std::string snake_case(std::string_view name);
-std::string_view without_underscore(std::string_view name) noexcept;
-
 // Counts how deep from_term is in itself.
 class MappingDepth {
  public:

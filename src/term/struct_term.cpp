@@ -13,9 +13,6 @@ thread_local std::size_t mapping_depth = 0;
 
 constexpr std::size_t shown = 80;
 
-bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
-bool is_lower_or_digit(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
 std::string_view describe(MappingError::Code code) noexcept {
   switch (code) {
     case MappingError::Code::missing_key:
@@ -88,42 +85,6 @@ MappingError within(MappingError error, std::size_t index) {
 
 MappingError missing_key(std::string_view field) {
   return {MappingError::Code::missing_key, std::string{field}, {}, {}};
-}
-
-std::string_view without_underscore(std::string_view name) noexcept {
-  if (name.size() > 1 && name.ends_with('_') && !name.ends_with("__")) name.remove_suffix(1);
-  return name;
-}
-
-std::string snake_case(std::string_view name) {
-  if (name.ends_with('>')) {
-    std::size_t open = 0;
-    std::size_t at = name.size();
-    do {
-      --at;
-      if (name[at] == '>') ++open;
-      if (name[at] == '<') --open;
-    } while (open > 0 && at > 0);
-    name = name.substr(0, at);
-  }
-  if (std::size_t colon = name.rfind(':'); colon != std::string_view::npos) {
-    name.remove_prefix(colon + 1);
-  }
-  name = without_underscore(name);
-  std::string snake;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    char c = name[i];
-    if (!is_upper(c)) {
-      snake += c;
-      continue;
-    }
-    bool after_word = i > 0 && is_lower_or_digit(name[i - 1]);
-    bool ends_initials = i > 0 && is_upper(name[i - 1]) && i + 1 < name.size() &&
-                         name[i + 1] >= 'a' && name[i + 1] <= 'z';
-    if (after_word || ends_initials) snake += '_';
-    snake += static_cast<char>(c - 'A' + 'a');
-  }
-  return snake;
 }
 
 }  // namespace detail

@@ -37,7 +37,8 @@ class ErlOracle {
   std::optional<bool> elixir_;
 };
 
-// How many random terms a test looks at: TROUPE_TERMS, or else the count given.
+// How many random terms a test looks at: TROUPE_TERMS, 100,000 in the nightly run, else the count
+// given.
 std::size_t term_count(std::size_t otherwise);
 
 }  // namespace troupe::test

@@ -305,6 +305,21 @@ TEST(StructTermTest, numbers_are_checked) {
             Error::out_of_range);
 }
 
+TEST(StructTermTest, times_round_down_and_saturate) {
+  using std::chrono::sys_seconds;
+  using Nanoseconds = std::chrono::sys_time<std::chrono::nanoseconds>;
+  EXPECT_EQ(to_term(Nanoseconds{1500ns}), Term{1});
+  EXPECT_EQ(to_term(Nanoseconds{-1ns}), Term{-1});
+  EXPECT_EQ(to_term(sys_seconds{2s}), Term{2'000'000});
+  EXPECT_EQ(to_term(sys_seconds::max()), Term{std::numeric_limits<std::int64_t>::max()});
+  EXPECT_EQ(refusal<sys_seconds>("1500000").code, Error::out_of_range);
+}
+
+TEST(StructTermTest, a_float_that_erlang_has_not_is_not_written) {
+  EXPECT_THROW(to_term(std::vector{1.0, std::numeric_limits<double>::quiet_NaN()}),
+               std::domain_error);
+}
+
 TEST(StructTermTest, sizes_and_tags_are_checked) {
   EXPECT_EQ((refusal<std::array<int, 2>>("[1]").code), Error::wrong_size);
   EXPECT_EQ((refusal<std::pair<int, int>>("{1}").code), Error::wrong_size);

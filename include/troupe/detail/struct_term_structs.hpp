@@ -243,13 +243,16 @@ const Term& alternative_tag() {
 template <class T>
 concept BareAlternative = !HasCodec<T> && (AsTuple<T> || std::same_as<T, std::monostate>);
 
+// Whether alternative_tag says the same of both.
 template <class A, class B>
-consteval bool same_builtin_tag() {
-  return !builtin_tag<A>().empty() && builtin_tag<A>() == builtin_tag<B>();
+consteval bool same_tag() {
+  constexpr std::string_view one = builtin_tag<A>().empty() ? type_name<A>() : builtin_tag<A>();
+  constexpr std::string_view other = builtin_tag<B>().empty() ? type_name<B>() : builtin_tag<B>();
+  return same_in_snake_case(one, other);
 }
 template <class A, class... Others>
 consteval bool tag_among() {
-  return (same_builtin_tag<A, Others>() || ...) || (std::same_as<A, Others> || ...);
+  return (same_tag<A, Others>() || ...);
 }
 template <class... A>
 inline constexpr bool has_equal_tags = false;

@@ -80,11 +80,25 @@ template <class P>
 inline constexpr std::int64_t microseconds_per_tick =
     P::den > P::num * 1'000'000 ? 1 : P::num * 1'000'000 / P::den;
 
+template <class P>
+inline constexpr bool is_microseconds =
+    P::den % (P::num * 1'000'000) == 0 || P::num * 1'000'000 % P::den == 0;
+
+// Rounds down, before 1970 too; beyond 292,000 years the number saturates.
 template <class T>
 Term encode_time(const T& time) {
   using Period = typename T::duration::period;
-  std::int64_t count = time.time_since_epoch().count() / ticks_per_microsecond<Period>;
-  return Term{count * microseconds_per_tick<Period>};
+  static_assert(std::integral<typename T::rep> && is_microseconds<Period>,
+                "a time whose ticks are no whole part or multiple of a microsecond cannot be "
+                "mapped to a term: use another duration, or specialise troupe::Codec<T>");
+  std::int64_t ticks = time.time_since_epoch().count();
+  std::int64_t count = ticks / ticks_per_microsecond<Period>;
+  if (ticks % ticks_per_microsecond<Period> < 0) --count;
+  if (__builtin_mul_overflow(count, microseconds_per_tick<Period>, &count)) {
+    count = ticks < 0 ? std::numeric_limits<std::int64_t>::min()
+                      : std::numeric_limits<std::int64_t>::max();
+  }
+  return Term{count};
 }
 
 template <class T>
