@@ -2,7 +2,7 @@
 #
 # `cmake --install BUILD --prefix DIR`: the public headers, the libraries, and what
 # `find_package(troupe)` needs to offer troupe::troupe, and what was built of troupe::storage,
-# troupe::tls and troupe::http.
+# troupe::storage_postgres, troupe::tls and troupe::http.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -17,6 +17,10 @@ foreach(part tls http)
     install(TARGETS troupe_${part} EXPORT troupeTargets)
   endif()
 endforeach()
+if(TARGET troupe_storage_postgres)
+  set_target_properties(troupe_storage_postgres PROPERTIES EXPORT_NAME storage_postgres)
+  install(TARGETS troupe_storage_postgres EXPORT troupeTargets)
+endif()
 if(TARGET greenroom)
   install(TARGETS greenroom)
 endif()

@@ -38,6 +38,9 @@ enum class ErrorKind : std::uint8_t {
   closed,           // close() was called
   poisoned,         // an earlier failure made further acknowledgements dishonest; reopen
   too_large,        // key, value or batch over the limits below
+  wrong_type,       // the value is sound, but not of the type that was asked for
+  busy,             // a pool's worker is behind; nothing was done, try later
+  unavailable,      // a pool's worker gave no answer; whether it did what was asked is unknown
 };
 
 // The text is for the operator: what failed, on which file, and what to do.

@@ -59,6 +59,12 @@ std::string_view name_of(ErrorKind kind) {
       return "poisoned";
     case ErrorKind::too_large:
       return "too_large";
+    case ErrorKind::wrong_type:
+      return "wrong_type";
+    case ErrorKind::busy:
+      return "busy";
+    case ErrorKind::unavailable:
+      return "unavailable";
   }
   return "unknown";
 }

@@ -18,33 +18,8 @@ struct Backend {
   Result<std::unique_ptr<Store>> (*open)(const std::string& directory);
 };
 
-inline std::vector<Backend> backends() {
-  return {
-      {"memory", false,
-       [](const std::string&) -> Result<std::unique_ptr<Store>> { return open_memory(); }},
-      {"sqlite", true,
-       [](const std::string& directory) {
-         return open_sqlite(directory + "/store.db", {.busy_timeout_ms = 1});
-       }},
-      {"sqlite_relaxed", true,
-       [](const std::string& directory) {
-         return open_sqlite(directory + "/store.db",
-                            {.durability = Durability::relaxed, .busy_timeout_ms = 1});
-       }},
-      // A few hundred bytes of log, so that every test sees snapshots and rotated files.
-      {"log", true,
-       [](const std::string& directory) {
-         return open_log(directory + "/store", {.snapshot_bytes = 500, .preallocate_bytes = 4096});
-       }},
-      {"log_relaxed", true,
-       [](const std::string& directory) {
-         return open_log(directory + "/store",
-                         {.durability = Durability::relaxed, .preallocate_bytes = 0});
-       }},
-      {"files", true,
-       [](const std::string& directory) { return open_files(directory + "/store"); }},
-  };
-}
+// Those of the test program: backends.cpp, or postgres_backends.cpp.
+std::vector<Backend> backends();
 
 inline void PrintTo(const Backend& backend, std::ostream* out) { *out << backend.name; }
 

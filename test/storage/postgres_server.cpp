@@ -1,0 +1,141 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "storage/postgres_server.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fcntl.h>
+#include <filesystem>
+#include <grp.h>
+#include <gtest/gtest.h>
+#include <initializer_list>
+#include <memory>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+namespace troupe::storage::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Debian has the programs of each version in a folder of its own, outside the path.
+std::string find_programs() {
+  std::string found;
+  std::error_code ignored;
+  for (const auto& version : fs::directory_iterator{"/usr/lib/postgresql", ignored}) {
+    const std::string folder = version.path().string() + "/bin";
+    if (::access((folder + "/initdb").c_str(), X_OK) == 0) found = std::max(found, folder);
+  }
+  return found;
+}
+
+const passwd* server_user() { return ::geteuid() == 0 ? ::getpwnam("postgres") : nullptr; }
+
+// Both outputs go to `out`, which the caller closes.
+pid_t run(const std::string& program, std::initializer_list<std::string> arguments, int out) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  if (const passwd* user = server_user()) {
+    if (::setgroups(0, nullptr) != 0 || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0)
+      ::_exit(126);
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // After the change of user, which would clear it.
+  if (::dup2(out, 1) < 0 || ::dup2(out, 2) < 0) ::_exit(126);
+  std::vector<char*> list{const_cast<char*>(program.c_str())};
+  for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
+  list.push_back(nullptr);
+  ::execv(program.c_str(), list.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+PostgresServer* PostgresServer::shared() {
+  static std::unique_ptr<PostgresServer> server = [] {
+    std::unique_ptr<PostgresServer> made{new PostgresServer};
+    made->programs_ = find_programs();
+    if (made->programs_.empty()) return std::unique_ptr<PostgresServer>{};
+    if (!made->make() || !made->start()) {
+      ADD_FAILURE() << "PostgreSQL does not start: " << made->said();
+      made.reset();
+    }
+    return made;
+  }();
+  return server.get();
+}
+
+bool PostgresServer::make() {
+  folder_ = "/tmp/troupe-postgres-XXXXXX";
+  if (::mkdtemp(folder_.data()) == nullptr) return false;
+  if (const passwd* user = server_user()) {
+    if (::chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0) return false;
+  }
+  const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  const pid_t child = run(programs_ + "/initdb",
+                          {"-D", folder_ + "/data", "-U", "troupe", "-A", "trust", "-E", "UTF8",
+                           "--locale=C", "--no-sync", "--no-instructions"},
+                          null);
+  ::close(null);
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && status == 0;
+}
+
+bool PostgresServer::start() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+  said_.clear();
+  has_ended_ = false;
+  process_ = run(programs_ + "/postgres",
+                 {"-D", folder_ + "/data", "-k", folder_, "-c", "listen_addresses=", "-c",
+                  "shared_buffers=16MB"},
+                 ends[1]);
+  ::close(ends[1]);
+  listener_ = std::thread{[this, in = ends[0]] {
+    char bytes[4096];
+    for (ssize_t count = 0; (count = ::read(in, bytes, sizeof bytes)) > 0;) {
+      const std::lock_guard lock{mutex_};
+      said_.append(bytes, static_cast<std::size_t>(count));
+      changed_.notify_all();
+    }
+    ::close(in);
+    const std::lock_guard lock{mutex_};
+    has_ended_ = true;
+    changed_.notify_all();
+  }};
+  const auto is_ready = [this] {
+    return said_.find("ready to accept connections") != std::string::npos;
+  };
+  std::unique_lock lock{mutex_};
+  changed_.wait_for(lock, std::chrono::seconds{120}, [&] { return has_ended_ || is_ready(); });
+  return is_ready();
+}
+
+std::string PostgresServer::said() {
+  const std::lock_guard lock{mutex_};
+  return said_;
+}
+
+void PostgresServer::kill() {
+  if (process_ <= 0) return;
+  // Its other processes end themselves when they notice; the last closes the pipe.
+  ::kill(process_, SIGKILL);
+  ::waitpid(process_, nullptr, 0);
+  process_ = -1;
+  listener_.join();
+}
+
+PostgresServer::~PostgresServer() {
+  if (process_ > 0) {
+    ::kill(process_, SIGINT);  // a fast end, with its shared memory given back
+    ::waitpid(process_, nullptr, 0);
+    listener_.join();
+  }
+  std::error_code ignored;
+  if (!folder_.empty()) fs::remove_all(folder_, ignored);
+}
+
+}  // namespace troupe::storage::test

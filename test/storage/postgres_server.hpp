@@ -1,0 +1,44 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <sys/types.h>
+#include <thread>
+
+namespace troupe::storage::test {
+
+// A PostgreSQL server of the tests' own, on a socket in a temporary folder, without a network. Made
+// when it is first asked for, gone with the test program. PostgreSQL refuses to run as root, so for
+// root it runs as the user postgres.
+class PostgresServer {
+ public:
+  // Null where this machine has no PostgreSQL, or with a failure where it does not start.
+  static PostgresServer* shared();
+  ~PostgresServer();
+
+  // What libpq connects to it with.
+  std::string connection() const { return "host=" + folder_ + " dbname=postgres user=troupe"; }
+
+  // Ends every process of it, as a machine does that loses its power (but for the kernel's cache).
+  void kill();
+  // Recovers from the log, and waits until it answers.
+  bool start();
+
+ private:
+  bool make();
+  // The last the server has said.
+  std::string said();
+
+  std::string folder_;
+  std::string programs_;
+  pid_t process_ = -1;
+  std::thread listener_;  // reads what the server says, until it ends
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string said_;
+  bool has_ended_ = false;
+};
+
+}  // namespace troupe::storage::test

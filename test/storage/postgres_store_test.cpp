@@ -1,0 +1,261 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+// What can happen to a store in PostgreSQL: the client, the server or the connection goes, another
+// owner comes, the server refuses. The suite all backends share is in conformance_test.cpp.
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unistd.h>
+
+#include <troupe/storage_postgres.hpp>
+
+#include "storage/backends.hpp"
+#include "storage/child.hpp"
+#include "storage/postgres_server.hpp"
+
+namespace troupe::storage::test {
+namespace {
+
+class Postgres : public testing::Test {
+ protected:
+  void SetUp() override {
+    server_ = PostgresServer::shared();
+    if (!server_) GTEST_SKIP() << "no PostgreSQL on this machine: nothing was stored in one";
+    execute("DROP TABLE IF EXISTS troupe_about, troupe_owner, troupe_entry");
+  }
+
+  PostgresOptions options(std::string space = "s") const {
+    return {.connection = server_->connection(), .space = std::move(space), .lock_timeout_ms = 1};
+  }
+  std::unique_ptr<Store> open() {
+    auto store = open_postgres(options());
+    EXPECT_TRUE(succeeded(store));
+    return store ? std::move(*store) : nullptr;
+  }
+
+  static std::optional<std::string> got(Store& store, std::string_view key) {
+    auto value = store.get(key);
+    EXPECT_TRUE(succeeded(value));
+    return value ? *value : std::nullopt;
+  }
+
+  // As the operator, who may always write, on a connection of its own.
+  std::string execute(const std::string& sql) {
+    std::unique_ptr<PGconn, void (*)(PGconn*)> connection{
+        PQconnectdb(
+            (server_->connection() + " options='-c default_transaction_read_only=off'").c_str()),
+        PQfinish};
+    std::unique_ptr<PGresult, void (*)(PGresult*)> result{
+        PQexec(connection.get(), ("SET client_min_messages = error;" + sql).c_str()), PQclear};
+    const auto status = PQresultStatus(result.get());
+    EXPECT_TRUE(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
+        << PQerrorMessage(connection.get());
+    return PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "";
+  }
+  // Ends every connection but the operator's.
+  void cut_connections() {
+    execute(
+        "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+  }
+
+  PostgresServer* server_ = nullptr;
+};
+
+TEST_F(Postgres, spaces_are_stores_of_their_own) {
+  auto one = open_postgres(options("one"));
+  auto two = open_postgres(options("two"));
+  ASSERT_TRUE(succeeded(one) && succeeded(two));
+  ASSERT_TRUE(succeeded((*one)->put("k", "1")));
+  ASSERT_TRUE(succeeded((*two)->put("k", "2")));
+  ASSERT_TRUE(succeeded((*two)->remove("other")));
+  EXPECT_EQ((*one)->get("k"), "1");
+  EXPECT_EQ((*two)->list(), std::vector<std::string>{"k"});
+}
+
+TEST_F(Postgres, the_holder_is_named_to_whoever_is_refused) {
+  PostgresOptions first = options();
+  first.owner = "the machine upstairs";
+  auto store = open_postgres(first);
+  ASSERT_TRUE(succeeded(store));
+  EXPECT_TRUE(refused(open_postgres(options()), ErrorKind::locked_by_other, "machine upstairs"));
+}
+
+TEST_F(Postgres, a_batch_of_many_statements_is_written_whole) {
+  auto store = open();
+  const std::string value(3 << 20, 'v');
+  std::vector<std::string> keys;
+  for (int i = 0; i < 20; ++i) keys.push_back("k" + std::to_string(i));
+  std::vector<Change> changes;
+  for (const std::string& key : keys) changes.push_back(Change::put(key, value));
+  ASSERT_TRUE(succeeded(store->write_batch(changes)));
+  EXPECT_EQ(store->list()->size(), 20U);
+  // The last of the entries does not give way, so none is written.
+  execute("UPDATE troupe_entry SET epoch = 1000 WHERE key = 'k19'");
+  changes.push_back(Change::put("new", "v"));
+  EXPECT_TRUE(refused(store->write_batch(changes), ErrorKind::io, "division by zero"));
+  EXPECT_EQ(got(*store, "new"), std::nullopt);
+}
+
+TEST_F(Postgres, a_cut_connection_is_made_again) {
+  auto store = open();
+  ASSERT_TRUE(succeeded(store->put("k", "v")));
+  cut_connections();
+  EXPECT_EQ(store->get("k"), "v");
+  cut_connections();
+  EXPECT_TRUE(succeeded(store->put("k", "w")));
+  cut_connections();
+  EXPECT_EQ(store->list(), std::vector<std::string>{"k"});
+  cut_connections();
+  EXPECT_TRUE(succeeded(store->close()));
+}
+
+TEST_F(Postgres, an_owner_that_was_replaced_writes_nothing_more) {
+  auto old = open();
+  ASSERT_TRUE(succeeded(old->put("k", "old")));
+  cut_connections();
+  auto next = open();
+  ASSERT_TRUE(succeeded(next->put("k", "new")));
+  // The lock may be lost too, as after a failover: then the epoch alone guards.
+  ASSERT_TRUE(succeeded(next->close()));
+  EXPECT_TRUE(refused(old->put("k", "late"), ErrorKind::locked_by_other, "taken over"));
+  EXPECT_TRUE(refused(old->put("k", "later"), ErrorKind::poisoned));
+  EXPECT_TRUE(refused(old->get("k"), ErrorKind::poisoned));
+  EXPECT_EQ(open()->get("k"), "new");
+}
+
+TEST_F(Postgres, the_epoch_is_compared_in_every_write) {
+  auto store = open();
+  ASSERT_TRUE(succeeded(store->put("k", "v")));
+  execute("UPDATE troupe_owner SET epoch = epoch + 1");
+  const Change changes[] = {Change::remove("k"), Change::put("l", "w")};
+  EXPECT_TRUE(refused(store->write_batch(changes), ErrorKind::locked_by_other));
+  EXPECT_EQ(execute("SELECT count(*) FROM troupe_entry WHERE key = 'k'"), "1");
+}
+
+TEST_F(Postgres, an_entry_of_a_later_epoch_does_not_give_way) {
+  auto store = open();
+  ASSERT_TRUE(succeeded(store->put("k", "v")));
+  execute("UPDATE troupe_entry SET epoch = epoch + 1, value = 'theirs'");
+  const Change changes[] = {Change::put("before", "v"), Change::put("k", "ours")};
+  EXPECT_FALSE(store->write_batch(changes));
+  EXPECT_EQ(execute("SELECT count(*) FROM troupe_entry"), "1");
+}
+
+TEST_F(Postgres, a_killed_client_loses_no_acknowledged_write_and_its_space_becomes_free) {
+  std::uint64_t acknowledged = 0;
+  (void)open();
+  for (int round = 0; round < 3; ++round) {
+    Child child{[&, number = acknowledged](auto report) mutable {
+      PostgresOptions patient = options();
+      patient.lock_timeout_ms = 20'000;
+      auto store = open_postgres(patient);
+      if (!store) ::_exit(1);
+      for (;;) {
+        const std::string text = std::to_string(++number);
+        const Change changes[] = {Change::put("a", text), Change::put("b", text)};
+        if (!(*store)->write_batch(changes)) ::_exit(2);
+        report(number);
+      }
+    }};
+    for (int n = 0; n < 20; ++n) ASSERT_TRUE(child.read(acknowledged));
+    child.kill();
+    while (child.read(acknowledged)) {
+    }
+    PostgresOptions patient = options();
+    patient.lock_timeout_ms = 20'000;
+    auto store = open_postgres(patient);
+    ASSERT_TRUE(succeeded(store));
+    auto a = (*store)->get("a");
+    ASSERT_TRUE(succeeded(a) && a->has_value());
+    EXPECT_GE(std::stoull(**a), acknowledged);
+    EXPECT_EQ(got(**store, "b"), *a);
+    acknowledged = std::stoull(**a);
+  }
+}
+
+TEST_F(Postgres, a_killed_server_loses_no_acknowledged_write) {
+  std::uint64_t acknowledged = 0;
+  Child child{[&](auto report) {
+    auto store = open_postgres(options());
+    if (!store) ::_exit(1);
+    for (std::uint64_t number = 1;; ++number) {
+      auto done = (*store)->put("n", std::to_string(number));
+      if (!done) {
+        // Said so, and every later answer says so too.
+        ::_exit((*store)->put("n", "late").error().kind == ErrorKind::poisoned ? 0 : 2);
+      }
+      report(number);
+    }
+  }};
+  for (int n = 0; n < 20; ++n) ASSERT_TRUE(child.read(acknowledged));
+  server_->kill();
+  while (child.read(acknowledged)) {
+  }
+  EXPECT_EQ(child.wait(), 0);
+  ASSERT_TRUE(server_->start());
+  auto found = open()->get("n");
+  ASSERT_TRUE(succeeded(found) && found->has_value());
+  EXPECT_GE(std::stoull(**found), acknowledged);
+}
+
+TEST_F(Postgres, a_full_disk_refuses_the_batch_and_the_store_goes_on) {
+  auto store = open();
+  execute(
+      "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN RAISE EXCEPTION USING ERRCODE = ''53100'', MESSAGE = ''no space''; END';"
+      "CREATE TRIGGER no_room BEFORE INSERT ON troupe_entry EXECUTE FUNCTION no_room()");
+  EXPECT_TRUE(refused(store->put("k", "v"), ErrorKind::full_disk, "no space"));
+  execute("DROP FUNCTION no_room CASCADE");
+  EXPECT_TRUE(succeeded(store->put("k", "v")));
+}
+
+TEST_F(Postgres, a_server_that_only_reads_is_named_as_such) {
+  (void)open();
+  execute("ALTER ROLE troupe SET default_transaction_read_only = on");
+  EXPECT_TRUE(refused(open_postgres(options()), ErrorKind::read_only));
+  execute("ALTER ROLE troupe RESET ALL");
+}
+
+TEST_F(Postgres, a_newer_format_and_another_programs_table_are_refused) {
+  (void)open();
+  execute("UPDATE troupe_about SET format = 2");
+  EXPECT_TRUE(refused(open_postgres(options()), ErrorKind::newer_version, "format 2"));
+  execute("DROP TABLE troupe_about; CREATE TABLE troupe_about (name text)");
+  EXPECT_TRUE(refused(open_postgres(options()), ErrorKind::foreign));
+}
+
+TEST_F(Postgres, a_value_changed_behind_our_back_is_reported_as_damage) {
+  auto store = open();
+  ASSERT_TRUE(succeeded(store->put("k", "v")));
+  execute("UPDATE troupe_entry SET value = 'w'");
+  EXPECT_TRUE(refused(store->get("k"), ErrorKind::corrupt));
+  EXPECT_TRUE(refused(store->page("", std::nullopt, 1), ErrorKind::corrupt));
+  EXPECT_TRUE(succeeded(store->put("k", "v")));
+  EXPECT_EQ(store->get("k"), "v");
+}
+
+TEST_F(Postgres, long_keys_that_begin_alike_are_told_apart) {
+  auto store = open();
+  const std::string start(5000, 'x');
+  ASSERT_TRUE(succeeded(store->put(start + "b", "2")));
+  ASSERT_TRUE(succeeded(store->put(start + "a", "1")));
+  ASSERT_TRUE(succeeded(store->put(start.substr(0, 1000), "0")));
+  ASSERT_TRUE(succeeded(store->put(start + "b", "3")));
+  EXPECT_EQ(store->get(start + "b"), "3");
+  EXPECT_EQ(store->list(start), (std::vector<std::string>{start + "a", start + "b"}));
+  ASSERT_TRUE(succeeded(store->remove(start + "a")));
+  EXPECT_EQ(store->list(), (std::vector<std::string>{start.substr(0, 1000), start + "b"}));
+}
+
+TEST_F(Postgres, errors_do_not_show_the_password) {
+  PostgresOptions wrong = options();
+  wrong.connection = "host=/nowhere password=secret-word";
+  const auto store = open_postgres(wrong);
+  ASSERT_TRUE(refused(store, ErrorKind::io, "cannot connect"));
+  EXPECT_EQ(store.error().text.find("secret-word"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace troupe::storage::test
