@@ -39,6 +39,7 @@ enum class ErrorKind : std::uint8_t {
   poisoned,         // an earlier failure made further acknowledgements dishonest; reopen
   too_large,        // key, value or batch over the limits below
   wrong_type,       // the value is sound, but not of the type that was asked for
+  no_migration,     // a state of an old version that nothing here brings up to date
   busy,             // a pool's worker is behind; nothing was done, try later
   unavailable,      // a pool's worker gave no answer; whether it did what was asked is unknown
 };

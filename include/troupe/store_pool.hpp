@@ -124,6 +124,10 @@ Async<Result<std::vector<std::string>>> list(Process& self, StorePool pool, std:
 Async<Result<std::vector<Entry>>> page(Process& self, StorePool pool, std::string prefix,
                                        std::optional<std::string> after, std::size_t limit,
                                        Duration timeout = default_call_timeout);
+// Removes all of the keys; the workers do their parts at the same time. On an error some may be
+// gone.
+Async<Result<void>> remove_all(Process& self, StorePool pool, std::vector<std::string> keys,
+                               Duration timeout = default_call_timeout);
 // Everything answered so far survives a power cut when this returns.
 Async<Result<void>> flush(Process& self, StorePool pool, Duration timeout = default_call_timeout);
 

@@ -61,6 +61,8 @@ std::string_view name_of(ErrorKind kind) {
       return "too_large";
     case ErrorKind::wrong_type:
       return "wrong_type";
+    case ErrorKind::no_migration:
+      return "no_migration";
     case ErrorKind::busy:
       return "busy";
     case ErrorKind::unavailable:

@@ -7,6 +7,7 @@
 
 #include <troupe/blocking.hpp>
 #include <troupe/log.hpp>
+#include <troupe/request.hpp>
 #include <troupe/store_pool.hpp>
 
 #include "storage/fault.hpp"
@@ -38,6 +39,10 @@ struct Write {
   std::optional<std::string> value;  // none: remove
   using Reply = Result<void>;
 };
+struct RemoveAll {
+  std::vector<std::string> keys;
+  using Reply = Result<void>;
+};
 struct Read {
   std::string key;
   using Reply = Result<std::optional<std::string>>;
@@ -61,11 +66,16 @@ struct Pending {
   M message;
   From<typename M::Reply> from;
 };
-using Request =
-    std::variant<Pending<Write>, Pending<Read>, Pending<List>, Pending<Page>, Pending<Flush>>;
+using Request = std::variant<Pending<Write>, Pending<RemoveAll>, Pending<Read>, Pending<List>,
+                             Pending<Page>, Pending<Flush>>;
 
 std::size_t size_of(const Write& write) {
   return write.key.size() + (write.value ? write.value->size() : 0);
+}
+std::size_t size_of(const RemoveAll& removal) {
+  std::size_t bytes = 0;
+  for (const std::string& key : removal.keys) bytes += key.size();
+  return bytes;
 }
 template <class M>
 std::size_t size_of(const M&) {
@@ -101,10 +111,12 @@ Result<void> checked(const Write& write) {
 Result<void> write_all(Store& store, const Job& job) {
   std::vector<Change> changes;
   for (const Request& request : job.requests) {
-    const auto* write = std::get_if<Pending<Write>>(&request);
-    if (!write) continue;
-    const auto& [key, value] = write->message;
-    changes.push_back(value ? Change{key, *value} : Change::remove(key));
+    if (const auto* write = std::get_if<Pending<Write>>(&request)) {
+      const auto& [key, value] = write->message;
+      changes.push_back(value ? Change{key, *value} : Change::remove(key));
+    } else if (const auto* removal = std::get_if<Pending<RemoveAll>>(&request)) {
+      for (const std::string& key : removal->message.keys) changes.push_back({key, {}, true});
+    }
   }
   return store.write_batch(changes);
 }
@@ -131,7 +143,7 @@ JobDone work(Store& store, Job job) {
   for (Request& request : job.requests) {
     std::visit(
         [&]<class M>(Pending<M>& pending) {
-          if constexpr (std::is_same_v<M, Write>) {
+          if constexpr (std::is_same_v<M, Write> || std::is_same_v<M, RemoveAll>) {
             reply(std::move(pending.from), written);
           } else {
             auto result = answer(store, pending.message);
@@ -231,6 +243,7 @@ class StoreWorker : public GenServer<StoreWorker> {
     if (auto fine = checked(m); !fine) return reply(std::move(from), std::move(fine));
     take(std::move(m), std::move(from));
   }
+  void handle_call(RemoveAll m, From<Result<void>> from) { take(std::move(m), std::move(from)); }
   void handle_call(Read m, From<Read::Reply> from) { take(std::move(m), std::move(from)); }
   void handle_call(List m, From<List::Reply> from) { take(std::move(m), std::move(from)); }
   void handle_call(Page m, From<Page::Reply> from) { take(std::move(m), std::move(from)); }
@@ -390,6 +403,31 @@ Async<Result<void>> put(Process& self, StorePool pool, std::string key, std::str
 Async<Result<void>> remove(Process& self, StorePool pool, std::string key, Duration timeout) {
   const Atom worker = worker_for(pool, key);
   return ask(self, worker, Write{std::move(key), std::nullopt}, timeout);
+}
+
+Async<Result<void>> remove_all(Process& self, StorePool pool, std::vector<std::string> keys,
+                               Duration timeout) {
+  std::vector<RemoveAll> parts(pool.workers());
+  for (std::string& key : keys) {
+    const unsigned worker = pool.worker_of(key);
+    parts[worker].keys.push_back(std::move(key));
+  }
+  std::vector<PendingReply<Result<void>>> sent;
+  for (unsigned worker = 0; worker < pool.workers(); ++worker) {
+    if (parts[worker].keys.empty()) continue;
+    sent.push_back(send_request(self, ServerRef<StoreWorker>{pool.worker_name(worker)},
+                                std::move(parts[worker])));
+  }
+  Result<void> result;
+  for (auto& request : sent) {
+    auto done = co_await request.response(timeout);
+    if (!done) {
+      result = std::unexpected(no_answer(done.error()));
+    } else if (!*done) {
+      result = std::move(*done);
+    }
+  }
+  co_return result;
 }
 
 Async<Result<std::optional<std::string>>> get(Process& self, StorePool pool, std::string key,

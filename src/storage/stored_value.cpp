@@ -7,7 +7,7 @@ namespace troupe::storage::detail {
 namespace {
 
 // Keys may be 64 KiB of anything.
-std::string shown(std::string_view key) { return to_erlang(Term::binary(key.substr(0, 60))); }
+std::string shown(std::string_view key) { return to_elixir(Term::binary(key.substr(0, 60))); }
 
 }  // namespace
 

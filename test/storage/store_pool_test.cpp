@@ -1,11 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // Stores behind processes: routing, group commit, back pressure, restarts. On every executor where
 // time does not matter, with a store in memory that the test holds, blocks and breaks.
-#include <atomic>
-#include <condition_variable>
 #include <filesystem>
 #include <gtest/gtest.h>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -17,6 +14,7 @@
 
 #include "storage/backends.hpp"
 #include "storage/temporary_directory.hpp"
+#include "storage/watched_stores.hpp"
 #include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
 
@@ -27,80 +25,11 @@ using namespace std::chrono_literals;
 using troupe::test::on_every_executor;
 using troupe::test::on_every_seed;
 
-// What a test sees of the stores of its pool, and can do to them. Lives longer than the runtime.
-struct Bench {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool is_blocked = false;                           // a write waits until it is let go
-  bool is_poisoned = false;                          // writes fail
-  std::map<unsigned, std::unique_ptr<Store>> disks;  // outlive their workers, as a disk does
-  std::set<unsigned> open;
-  std::vector<std::size_t> batches;
-  unsigned openings = 0;
-
-  void let_go() {
-    std::lock_guard lock{mutex};
-    is_blocked = false;
-    changed.notify_all();
-  }
-};
-
-class BenchStore final : public Store {
- public:
-  BenchStore(Bench& bench, unsigned worker) : bench_{bench}, worker_{worker} {}
-  ~BenchStore() override { (void)close(); }
-
- private:
-  Store& disk() { return *bench_.disks[worker_]; }
-  Result<std::optional<std::string>> do_get(std::string_view key) override {
-    std::lock_guard lock{bench_.mutex};
-    return disk().get(key);
-  }
-  Result<void> do_write(std::span<const Change> changes) override {
-    std::unique_lock lock{bench_.mutex};
-    bench_.changed.wait(lock, [&] { return !bench_.is_blocked; });
-    if (bench_.is_poisoned) return std::unexpected(StorageError{ErrorKind::poisoned, "broken"});
-    bench_.batches.push_back(changes.size());
-    return disk().write_batch(changes);
-  }
-  Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override {
-    std::lock_guard lock{bench_.mutex};
-    auto page = disk().page(scan.prefix, scan.after, 1'000'000);
-    for (const Entry& entry : *page) {
-      if (!visitor(object, entry.key, entry.value)) break;
-    }
-    return {};
-  }
-  Result<void> do_flush() override { return {}; }
-  Result<void> do_compact() override { return {}; }
-  Result<void> do_close() override {
-    std::lock_guard lock{bench_.mutex};
-    bench_.open.erase(worker_);
-    return {};
-  }
-
-  Bench& bench_;
-  unsigned worker_;
-};
-
-auto opens(const std::shared_ptr<Bench>& bench) {
-  return [bench](unsigned worker, unsigned) -> Result<std::unique_ptr<Store>> {
-    std::lock_guard lock{bench->mutex};
-    ++bench->openings;
-    if (!bench->open.insert(worker).second) {
-      return std::unexpected(StorageError{ErrorKind::locked_by_other, "in use"});
-    }
-    if (!bench->disks[worker]) bench->disks[worker] = open_memory();
-    bench->is_poisoned = false;
-    return std::make_unique<BenchStore>(*bench, worker);
-  };
-}
-
 TEST(StorePool, what_is_put_is_got_from_whichever_worker_has_the_key) {
   on_every_executor([](Process& self) -> Async<> {
-    const auto bench = std::make_shared<Bench>();
+    const auto stores = std::make_shared<WatchedStores>();
     const StorePool pool{"pool", 3};
-    co_await Supervisor::start_link(self, children(pool.child(opens(bench))));
+    co_await Supervisor::start_link(self, children(pool.child(opens(stores))));
     for (int i = 0; i < 20; ++i) {
       const std::string key = "k" + std::to_string(i);
       EXPECT_TRUE(succeeded(co_await put(self, pool, key, "v" + key)));
@@ -118,7 +47,9 @@ TEST(StorePool, what_is_put_is_got_from_whichever_worker_has_the_key) {
     EXPECT_TRUE(succeeded(some));
     EXPECT_EQ(some->size(), 3U);
     EXPECT_EQ((*some)[0].key, "k11");
-    for (auto& [worker, disk] : bench->disks) {
+    EXPECT_TRUE(succeeded(co_await remove_all(self, pool, {"k1", "k2", "k3", "none"})));
+    EXPECT_EQ((co_await list(self, pool))->size(), 16U);
+    for (auto& [worker, disk] : stores->disks) {
       for (const std::string& key : *disk->list()) EXPECT_EQ(pool.worker_of(key), worker);
     }
   });
@@ -142,8 +73,8 @@ TEST(StorePool, values_of_mapped_types_go_in_and_come_out) {
   on_every_seed(
       [](Process& self) -> Async<> {
         const StorePool pool{"pool", 2};
-        co_await Supervisor::start_link(self,
-                                        children(pool.child(opens(std::make_shared<Bench>()))));
+        co_await Supervisor::start_link(
+            self, children(pool.child(opens(std::make_shared<WatchedStores>()))));
         EXPECT_TRUE(succeeded(co_await put_value(self, pool, "ann", Profile{"Ann", 3})));
         auto profile = co_await get_value<Profile>(self, pool, "ann");
         EXPECT_TRUE(succeeded(profile));
@@ -179,36 +110,36 @@ Async<> until_waiting(Process& self, StorePool pool, std::int64_t count) {
 }
 
 TEST(StorePool, requests_that_wait_become_one_batch) {
-  const auto bench = std::make_shared<Bench>();
-  bench->is_blocked = true;
+  const auto stores = std::make_shared<WatchedStores>();
+  stores->is_blocked = true;
   Runtime runtime;
-  auto done = runtime.try_run([bench](Process& self) -> Async<> {
+  auto done = runtime.try_run([stores](Process& self) -> Async<> {
     const StorePool pool{"pool", 1};
-    co_await Supervisor::start_link(self, children(pool.child(opens(bench))));
+    co_await Supervisor::start_link(self, children(pool.child(opens(stores))));
     for (int i = 0; i < 50; ++i) spawn_link(writer, pool, self.pid(), i);
     co_await until_waiting(self, pool, 50);
-    bench->let_go();
+    stores->let_go();
     for (int i = 0; i < 50; ++i) {
       EXPECT_TRUE(succeeded((co_await self.receive<Outcome>()).result));
     }
-    EXPECT_EQ(bench->batches.size(), 2U);
-    EXPECT_EQ(bench->batches[0] + bench->batches[1], 50U);
+    EXPECT_EQ(stores->batches.size(), 2U);
+    EXPECT_EQ(stores->batches[0] + stores->batches[1], 50U);
   });
   EXPECT_TRUE(done.has_value());
 }
 
 TEST(StorePool, a_worker_that_is_behind_says_busy_and_goes_on) {
-  const auto bench = std::make_shared<Bench>();
-  bench->is_blocked = true;
+  const auto stores = std::make_shared<WatchedStores>();
+  stores->is_blocked = true;
   Runtime runtime;
-  auto done = runtime.try_run([bench](Process& self) -> Async<> {
+  auto done = runtime.try_run([stores](Process& self) -> Async<> {
     const StorePool pool{"pool", 1};
     co_await Supervisor::start_link(
-        self, children(pool.child(opens(bench), {.max_waiting = 10, .max_waiting_bytes = 1000})));
+        self, children(pool.child(opens(stores), {.max_waiting = 10, .max_waiting_bytes = 1000})));
     for (int i = 0; i < 10; ++i) spawn_link(writer, pool, self.pid(), i);
     co_await until_waiting(self, pool, 10);
     EXPECT_TRUE(refused(co_await put(self, pool, "k", "v"), ErrorKind::busy, "10 requests"));
-    bench->let_go();
+    stores->let_go();
     for (int i = 0; i < 10; ++i) {
       EXPECT_TRUE(succeeded((co_await self.receive<Outcome>()).result));
     }
@@ -223,10 +154,10 @@ TEST(StorePool, a_worker_that_is_behind_says_busy_and_goes_on) {
 TEST(StorePool, a_killed_worker_loses_nothing_that_was_acknowledged) {
   troupe::test::CapturedLog log;
   on_every_executor([](Process& self) -> Async<> {
-    const auto bench = std::make_shared<Bench>();
+    const auto stores = std::make_shared<WatchedStores>();
     const StorePool pool{"pool", 2};
     co_await Supervisor::start_link(self,
-                                    children(pool.child(opens(bench), {.max_restarts = 1000})));
+                                    children(pool.child(opens(stores), {.max_restarts = 1000})));
     std::set<std::string> acknowledged;
     for (int i = 0; i < 60; ++i) {
       const std::string key = "k" + std::to_string(i);
@@ -253,24 +184,24 @@ TEST(StorePool, a_killed_worker_loses_nothing_that_was_acknowledged) {
 
 TEST(StorePool, a_new_worker_waits_for_the_last_write_of_the_one_before) {
   troupe::test::CapturedLog log;
-  const auto bench = std::make_shared<Bench>();
-  bench->is_blocked = true;
+  const auto stores = std::make_shared<WatchedStores>();
+  stores->is_blocked = true;
   Runtime runtime;
-  auto done = runtime.try_run([bench](Process& self) -> Async<> {
+  auto done = runtime.try_run([stores](Process& self) -> Async<> {
     const StorePool pool{"pool", 1};
-    co_await Supervisor::start_link(self, children(pool.child(opens(bench))));
+    co_await Supervisor::start_link(self, children(pool.child(opens(stores))));
     spawn_link(writer, pool, self.pid(), 1);
     co_await until_waiting(self, pool, 1);
     troupe::exit(whereis(pool.worker_name(0)), atoms::kill);
     EXPECT_TRUE(refused((co_await self.receive<Outcome>()).result, ErrorKind::unavailable));
     for (;;) {  // until somebody has tried in vain
       {
-        std::lock_guard lock{bench->mutex};
-        if (bench->openings > 2) break;
+        std::lock_guard lock{stores->mutex};
+        if (stores->openings > 2) break;
       }
       co_await self.sleep(1ms);
     }
-    bench->let_go();
+    stores->let_go();
     while (!co_await put(self, pool, "k", "v", infinity)) co_await self.sleep(1ms);
     auto written = co_await get(self, pool, "k1");
     EXPECT_TRUE(written && *written == "value");
@@ -281,19 +212,19 @@ TEST(StorePool, a_new_worker_waits_for_the_last_write_of_the_one_before) {
 TEST(StorePool, a_poisoned_store_is_opened_afresh) {
   troupe::test::CapturedLog log;
   on_every_executor([](Process& self) -> Async<> {
-    const auto bench = std::make_shared<Bench>();
+    const auto stores = std::make_shared<WatchedStores>();
     const StorePool pool{"pool", 1};
-    co_await Supervisor::start_link(self, children(pool.child(opens(bench))));
+    co_await Supervisor::start_link(self, children(pool.child(opens(stores))));
     EXPECT_TRUE(succeeded(co_await put(self, pool, "k", "v")));
     {
-      std::lock_guard lock{bench->mutex};
-      bench->is_poisoned = true;
+      std::lock_guard lock{stores->mutex};
+      stores->is_poisoned = true;
     }
     EXPECT_TRUE(refused(co_await put(self, pool, "k", "w"), ErrorKind::poisoned, "broken"));
     for (;;) {
       auto found = co_await get(self, pool, "k");
       if (found) EXPECT_EQ(*found, "v");
-      if (found && bench->openings > 1) break;
+      if (found && stores->openings > 1) break;
       co_await self.sleep(1ms);
     }
     EXPECT_TRUE(succeeded(co_await put(self, pool, "k", "w")));
@@ -304,8 +235,8 @@ TEST(StorePool, what_is_too_large_is_refused_alone) {
   on_every_seed(
       [](Process& self) -> Async<> {
         const StorePool pool{"pool", 1};
-        co_await Supervisor::start_link(self,
-                                        children(pool.child(opens(std::make_shared<Bench>()))));
+        co_await Supervisor::start_link(
+            self, children(pool.child(opens(std::make_shared<WatchedStores>()))));
         EXPECT_TRUE(refused(co_await put(self, pool, std::string(max_key_bytes + 1, 'k'), "v"),
                             ErrorKind::too_large));
         EXPECT_TRUE(succeeded(co_await put(self, pool, "k", "v")));
@@ -314,22 +245,22 @@ TEST(StorePool, what_is_too_large_is_refused_alone) {
 }
 
 TEST(StorePool, stopped_by_its_supervisor_it_writes_what_waits_and_closes) {
-  const auto bench = std::make_shared<Bench>();
-  bench->is_blocked = true;
+  const auto stores = std::make_shared<WatchedStores>();
+  stores->is_blocked = true;
   Runtime runtime;
-  auto done = runtime.try_run([bench](Process& self) -> Async<> {
+  auto done = runtime.try_run([stores](Process& self) -> Async<> {
     self.trap_exits();
     const StorePool pool{"pool", 1};
-    auto top = co_await Supervisor::start_link(self, children(pool.child(opens(bench))));
+    auto top = co_await Supervisor::start_link(self, children(pool.child(opens(stores))));
     for (int i = 0; i < 5; ++i) spawn(writer, pool, self.pid(), i);
     co_await until_waiting(self, pool, 5);
     troupe::exit(top.pid(), atoms::shutdown);
-    bench->let_go();
+    stores->let_go();
     for (int i = 0; i < 5; ++i) {
       EXPECT_TRUE(succeeded((co_await self.receive<Outcome>()).result));
     }
     EXPECT_EQ((co_await self.receive<Exit>()).from, top.pid());
-    EXPECT_TRUE(bench->open.empty());
+    EXPECT_TRUE(stores->open.empty());
   });
   EXPECT_TRUE(done.has_value());
 }
