@@ -191,6 +191,7 @@ enum class EnvelopeKind : std::uint8_t {
   alias_message,
   suspend,
   resume,
+  overflow,
 };
 
 struct Envelope;

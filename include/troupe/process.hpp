@@ -70,12 +70,16 @@ struct MonitorOptions {
 enum class Flush : bool { no, yes };
 enum class Priority : std::uint8_t { max, high, normal, low };
 
-// What happens to a message for a process whose mailbox is full. Signals are never refused.
+// What happens to a message for a process whose mailbox is full. Signals are never refused, and the
+// Exit and Down messages that they become always come in. Whatever the policy, a call that finds no
+// room fails at once with system_limit, and a cast or a timer's message is dropped, because there
+// nobody is told. All of it is counted (see ProcessInfo).
 enum class Overflow : std::uint8_t {
   reject_sender,  // the sender's send throws ErrorException{system_limit}
-  drop_newest,    // the message is dropped and counted
-  drop_oldest,    // the oldest waiting message is dropped and counted
-  exit_receiver,  // the receiver ends with reason {mailbox_overflow, Limit}
+  drop_newest,    // the message is dropped
+  drop_oldest,    // the oldest waiting message is dropped
+  exit_receiver,  // it is dropped; the receiver ends with {mailbox_overflow, Limit}, whatever it
+                  // traps
 };
 
 // A process, seen from inside: the capability to receive and to wait, handed to a process body as
@@ -179,7 +183,10 @@ class Process {
   // A text that reports and the observer show beside the pid.
   void set_label(std::string label);
 
-  // At most `limit` messages wait in the mailbox from now on (0: no limit, the default).
+  // At most `limit` messages wait in the mailbox from now on (0: no limit, the default). Messages
+  // that wait already stay, except with drop_oldest. That policy acts when this process looks at
+  // its mail; a process that does not look for long has at most three times its limit in memory.
+  // Senders that would rather wait: see troupe/send_when_ready.hpp.
   void set_mailbox_limit(std::size_t limit, Overflow policy);
 
   // Gives up the stack of this process, all of it, and goes on in `f(self, arguments...)` when a
@@ -273,8 +280,10 @@ struct ProcessInfo {
   std::vector<Atom> monitored_names;  // whom it monitors by name
   std::vector<Pid> monitored_by;
   std::size_t mailbox_length = 0;
-  std::uint64_t messages_dropped = 0;  // by its mailbox limit
-  std::uint64_t reductions = 0;        // awaits that it has made
+  std::size_t mailbox_limit = 0;        // 0: none
+  std::uint64_t messages_dropped = 0;   // by its mailbox limit
+  std::uint64_t messages_rejected = 0;  // likewise; their senders were told
+  std::uint64_t reductions = 0;         // awaits that it has made
   bool traps_exits = false;
   Priority priority = Priority::normal;
   Atom name = atoms::undefined;

@@ -26,7 +26,7 @@ bool scan(Block& block, Receiver& receiver) noexcept {
   while (candidate) {
     const int clause = receiver.match(receiver, candidate);
     if (clause >= 0) {
-      block.queue.unlink(before, candidate);
+      unlink_message(*context.runtime, block, before, candidate);
       receiver.taken = candidate;
       receiver.clause = clause;
       return true;
@@ -81,10 +81,11 @@ WaitTimer* timer_of(Block& block) noexcept {
 void take_mail(RuntimeState& runtime, Block& block) noexcept {
   // Nothing acts on it any more; what comes now is refused when it ends.
   if (block.doomed) return;
-  Envelope* envelope = reversed(block.inbox.take_all());
+  const bool limited = block.limited.load(std::memory_order_relaxed) != 0;
+  Envelope* envelope = reversed(limited ? take_limited_mail(block) : block.inbox.take_all());
   while (envelope) {
     Envelope* next = envelope->next;
-    if (envelope->type->kind == EnvelopeKind::message) [[likely]] {
+    if (envelope->type->kind == EnvelopeKind::message && !limited) [[likely]] {
       block.queue.append(envelope);
     } else {
       handle_signal(runtime, block, envelope);
@@ -95,6 +96,8 @@ void take_mail(RuntimeState& runtime, Block& block) noexcept {
     }
     envelope = next;
   }
+  if (limited) [[unlikely]]
+    settle_limited_mail(runtime, block);
 }
 
 void arm_timeout(RuntimeState& runtime, Block& block, WaitTimer& wait_timer,
@@ -186,8 +189,10 @@ bool begin_receive(Process& self, Receiver& receiver) {
     block.yielded = true;
     return false;
   }
-  if (scan(block, receiver)) return true;
-  if (block.inbox.has_mail()) {
+  // With a limit the newest decide what is left of the oldest.
+  const bool limited = block.limited.load(std::memory_order_relaxed) != 0;
+  if (!limited && scan(block, receiver)) return true;
+  if (limited || block.inbox.has_mail()) {
     take_mail(*context.runtime, block);
     if (block.doomed) return false;
     if (scan(block, receiver)) return true;

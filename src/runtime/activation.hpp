@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/block.hpp"
+#include "runtime/mailbox_limit.hpp"
 #include "runtime/relations.hpp"
 #include "runtime/runtime_state.hpp"
 
@@ -27,6 +28,20 @@ void destroy_frames(Block& block) noexcept;
 void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcept;
 
 Relations& relations_of(Block& block);
+
+// Every message that joins or leaves the user's queue does so here, where a limit counts it.
+inline void append_message(Block& block, Envelope* message) noexcept {
+  block.queue.append(message);
+  if (block.limited.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    count_appended(block);
+}
+inline void unlink_message(RuntimeState& runtime, Block& block, Envelope* before,
+                           Envelope* message) noexcept {
+  block.queue.unlink(before, message);
+  if (block.limited.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    count_removed(runtime, block);
+  }
+}
 
 // Ends the timeout of the wait the process stands in, if it runs.
 void disarm_timeout(RuntimeState& runtime, Block& block) noexcept;

@@ -94,7 +94,8 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
   destroy_frames(block);
   if (block.relations && block.relations->next_body) block.relations->next_body.destroy();
   Relations* relations = block.relations;
-  Envelope* late = reversed(block.inbox.close());
+  const bool had_limit = relations && relations->limit;
+  Envelope* late = reversed(had_limit ? close_limited_inbox(block) : block.inbox.close());
   if (const std::uint32_t name = block.name.exchange(0)) {
     runtime.names.erase(Atom::from_index(name), pid);
   }

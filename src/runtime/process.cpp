@@ -127,7 +127,7 @@ bool Process::demonitor(Ref monitor, Flush flush) {
     Envelope* before = nullptr;
     for (Envelope* message = block.queue.head; message; before = message, message = message->next) {
       if (holds<Down>(message) && value_of<Down>(message).ref == monitor) {
-        block.queue.unlink(before, message);
+        unlink_message(*context.runtime, block, before, message);
         free_envelope(message);
         break;
       }
@@ -206,12 +206,6 @@ Priority Process::set_priority(Priority priority) noexcept {
 
 void Process::set_label(std::string label) {
   relations_of(running(*this)).label = std::move(label);
-}
-
-void Process::set_mailbox_limit(std::size_t limit, Overflow policy) {
-  Relations& relations = relations_of(running(*this));
-  relations.mailbox_limit = limit;
-  relations.overflow = policy;
 }
 
 Ref Process::make_ref() {

@@ -19,6 +19,7 @@ std::string location_of(const Block& block) {
 
 ProcessInfo describe(Block& block) {
   ProcessInfo info;
+  if (block.limited.load(std::memory_order_relaxed) != 0) shorten_queue(block);
   const bool is_suspended = block.relations && block.relations->suspended > 0;
   info.state = is_suspended                    ? ProcessInfo::State::suspended
                : block.phase == Phase::running ? ProcessInfo::State::running
@@ -53,7 +54,11 @@ ProcessInfo describe(Block& block) {
     }
     info.dictionary = Term::list_with_tail(dictionary, Term::nil());
     info.label = relations->label;
-    info.messages_dropped = relations->dropped;
+    if (const MailboxLimit* limit = relations->limit) {
+      info.mailbox_limit = limit->limit.load(std::memory_order_relaxed);
+      info.messages_dropped = limit->dropped.load(std::memory_order_relaxed);
+      info.messages_rejected = limit->rejected.load(std::memory_order_relaxed);
+    }
   }
   return info;
 }

@@ -12,6 +12,7 @@
 namespace troupe::detail {
 
 struct RuntimeState;
+class MailboxLimits;
 
 // The control blocks of one node, as one reserved range of address space: a pid's index is an
 // offset, so a send finds its receiver by one addition. Pages become memory when they are first
@@ -93,6 +94,7 @@ struct NodeEntry {
   std::atomic<Block*> blocks{nullptr};
   std::atomic<std::uint32_t> capacity{0};
   std::atomic<RuntimeState*> runtime{nullptr};
+  std::atomic<MailboxLimits*> limits{nullptr};  // null until a process sets one
   std::atomic<std::uint32_t> highest_generation{0};
   std::atomic<bool> taken{false};
 };

@@ -11,6 +11,8 @@
 
 namespace troupe::detail {
 
+struct MailboxLimit;
+
 // One end of a link. Inactive while an unlink waits for its acknowledgement: exits of the old link
 // are ignored until it comes (OTP's unlink protocol, since 23).
 struct LinkEnd {
@@ -48,9 +50,7 @@ struct Relations {
   std::uint32_t suspended = 0;
   // Of a process that hibernates: takes the place of its body once it has let go of its stack.
   std::coroutine_handle<Promise<void>> next_body;
-  std::size_t mailbox_limit = 0;
-  Overflow overflow = Overflow::drop_newest;
-  std::uint64_t dropped = 0;
+  MailboxLimit* limit = nullptr;  // null: it never set one
 };
 
 }  // namespace troupe::detail

@@ -4,6 +4,7 @@
 // and, where that ended the receiver's sleep, into a run queue. Nobody else does that for this
 // sleep (see Inbox).
 #include <troupe/detail/call.hpp>
+#include <troupe/detail/patient_send.hpp>
 
 #include "runtime/activation.hpp"
 #include "runtime/signal.hpp"
@@ -12,22 +13,34 @@ namespace troupe::detail {
 
 namespace {
 
-enum class Delivery : std::uint8_t { done, nobody };
-
-// Leaves the envelope to the caller when nobody has the address.
-inline Delivery try_deliver(Pid to, Envelope* envelope) noexcept {
-  Block* block = slot_of(to);
-  if (!block) return Delivery::nobody;
-  switch (block->inbox.push(block->generation, to.generation(), envelope)) {
+inline Delivery push(Pid to, Block& block, Envelope* envelope) noexcept {
+  switch (block.inbox.push(block.generation, to.generation(), envelope)) {
     case Inbox::Push::delivered:
       return Delivery::done;
     case Inbox::Push::wakes:
-      runtime_of(to.node())->executor->enqueue(*block);
+      runtime_of(to.node())->executor->enqueue(block);
       return Delivery::done;
     case Inbox::Push::nobody:
       return Delivery::nobody;
   }
   std::unreachable();
+}
+
+// Leaves the envelope to the caller unless it is delivered.
+inline Delivery try_deliver(Pid to, Envelope* envelope) noexcept {
+  Block* block = slot_of(to);
+  return block ? push(to, *block, envelope) : Delivery::nobody;
+}
+
+// The same for what may meet a limit: messages, and calls.
+inline Delivery try_deliver_message(Pid to, Envelope* envelope) noexcept {
+  Block* block = slot_of(to);
+  if (!block) return Delivery::nobody;
+  // Relaxed: a sender that reads an old value comes before the limit was set, or after it went.
+  if (block->limited.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    return deliver_within_limit(to, *block, envelope);
+  }
+  return push(to, *block, envelope);
 }
 
 RuntimeState& current_runtime() {
@@ -45,24 +58,37 @@ bool post(Pid to, Envelope* envelope) noexcept {
   return false;
 }
 
-void deliver(Pid to, Envelope* envelope) noexcept { post(to, envelope); }
+void deliver(Pid to, Envelope* envelope) noexcept {
+  if (try_deliver_message(to, envelope) != Delivery::done) free_envelope(envelope);
+}
 
-void deliver_limited(Pid to, Envelope* envelope) { post(to, envelope); }
+void deliver_limited(Pid to, Envelope* envelope) {
+  const Delivery delivery = try_deliver_message(to, envelope);
+  if (delivery == Delivery::done) [[likely]]
+    return;
+  free_envelope(envelope);
+  if (delivery == Delivery::rejected) throw ErrorException{atoms::system_limit};
+}
 
-void deliver(Atom to, Envelope* envelope) {
-  Pid pid;
+Pid holder_of(Atom name, Envelope* envelope) {
   try {
-    pid = current_runtime().names.find(to);
+    const Pid pid = current_runtime().names.find(name);
     if (!pid) throw ErrorException{atoms::badarg};
+    return pid;
   } catch (...) {
     free_envelope(envelope);
     throw;
   }
-  deliver_limited(pid, envelope);
 }
 
+Envelope* through_alias(const Alias& alias, Envelope* envelope) {
+  return make_signal<AliasMessage>(alias.ref.id(), envelope);
+}
+
+void deliver(Atom to, Envelope* envelope) { deliver_limited(holder_of(to, envelope), envelope); }
+
 void deliver(const Alias& to, Envelope* envelope) {
-  post(to.owner, make_signal<AliasMessage>(to.ref.id(), envelope));
+  deliver_limited(to.owner, through_alias(to, envelope));
 }
 
 void deliver_reply(Pid to, Envelope* reply) noexcept { post(to, reply); }
@@ -78,9 +104,12 @@ void forget_reply_wait(Process& self, ReplyWait& wait) noexcept {
 
 void send_call(Envelope* envelope) noexcept {
   const CallHead head = call_head(envelope);
-  if (try_deliver(head.server, envelope) == Delivery::done) return;
+  const Delivery delivery = try_deliver_message(head.server, envelope);
+  if (delivery == Delivery::done) return;
   free_envelope(envelope);
-  deliver_reply(head.caller, make_reply(head.id, PeerDown{ExitReason{atoms::noproc}}));
+  // A full mailbox fails the call at once, whatever its policy: the caller waits for an answer.
+  const Atom why = delivery == Delivery::nobody ? atoms::noproc : atoms::system_limit;
+  deliver_reply(head.caller, make_reply(head.id, PeerDown{ExitReason{why}}));
 }
 
 void answer_call(const CallHead& head, Envelope* reply) noexcept {

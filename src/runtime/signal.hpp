@@ -72,6 +72,11 @@ struct Question {
 
 struct ResumeSignal {};
 
+// A sender found the mailbox full, and the policy is to end the receiver.
+struct OverflowSignal {
+  std::size_t limit;
+};
+
 template <class S>
 inline constexpr EnvelopeKind kind_of = EnvelopeKind::message;
 template <>
@@ -96,6 +101,8 @@ template <>
 inline constexpr EnvelopeKind kind_of<Question> = EnvelopeKind::question;
 template <>
 inline constexpr EnvelopeKind kind_of<ResumeSignal> = EnvelopeKind::resume;
+template <>
+inline constexpr EnvelopeKind kind_of<OverflowSignal> = EnvelopeKind::overflow;
 
 template <class S, class... A>
 Envelope* make_signal(A&&... arguments) {

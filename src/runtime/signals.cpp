@@ -31,7 +31,7 @@ void take_exit(Block& block, ExitSignal& signal) {
     return;
   }
   if (block.traps_exits) {
-    block.queue.append(make_envelope<Exit>(signal.from, std::move(signal.reason)));
+    append_message(block, make_envelope<Exit>(signal.from, std::move(signal.reason)));
     return;
   }
   // `normal` ends a process only if it sent the signal to itself.
@@ -67,9 +67,9 @@ void take_down(Block& block, DownSignal& signal) {
   if (watched.alias == AliasMode::explicit_unalias) {
     relations->aliases.insert(signal.id, AliasMode::explicit_unalias);
   }
-  block.queue.append(make_envelope<Down>(Ref{block.node, signal.id}, watched.target,
-                                         std::move(signal.reason), watched.name,
-                                         std::move(watched.tag)));
+  append_message(
+      block, make_envelope<Down>(Ref{block.node, signal.id}, watched.target,
+                                 std::move(signal.reason), watched.name, std::move(watched.tag)));
 }
 
 // True if the alias is active; ends it if the mode says so.
@@ -119,13 +119,13 @@ Relations& relations_of(Block& block) {
 void handle_signal(RuntimeState& runtime, Block& block, Envelope* envelope) noexcept {
   switch (envelope->type->kind) {
     case EnvelopeKind::message:
-      block.queue.append(envelope);
+      append_message(block, envelope);
       return;
     case EnvelopeKind::call: {
       // Request and monitor in one; see detail/call.hpp.
       const CallHead& head = call_head(envelope);
       relations_of(block).monitored_by.insert(head.id, WatcherEnd{head.caller, true});
-      block.queue.append(envelope);
+      append_message(block, envelope);
       return;
     }
     case EnvelopeKind::reply:
@@ -182,6 +182,13 @@ void handle_signal(RuntimeState& runtime, Block& block, Envelope* envelope) noex
     case EnvelopeKind::question:
       answer_question(runtime, block, value_of<Question>(envelope));
       break;
+    case EnvelopeKind::overflow: {
+      const auto limit = static_cast<std::int64_t>(value_of<OverflowSignal>(envelope).limit);
+      ExitReason reason{tuple({Atom{"mailbox_overflow"}, Term{limit}})};
+      report_crash(block, reason, CrashContext{block.behaviour.load(), {}});
+      doom(block, std::move(reason));
+      break;
+    }
     case EnvelopeKind::suspend:
       break;
     case EnvelopeKind::resume:

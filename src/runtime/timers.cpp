@@ -153,7 +153,7 @@ void fire(TimerTask& task) noexcept {
     RuntimeState* runtime = runtime_of(task.to.node());
     to = runtime ? runtime->names.find(task.name) : Pid{};
   }
-  post(to, task.message);
+  deliver(to, task.message);  // a full mailbox drops it: there is no sender to tell
 }
 
 }  // namespace troupe::detail
