@@ -7,7 +7,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/troupe)
-install(TARGETS troupe EXPORT troupeTargets)
+install(TARGETS troupe troupe_throw_define troupe_throw_wrap EXPORT troupeTargets)
 if(TARGET troupe_storage)
   set_target_properties(troupe_storage PROPERTIES EXPORT_NAME storage)
   install(TARGETS troupe_storage EXPORT troupeTargets)
@@ -35,4 +35,5 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/troupeConfig.cmake.in
 write_basic_package_version_file(
   ${CMAKE_CURRENT_BINARY_DIR}/troupeConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/troupeConfig.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/TroupeRuntime.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/troupeConfigVersion.cmake DESTINATION ${package_dir})

@@ -6,6 +6,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <troupe/process.hpp>
 
@@ -18,6 +19,8 @@ namespace detail {
 struct BlockingJob {
   virtual ~BlockingJob() = default;
   virtual void run() noexcept = 0;
+  std::exception_ptr failure;
+  std::vector<void*> thrown_at;  // the stack of that failure
 };
 
 template <class F>
@@ -39,11 +42,11 @@ struct BlockingCall final : BlockingJob {
   }
   F call;
   std::optional<Kept> result;
-  std::exception_ptr failure;
 };
 
 // Hands the job to the pool; its reply carries it back.
 void submit_blocking(Process& self, std::uint64_t id, std::unique_ptr<BlockingJob> job);
+[[noreturn]] void rethrow_failure(const BlockingJob& job);
 
 }  // namespace detail
 
@@ -64,7 +67,7 @@ auto blocking(Process& self, F function) -> Async<std::invoke_result_t<F&>> {
       std::move(detail::value_of<detail::Reply<std::unique_ptr<detail::BlockingJob>>>(reply).value);
   detail::free_envelope(reply);
   auto& call = static_cast<Call&>(*job);
-  if (call.failure) std::rethrow_exception(call.failure);
+  if (call.failure) detail::rethrow_failure(call);
   if constexpr (!std::is_void_v<std::invoke_result_t<F&>>) co_return std::move(*call.result);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <troupe/message.hpp>
 #include <troupe/term.hpp>
@@ -13,9 +14,15 @@ namespace troupe {
 
 // What is known of a C++ exception that ended a process: for reports, not for matching.
 struct ExceptionReport {
-  std::string type;   // demangled, as the compiler spells it
-  std::string text;   // what(), where it derives from std::exception
-  std::string stack;  // of the throw site, a frame a line; empty where it was not recorded
+  std::string type;           // demangled, as the compiler spells it
+  std::string text;           // what(), where it derives from std::exception
+  std::vector<void*> frames;  // addresses of the calls that led to the throw, innermost first
+
+  // The same by name, `function at file:line` a line, as far as the program's symbols and debug
+  // information tell. Looked up now: the first time takes milliseconds. Empty where it was not
+  // recorded: the exception was kept by its process across an await before it got loose, or was
+  // thrown outside of every process.
+  std::string stack() const;
 };
 
 // Why a process ended: a term, as in Erlang. `normal`, `shutdown` and `{shutdown, Term}` are
@@ -34,6 +41,7 @@ class ExitReason {
 
   // The reason of a process that an exception left: `{Error, Stack}`. Error is what an
   // ErrorException or ThrownException carries, else the exception's type as an atom and its text.
+  // Where there is no memory left to say that, it is `system_limit`.
   static ExitReason from_exception(std::exception_ptr exception);
   static ExitReason shutdown_with(Term why) { return ExitReason{tuple({atoms::shutdown, why})}; }
 
@@ -54,6 +62,8 @@ class ExitReason {
   }
 
  private:
+  static ExitReason describe(std::exception_ptr exception);
+
   Term term_;
   std::shared_ptr<const ExceptionReport> exception_;
 };

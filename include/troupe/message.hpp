@@ -223,6 +223,10 @@ void destroy_value(Envelope* envelope) noexcept {
   static_cast<TypedEnvelope<M>*>(envelope)->value.~M();
 }
 
+// Of the value itself, not of what it owns elsewhere. An envelope is one block of memory, and the
+// value is moved into it and out of it byte by byte: what is large belongs behind a pointer.
+inline constexpr std::size_t max_message_bytes = std::size_t{1} << 20;
+
 template <class M, EnvelopeKind Kind = EnvelopeKind::message>
 inline constexpr MessageType message_type{
     Kind, sizeof(TypedEnvelope<M>),
@@ -239,6 +243,9 @@ template <class M, EnvelopeKind Kind = EnvelopeKind::message, class... A>
   static_assert(alignof(Typed) <= 16,
                 "over-aligned messages are not supported: put the value "
                 "behind a std::unique_ptr");
+  static_assert(sizeof(M) <= max_message_bytes,
+                "a message of more than 1 MiB (max_message_bytes): put what is large behind a "
+                "std::unique_ptr, or into a std::vector");
   void* memory = allocate(sizeof(Typed));
   try {
     auto* envelope = ::new (memory) Typed(std::forward<A>(arguments)...);

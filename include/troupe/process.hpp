@@ -21,6 +21,13 @@ namespace troupe {
 
 class Runtime;
 
+namespace detail {
+// The typed values of the running process, each in an envelope of its own.
+Envelope* find_local(Process& self, const MessageType* type) noexcept;
+void keep_local(Process& self, Envelope* local);
+bool drop_local(Process& self, const MessageType* type) noexcept;
+}  // namespace detail
+
 // A registered name, as an argument: an atom, or a text that becomes one.
 struct Name {
   Name(Atom name) noexcept : atom{name} {}
@@ -176,6 +183,30 @@ class Process {
   Term get(const Term& key) const;
   Term erase(const Term& key);
 
+  // A value of this process, one for each type T: what a global or a thread_local would be
+  // elsewhere. Made from `initial` at the first use, seen by nobody else, and destroyed with the
+  // process, after its frames. The reference stays good until then, or until drop_local.
+  template <class T, class... A>
+  T& local(A&&... initial) {
+    detail::Envelope* found = detail::find_local(*this, &detail::message_type<T>);
+    if (!found) {
+      found = detail::make_envelope<T>(std::forward<A>(initial)...);
+      detail::keep_local(*this, found);
+    }
+    return detail::value_of<T>(found);
+  }
+  // Null if there is none.
+  template <class T>
+  T* find_local() noexcept {
+    detail::Envelope* found = detail::find_local(*this, &detail::message_type<T>);
+    return found ? &detail::value_of<T>(found) : nullptr;
+  }
+  // Destroys it. False if there was none.
+  template <class T>
+  bool drop_local() noexcept {
+    return detail::drop_local(*this, &detail::message_type<T>);
+  }
+
   // Returns what it was. High and max go before everybody else on the worker; low runs every eighth
   // time its turn comes.
   Priority set_priority(Priority priority) noexcept;
@@ -279,6 +310,7 @@ struct ProcessInfo {
   std::vector<Pid> monitors;          // whom it monitors
   std::vector<Atom> monitored_names;  // whom it monitors by name
   std::vector<Pid> monitored_by;
+  std::vector<Pid> suspending;  // whom it has suspended
   std::size_t mailbox_length = 0;
   std::size_t mailbox_limit = 0;        // 0: none
   std::uint64_t messages_dropped = 0;   // by its mailbox limit
@@ -288,13 +320,18 @@ struct ProcessInfo {
   Priority priority = Priority::normal;
   Atom name = atoms::undefined;
   std::string label;
-  std::string waits_at;  // file:line of the co_await it stands in
-  Term dictionary;       // a list of {Key, Value}
+  std::string_view behaviour;  // "GenServer"; empty for a plain process
+  std::string_view type;       // of the server: the class
+  std::string waits_at;        // file:line of the co_await it stands in
+  Term dictionary;             // a list of {Key, Value}
 };
 Async<std::optional<ProcessInfo>> process_info(Process& self, Pid pid);
 
-// Stops a process from running until as many resumes have come. Messages and signals wait.
+// Stops a process from running until its suspender has resumed it as often as it has suspended it,
+// or has ended. Messages wait; signals act, so that it can be killed. False if there is no such
+// process. Throws ErrorException{badarg} for oneself. OTP: erlang:suspend_process/1.
 Async<bool> suspend(Process& self, Pid pid);
+// Takes one suspension of the caller's back. Throws ErrorException{badarg} if it has none there.
 void resume(Pid pid);
 
 }  // namespace troupe

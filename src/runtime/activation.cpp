@@ -124,6 +124,7 @@ void disarm_timeout(RuntimeState& runtime, Block& block) noexcept {
 bool activate(RuntimeState& runtime, Block& block) noexcept {
   context.process = &block;
   context.runtime = &runtime;
+  context.stack_base = __builtin_frame_address(0);
   block.budget = runtime.executor->budget();
   bool yields = false;
   for (;;) {
@@ -132,7 +133,7 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
       end_process(runtime, block, std::move(relations_of(block).fate));
       break;
     }
-    const bool suspended = block.relations && block.relations->suspended > 0;
+    const bool suspended = block.relations && !block.relations->suspenders.empty();
     if (suspended || !can_go_on(block)) {
       const std::int64_t timeout = timeout_of(block);
       if (timeout >= 0 && !block.timed_out) {

@@ -7,6 +7,8 @@
 #include <system_error>
 
 #include "host/thread.hpp"
+#include "runtime/runtime_state.hpp"
+#include "runtime/throw_site.hpp"
 
 namespace troupe::detail {
 
@@ -43,13 +45,30 @@ void work(SharedState& shared) {
     Order order = std::move(shared.orders.front());
     shared.orders.pop_front();
     guard.unlock();
-    order.job->run();
+    run_blocking_job(*order.job);
     deliver_reply(order.asker, make_reply(order.id, std::move(order.job)));
     guard.lock();
   }
 }
 
 }  // namespace
+
+void run_blocking_job(BlockingJob& job) noexcept {
+  const void* const base = std::exchange(context.stack_base, __builtin_frame_address(0));
+  job.run();
+  context.stack_base = base;
+  if (!job.failure) return;
+  const std::span<void* const> site = throw_site_of(job.failure);
+  try {
+    job.thrown_at.assign(site.begin(), site.end());
+  } catch (const std::bad_alloc&) {  // then its report has no stack
+  }
+}
+
+void rethrow_failure(const BlockingJob& job) {
+  carry_throw_site(job.failure, job.thrown_at);
+  std::rethrow_exception(job.failure);
+}
 
 BlockingPool::BlockingPool(unsigned max_threads) : shared_{std::make_shared<Shared>()} {
   shared_->max_threads = max_threads == 0 ? 1 : max_threads;

@@ -28,4 +28,7 @@ class BlockingPool {
   std::shared_ptr<Shared> shared_;
 };
 
+// Runs it on this thread; a failure keeps the stack of its throw.
+void run_blocking_job(BlockingJob& job) noexcept;
+
 }  // namespace troupe::detail

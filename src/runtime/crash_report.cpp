@@ -3,9 +3,22 @@
 
 #include <troupe/log.hpp>
 
+#include "host/stack_trace.hpp"
 #include "runtime/relations.hpp"
 
 namespace troupe::detail {
+
+std::string stack_line(std::span<void* const> frames) {
+  std::string line;
+  for (const char each : describe_stack(frames)) {
+    if (each == '\n') {
+      line += " < ";
+    } else {
+      line += each;
+    }
+  }
+  return line.empty() ? "-" : line;
+}
 
 namespace {
 
@@ -41,6 +54,7 @@ void write_report(const Block& block, const ExitReason& reason, const CrashConte
                 : relations && !relations->body_name.empty() ? relations->body_name
                                                              : std::string_view{"-"}},
        {"exception", exception ? std::string_view{exception->type} : std::string_view{"-"}},
+       {"thrown_at", exception ? stack_line(exception->frames) : std::string{"-"}},
        {"last_message",
         context.last_message.empty() ? std::string_view{"-"} : context.last_message},
        {"at", where.line() ? std::string{where.file_name()} + ":" + std::to_string(where.line())

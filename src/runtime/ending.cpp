@@ -2,14 +2,13 @@
 //
 // The end of a process, in the order that observers may rely on:
 //
-//   1. its frames are destroyed, innermost first; destructors may still send, and what they send
+//   1. its frames are destroyed, innermost first, and then its typed values; destructors may still
+//   send, and what they send
 //      arrives before the EXIT and DOWN below. Spawn, link, register and timers do nothing there;
 //   2. its timeout is cancelled, its inbox closed, its name released: from here on is_alive is
-//   false
-//      and the name is free, for everybody;
-//   3. EXIT to its links, DOWN to its monitors, PeerDown to its callers; requests that came too
-//   late
-//      answer themselves with noproc;
+//      false and the name is free, for everybody;
+//   3. EXIT to its links, DOWN to its monitors, PeerDown to its callers, a last resume to whom it
+//      had suspended; requests that came too late answer themselves with noproc;
 //   4. its unread messages are freed and its slot is given back.
 //
 // A destructor that lets an exception escape ends the node (std::terminate, with a report): nothing
@@ -43,12 +42,24 @@ void refuse_all(Pid gone, Envelope* list) noexcept {
   }
 }
 
+// Its typed values, the last made first, as local variables.
+void destroy_locals(Relations& relations) noexcept {
+  while (!relations.locals.empty()) {
+    Envelope* last = relations.locals.back();
+    relations.locals.pop_back();
+    free_envelope(last);
+  }
+}
+
 void tell_observers(Pid gone, Relations& relations, const ExitReason& reason) noexcept {
   for (auto [partner, end] : relations.links) {
     if (end.active) post(partner, make_signal<ExitSignal>(gone, reason, true));
   }
   for (auto [id, watched] : relations.monitors) {
     if (watched.target) post(watched.target, make_signal<DemonitorSignal>(id));
+  }
+  for (auto [held, times] : relations.suspending) {
+    post(held, make_signal<ResumeSignal>(gone, times));
   }
   for (auto [id, watcher] : relations.monitored_by) {
     if (watcher.is_call) {
@@ -92,6 +103,7 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
   block.ending = true;
   block.doomed = true;
   destroy_frames(block);
+  if (block.relations) destroy_locals(*block.relations);
   if (block.relations && block.relations->next_body) block.relations->next_body.destroy();
   Relations* relations = block.relations;
   const bool had_limit = relations && relations->limit;

@@ -5,6 +5,9 @@
 
 #include <troupe/exit_reason.hpp>
 
+#include "host/stack_trace.hpp"
+#include "runtime/throw_site.hpp"
+
 namespace troupe {
 
 namespace {
@@ -40,8 +43,21 @@ Atom type_atom(const std::string& type) {
 
 ErrorException::ErrorException(Term error) : error_{std::move(error)}, text_{to_erlang(error_)} {}
 
+std::string ExceptionReport::stack() const { return describe_stack(frames); }
+
 ExitReason ExitReason::from_exception(std::exception_ptr exception) {
+  try {
+    return describe(std::move(exception));
+  } catch (...) {
+    return ExitReason{atoms::system_limit};  // no memory is left to say more
+  }
+}
+
+ExitReason ExitReason::describe(std::exception_ptr exception) {
+  // Before anything else is thrown.
+  const std::span<void* const> site = detail::throw_site_of(exception);
   auto report = std::make_shared<ExceptionReport>();
+  report->frames.assign(site.begin(), site.end());
   ExitReason reason;
   try {
     std::rethrow_exception(exception);

@@ -200,6 +200,32 @@ Term Process::erase(const Term& key) {
   return atoms::undefined;
 }
 
+Envelope* detail::find_local(Process& self, const MessageType* type) noexcept {
+  const Block& block = Block::of(self);
+  if (!block.relations) return nullptr;
+  for (Envelope* local : block.relations->locals) {
+    if (local->type == type) return local;
+  }
+  return nullptr;
+}
+
+void detail::keep_local(Process& self, Envelope* local) {
+  try {
+    relations_of(running(self)).locals.push_back(local);
+  } catch (...) {
+    free_envelope(local);
+    throw;
+  }
+}
+
+bool detail::drop_local(Process& self, const MessageType* type) noexcept {
+  Envelope* local = find_local(self, type);
+  if (!local) return false;
+  std::erase(Block::of(self).relations->locals, local);
+  free_envelope(local);
+  return true;
+}
+
 Priority Process::set_priority(Priority priority) noexcept {
   return std::exchange(Block::of(*this).priority, priority);
 }

@@ -20,7 +20,7 @@ std::string location_of(const Block& block) {
 ProcessInfo describe(Block& block) {
   ProcessInfo info;
   if (block.limited.load(std::memory_order_relaxed) != 0) shorten_queue(block);
-  const bool is_suspended = block.relations && block.relations->suspended > 0;
+  const bool is_suspended = block.relations && !block.relations->suspenders.empty();
   info.state = is_suspended                    ? ProcessInfo::State::suspended
                : block.phase == Phase::running ? ProcessInfo::State::running
                : block.phase == Phase::ready   ? ProcessInfo::State::runnable
@@ -33,6 +33,10 @@ ProcessInfo describe(Block& block) {
   info.priority = block.priority;
   if (const std::uint32_t name = block.name.load()) info.name = Atom::from_index(name);
   info.waits_at = location_of(block);
+  if (const Behaviour* behaviour = block.behaviour.load(std::memory_order_relaxed)) {
+    info.behaviour = behaviour->kind;
+    info.type = behaviour->type;
+  }
   info.dictionary = Term::nil();
   if (const Relations* relations = block.relations) {
     for (const auto [partner, end] : relations->links) {
@@ -45,6 +49,7 @@ ProcessInfo describe(Block& block) {
         info.monitors.push_back(watched.target);
       }
     }
+    for (const auto [held, times] : relations->suspending) info.suspending.push_back(held);
     for (const auto [id, watcher] : relations->monitored_by) {
       info.monitored_by.push_back(watcher.watcher);
     }
@@ -71,7 +76,11 @@ void answer_question(RuntimeState&, Block& block, const Question& question) {
       deliver_reply(question.asker, make_reply(question.id, true));
       break;
     case QuestionKind::suspend:
-      ++relations_of(block).suspended;
+      if (std::uint32_t* times = relations_of(block).suspenders.find(question.asker)) {
+        ++*times;
+      } else {
+        block.relations->suspenders.insert(question.asker, 1U);
+      }
       deliver_reply(question.asker, make_reply(question.id, true));
       break;
     case QuestionKind::info:
@@ -111,7 +120,19 @@ Async<std::optional<ProcessInfo>> process_info(Process& self, Pid pid) {
   return ask<std::optional<ProcessInfo>>(self, pid, QuestionKind::info);
 }
 
-Async<bool> suspend(Process& self, Pid pid) { return ask<bool>(self, pid, QuestionKind::suspend); }
+Async<bool> suspend(Process& self, Pid pid) {
+  if (pid == self.pid()) throw ErrorException{atoms::badarg};
+  // Noted before it is asked for: whatever becomes of this process, the other one goes on.
+  Relations& relations = relations_of(Block::of(self));
+  if (std::uint32_t* times = relations.suspending.find(pid)) {
+    ++*times;
+  } else {
+    relations.suspending.insert(pid, 1U);
+  }
+  const bool lives = co_await ask<bool>(self, pid, QuestionKind::suspend);
+  if (!lives) relations.suspending.erase(pid);
+  co_return lives;
+}
 
 void detail::set_behaviour(Process& self, const Behaviour* behaviour) noexcept {
   Block::of(self).behaviour.store(behaviour, std::memory_order_release);
@@ -132,6 +153,13 @@ std::int64_t detail::monotonic_ns(Process& self) noexcept {
   return self.runtime().state().executor->now_ns();
 }
 
-void resume(Pid pid) { post(pid, make_signal<ResumeSignal>()); }
+void resume(Pid pid) {
+  Block* block = context.process;
+  std::uint32_t* times =
+      block && block->relations ? block->relations->suspending.find(pid) : nullptr;
+  if (!times) throw ErrorException{atoms::badarg};
+  if (--*times == 0) block->relations->suspending.erase(pid);
+  post(pid, make_signal<ResumeSignal>(block->pid(), 1U));
+}
 
 }  // namespace troupe

@@ -44,10 +44,12 @@ struct Relations {
   FlatMap<std::uint64_t, ReplyWait*> outstanding;   // replies that nobody awaits yet
   std::vector<std::pair<Term, Term>> dictionary;
   std::string label;
-  std::string_view body_name;   // what the crash report calls its behaviour
-  ExitReason fate;              // of a doomed process
-  Envelope* untaken = nullptr;  // came after the fatal signal, oldest first
-  std::uint32_t suspended = 0;
+  std::string_view body_name;              // what the crash report calls its behaviour
+  ExitReason fate;                         // of a doomed process
+  Envelope* untaken = nullptr;             // came after the fatal signal, oldest first
+  FlatMap<Pid, std::uint32_t> suspenders;  // who holds it still, and how many times
+  FlatMap<Pid, std::uint32_t> suspending;  // whom it holds still
+  std::vector<Envelope*> locals;           // its typed values, in order of creation
   // Of a process that hibernates: takes the place of its body once it has let go of its stack.
   std::coroutine_handle<Promise<void>> next_body;
   MailboxLimit* limit = nullptr;  // null: it never set one

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <algorithm>
 #include <unordered_set>
 
 #include <troupe/log.hpp>
@@ -21,13 +22,14 @@ namespace {
 
 std::unique_ptr<Executor> make_executor(const RuntimeOptions& options) {
   if (options.executor) return nullptr;
+  WorkerExecutor::Limits limits{1, 0, options.max_blocking_threads, options.max_timers};
   if (options.execution == Execution::single) {
-    return std::make_unique<WorkerExecutor>(1, WorkerExecutor::Threads::none,
-                                            options.max_blocking_threads);
+    return std::make_unique<WorkerExecutor>(WorkerExecutor::Threads::none, limits);
   }
-  const unsigned workers = options.workers ? options.workers : usable_cores();
-  return std::make_unique<WorkerExecutor>(workers < 64 ? workers : 64, WorkerExecutor::Threads::own,
-                                          options.max_blocking_threads);
+  constexpr unsigned most = WorkerExecutor::max_workers;
+  limits.workers = std::min(options.workers ? options.workers : usable_cores(), most);
+  limits.max_extra_workers = std::min(options.max_extra_workers, most - limits.workers);
+  return std::make_unique<WorkerExecutor>(WorkerExecutor::Threads::own, limits);
 }
 
 std::uint64_t next_serial() noexcept {

@@ -47,6 +47,8 @@ struct RuntimeState {
 struct Context {
   Block* process = nullptr;
   RuntimeState* runtime = nullptr;
+  // Where the stack of what the process runs begins; throws below it are recorded (throw_site.hpp).
+  const void* stack_base = nullptr;
   // A block of unused reference ids, so that making one costs no shared counter.
   std::uint64_t next_ref = 0;
   std::uint64_t refs_end = 0;

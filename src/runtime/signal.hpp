@@ -70,7 +70,11 @@ struct Question {
   QuestionKind kind;
 };
 
-struct ResumeSignal {};
+// Takes back as many of the sender's suspensions.
+struct ResumeSignal {
+  Pid from;
+  std::uint32_t times;
+};
 
 // A sender found the mailbox full, and the policy is to end the receiver.
 struct OverflowSignal {

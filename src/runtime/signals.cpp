@@ -72,6 +72,16 @@ void take_down(Block& block, DownSignal& signal) {
                                  std::move(signal.reason), watched.name, std::move(watched.tag)));
 }
 
+void take_resume(Block& block, const ResumeSignal& signal) {
+  std::uint32_t* times = block.relations ? block.relations->suspenders.find(signal.from) : nullptr;
+  if (!times) return;
+  if (*times > signal.times) {
+    *times -= signal.times;
+  } else {
+    block.relations->suspenders.erase(signal.from);
+  }
+}
+
 // True if the alias is active; ends it if the mode says so.
 bool use_alias(Block& block, std::uint64_t id) {
   Relations* relations = block.relations;
@@ -192,7 +202,7 @@ void handle_signal(RuntimeState& runtime, Block& block, Envelope* envelope) noex
     case EnvelopeKind::suspend:
       break;
     case EnvelopeKind::resume:
-      if (block.relations && block.relations->suspended > 0) --block.relations->suspended;
+      take_resume(block, value_of<ResumeSignal>(envelope));
       break;
   }
   free_envelope(envelope);

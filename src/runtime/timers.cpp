@@ -61,7 +61,8 @@ Timers::Slot& Timers::take_slot() {
   return slot;
 }
 
-void Timers::give_back(Slot& slot) noexcept {
+void Timers::give_back(Slot& slot, const Envelope* message) noexcept {
+  if (message) --messages_;
   slot.armed = false;
   ++slot.generation;
   slot.next_free = free_;
@@ -69,8 +70,14 @@ void Timers::give_back(Slot& slot) noexcept {
 }
 
 TimerRef Timers::start(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) {
-  const std::lock_guard guard{lock_};
+  std::unique_lock guard{lock_};
+  if (task.message && messages_ == max_messages_) {
+    guard.unlock();
+    free_envelope(task.message);
+    throw ErrorException{atoms::system_limit};
+  }
   Slot& slot = take_slot();
+  if (task.message) ++messages_;
   slot.task = std::move(task);
   slot.armed = true;
   slot.deadline_ns = deadline_ns;
@@ -94,7 +101,7 @@ std::optional<Duration> Timers::cancel(TimerRef timer, std::int64_t now_ns) noex
     if (!leads_nowhere(slot->task)) left = left_of(slot->deadline_ns, now_ns);
     dropped = slot->task.message;
     wheel_.cancel(*slot);
-    give_back(*slot);
+    give_back(*slot, dropped);
   }
   if (dropped) free_envelope(dropped);
   return left;
@@ -119,7 +126,7 @@ bool Timers::expire_one(std::int64_t now_ns) {
         [&](TimerNode& node) {
           Slot& slot = static_cast<Slot&>(node);
           task = std::move(slot.task);
-          give_back(slot);
+          give_back(slot, task.message);
           fired = true;
         },
         1);
@@ -133,6 +140,12 @@ bool Timers::expire_one(std::int64_t now_ns) {
 void Timers::expire(std::int64_t now_ns) {
   while (expire_one(now_ns)) {
   }
+}
+
+bool Timers::deal_ahead() noexcept {
+  constexpr std::size_t part = 1024;  // timers, some tens of microseconds
+  const std::lock_guard guard{lock_};
+  return wheel_.deal_ahead(part);
 }
 
 std::int64_t Timers::next_deadline_ns() noexcept {

@@ -22,9 +22,13 @@ class Timers {
  public:
   static constexpr std::int64_t tick_ns = 1'000'000;
 
-  explicit Timers(std::uint32_t wheel_number) noexcept : wheel_number_{wheel_number} {}
+  // At most `max_messages` timers that carry a message (see RuntimeOptions::max_timers). Timeouts
+  // of waits are not limited: there is at most one for each process.
+  Timers(std::uint32_t wheel_number, std::uint32_t max_messages) noexcept
+      : wheel_number_{wheel_number}, max_messages_{max_messages} {}
   ~Timers();
 
+  // Throws ErrorException{system_limit}, and frees the message, at the limit.
   TimerRef start(std::uint32_t node, std::int64_t deadline_ns, TimerTask task);
   // The time that was left, or nothing if it is not running any more.
   std::optional<Duration> cancel(TimerRef timer, std::int64_t now_ns) noexcept;
@@ -34,6 +38,10 @@ class Timers {
   void expire(std::int64_t now_ns);
   // Fires the first one that is due, if any: the simulator takes them one by one.
   bool expire_one(std::int64_t now_ns);
+  // Spreads crowded slots of the wheel while there is nothing else to do, so that they do not hold
+  // up whoever comes when they are due. A part of it at a time; true: there is more. Moves nothing
+  // in time: an idle worker is not woken for it.
+  bool deal_ahead() noexcept;
   // When the next one is due, -1 if there is none.
   std::int64_t next_deadline_ns() noexcept;
 
@@ -50,9 +58,11 @@ class Timers {
 
   Slot* find(TimerRef timer) noexcept;
   Slot& take_slot();
-  void give_back(Slot& slot) noexcept;
+  void give_back(Slot& slot, const Envelope* message) noexcept;
 
   std::uint32_t wheel_number_;
+  std::uint32_t max_messages_;
+  std::uint32_t messages_ = 0;
   std::mutex lock_;
   TimerWheel wheel_;
   // Chunks, because the wheel links slots to each other: they must not move.

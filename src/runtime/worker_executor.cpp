@@ -30,15 +30,18 @@ void pause_briefly() noexcept {
 
 }  // namespace
 
-WorkerExecutor::WorkerExecutor(unsigned workers, Threads threads, unsigned max_blocking_threads)
-    : threads_{threads}, blocking_{max_blocking_threads} {
+WorkerExecutor::WorkerExecutor(Threads threads, Limits limits)
+    : threads_{threads}, limits_{limits}, blocking_{limits.max_blocking_threads} {
   auto host = PosixHost::create();
   if (!host) {
     throw ErrorException{tuple({atoms::system_limit, Term::binary(host.error().describe())})};
   }
   host_ = std::move(*host);
-  TROUPE_ASSERT(workers >= 1 && workers <= 64, "between 1 and 64 workers");
-  for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(i));
+  TROUPE_ASSERT(limits.workers >= 1 && limits.workers <= max_workers, "between 1 and 64 workers");
+  for (unsigned i = 0; i < limits.workers; ++i) {
+    workers_[i] = std::make_unique<Worker>(i, limits.max_timers);
+  }
+  count_.store(limits.workers, std::memory_order_release);
 }
 
 WorkerExecutor::~WorkerExecutor() {
@@ -63,6 +66,11 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
     shared_.push(&block);
     wake_one();
     visits_.fetch_sub(1, std::memory_order_release);
+    return;
+  }
+  if (worker->passes_on.load(std::memory_order_relaxed)) [[unlikely]] {
+    shared_.push(&block);
+    wake_one();
     return;
   }
   switch (block.priority) {
@@ -103,14 +111,15 @@ void WorkerExecutor::enqueue_last(Block& block) noexcept {
 }
 
 Block* WorkerExecutor::next_process(Worker& worker) noexcept {
-  ++worker.turns;
+  const std::uint32_t turns = worker.turns.load(std::memory_order_relaxed) + 1;
+  worker.turns.store(turns, std::memory_order_relaxed);
   for (SharedQueue& queue : worker.urgent) {
     if (Block* block = queue.pop()) return block;
   }
-  if (worker.turns % shared_interval == 0) {
+  if (turns % shared_interval == 0) {
     if (Block* block = shared_.pop()) return block;
   }
-  if (worker.turns % 8 == 0) {
+  if (turns % 8 == 0) {
     if (Block* block = worker.low.pop()) return block;
   }
   if (worker.next.load(std::memory_order_relaxed)) {
@@ -141,15 +150,15 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
     std::uint32_t taken;
     std::int64_t at_ns;
   };
-  const std::size_t count = workers_.size();
-  Sample samples[64];
+  const unsigned others = count();
+  Sample samples[max_workers];
   std::int64_t now = host_->monotonic_ns();
-  for (std::size_t i = 0; i < count; ++i) samples[i] = {workers_[i]->queue.taken(), now};
+  for (unsigned i = 0; i < others; ++i) samples[i] = {workers_[i]->queue.taken(), now};
   do {
     if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
     for (int pause = 0; pause < 64; ++pause) pause_briefly();
     now = host_->monotonic_ns();
-    for (std::size_t i = 0; i < count; ++i) {
+    for (unsigned i = 0; i < others; ++i) {
       Worker& victim = *workers_[i];
       if (&victim == &worker) continue;
       const std::uint32_t waiting = victim.queue.size();
@@ -178,27 +187,37 @@ void WorkerExecutor::wake_one() noexcept {
   while (idle != 0) {
     const unsigned index = static_cast<unsigned>(std::countr_zero(idle));
     if (idle_.compare_exchange_weak(idle, idle & ~(std::uint64_t{1} << index))) {
-      Worker& worker = *workers_[index];
-      if (worker.polls.load(std::memory_order_acquire)) {
-        host_->wake();
-      } else {
-        worker.parker.unpark();
-      }
+      notify_worker(*workers_[index]);
       return;
     }
   }
+}
+
+void WorkerExecutor::notify_worker(Worker& worker) noexcept {
+  if (worker.polls.load(std::memory_order_acquire)) {
+    host_->wake();
+  } else {
+    worker.parker.unpark();
+  }
+}
+
+std::uint64_t WorkerExecutor::all_bits() const noexcept {
+  const unsigned bits = count();
+  return bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
 }
 
 void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   std::int64_t now = host_->monotonic_ns();
   worker.timers.expire(now);
   if (has_work(worker)) return;
+  worker.running.store(nullptr, std::memory_order_relaxed);
   // Spinning pays only where somebody else is at work and may have some to spare.
-  const std::uint64_t everybody =
-      workers_.size() == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << workers_.size()) - 1;
   const std::uint64_t me = std::uint64_t{1} << worker.index;
-  if ((idle_.load() | me) != everybody && steal(worker, now + spin_ns)) return;
+  if ((idle_.load() | resting_.load() | me) != all_bits() && steal(worker, now + spin_ns)) return;
 
+  while (worker.timers.deal_ahead()) {
+    if (has_work(worker)) return;
+  }
   bool expected = false;
   const bool polls = polling_.compare_exchange_strong(expected, true);
   worker.polls.store(polls, std::memory_order_release);
@@ -220,6 +239,7 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
     worker.parker.park(deadline_ns < 0 ? Parker::forever : deadline_ns);
   }
   idle_.fetch_and(~me);
+  if (watchdog_sleeps_.load()) wake_watchdog();
   // The poller is gone from the poll: another idle worker has to take its place, or nobody hears
   // the network while this one is busy. The busy ones look now and then (see check).
 }
@@ -252,16 +272,28 @@ void WorkerExecutor::check(Worker& worker) {
 bool WorkerExecutor::run_one(Worker& worker) {
   Block* block = next_process(worker);
   if (!block) return false;
+  worker.running.store(block, std::memory_order_release);
   RuntimeState& runtime = *nodes[block->node].runtime.load(std::memory_order_relaxed);
   if (activate(runtime, *block)) enqueue_last(*block);
-  if (worker.turns % check_interval == 0) check(worker);
+  if (worker.passes_on.load(std::memory_order_relaxed)) [[unlikely]]
+    come_back(worker);
+  if (worker.turns.load(std::memory_order_relaxed) % check_interval == 0) {
+    worker.running.store(nullptr,
+                         std::memory_order_relaxed);  // it is not to blame for what follows
+    check(worker);
+  }
   return true;
 }
 
 void WorkerExecutor::run(Worker& worker) {
   current_ = &worker;
   current_executor_ = this;
+  worker.probe = ThreadProbe::of_this_thread();
+  worker.stack_base = &context.stack_base;
+  worker.is_probed.store(true, std::memory_order_release);
+  const bool is_extra = worker.index >= limits_.workers;
   while (!stopping_.load(std::memory_order_relaxed)) {
+    if (is_extra && may_rest()) rest(worker);
     if (!run_one(worker)) idle(worker, -1);
   }
   current_ = nullptr;
@@ -288,23 +320,17 @@ TimerRef WorkerExecutor::start_timer(std::uint32_t node, std::int64_t deadline_n
   if (worker) return worker->timers.start(node, deadline_ns, std::move(task));
   // From outside: on the first worker's wheel. It may sleep past the new deadline, so it is told.
   const TimerRef timer = workers_[0]->timers.start(node, deadline_ns, std::move(task));
-  if ((idle_.fetch_and(~std::uint64_t{1}) & 1) != 0) {
-    if (workers_[0]->polls.load(std::memory_order_acquire)) {
-      host_->wake();
-    } else {
-      workers_[0]->parker.unpark();
-    }
-  }
+  if ((idle_.fetch_and(~std::uint64_t{1}) & 1) != 0) notify_worker(*workers_[0]);
   return timer;
 }
 
 std::optional<Duration> WorkerExecutor::cancel_timer(TimerRef timer) noexcept {
-  if (timer.wheel() >= workers_.size()) return std::nullopt;
+  if (timer.wheel() >= count()) return std::nullopt;
   return workers_[timer.wheel()]->timers.cancel(timer, now_ns());
 }
 
 std::optional<Duration> WorkerExecutor::read_timer(TimerRef timer) noexcept {
-  if (timer.wheel() >= workers_.size()) return std::nullopt;
+  if (timer.wheel() >= count()) return std::nullopt;
   return workers_[timer.wheel()]->timers.read(timer, now_ns());
 }
 
@@ -378,13 +404,17 @@ void WorkerExecutor::notify() noexcept {
   drive_condition_.notify_all();
 }
 
+void WorkerExecutor::start_worker(unsigned index) {
+  Worker& worker = *workers_[index];
+  worker.thread = start_thread("troupe-" + std::to_string(index), [this, &worker] { run(worker); });
+}
+
 void WorkerExecutor::start() {
   if (started_ || threads_ == Threads::none) return;
   started_ = true;
-  for (auto& worker : workers_) {
-    worker->thread = start_thread("troupe-" + std::to_string(worker->index),
-                                  [this, &worker = *worker] { run(worker); });
-  }
+  active_.store(count());  // extra ones of a former run find that they are too many
+  for (unsigned i = 0; i < count(); ++i) start_worker(i);
+  watchdog_ = start_thread("troupe-watchdog", [this] { watch_workers(); });
 }
 
 void WorkerExecutor::stop() noexcept {
@@ -392,11 +422,18 @@ void WorkerExecutor::stop() noexcept {
   TROUPE_ASSERT(!own_worker(), "a runtime cannot be stopped from inside one of its processes");
   started_ = false;
   stopping_.store(true);
-  for (auto& worker : workers_) {
-    worker->parker.unpark();
+  // First, so that no worker is added any more.
+  watchdog_parker_.unpark();
+  watchdog_.join();
+  for (unsigned i = 0; i < count(); ++i) {
+    workers_[i]->parker.unpark();
     host_->wake();
   }
-  for (auto& worker : workers_) worker->thread.join();
+  for (unsigned i = 0; i < count(); ++i) {
+    if (workers_[i]->thread.joinable()) workers_[i]->thread.join();
+    workers_[i]->is_probed.store(false);
+    workers_[i]->passes_on.store(false);
+  }
   stopping_.store(false);  // it may be started again
 }
 

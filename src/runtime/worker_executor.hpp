@@ -1,16 +1,18 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <vector>
+#include <optional>
 
 #include "base/prng.hpp"
 #include "host/host.hpp"
 #include "host/parker.hpp"
 #include "host/thread.hpp"
+#include "host/thread_probe.hpp"
 #include "runtime/blocking_pool.hpp"
 #include "runtime/executor.hpp"
 #include "runtime/io_waits.hpp"
@@ -41,11 +43,22 @@ namespace troupe::detail {
 // Lost wake-ups: a worker says that it is idle (seq_cst), then looks at every queue once more; who
 // pushes to the shared queue looks for idle workers afterwards (seq_cst). For its own queue the
 // owner is awake by definition.
+//
+// Stuck workers. A process that neither waits nor yields keeps its worker, and with it all that
+// waits behind it; see watchdog.cpp, which takes that away from the worker and adds another one.
 class WorkerExecutor final : public Executor {
  public:
   enum class Threads : bool { none, own };
 
-  WorkerExecutor(unsigned workers, Threads threads, unsigned max_blocking_threads);
+  struct Limits {
+    unsigned workers;
+    unsigned max_extra_workers;  // that the watchdog may add
+    unsigned max_blocking_threads;
+    std::uint32_t max_timers;  // on each worker's wheel
+  };
+  static constexpr unsigned max_workers = 64;  // extra ones included
+
+  WorkerExecutor(Threads threads, Limits limits);
   ~WorkerExecutor() override;
 
   void enqueue(Block& block) noexcept override;
@@ -63,7 +76,7 @@ class WorkerExecutor final : public Executor {
   void unwatch(std::uint64_t token) noexcept override;
   Host& host() noexcept override { return *host_; }
   unsigned lane() const noexcept override;
-  unsigned workers() const noexcept override { return static_cast<unsigned>(workers_.size()); }
+  unsigned workers() const noexcept override { return limits_.workers; }
   bool drive(bool (*done)(void*), void* context, std::int64_t deadline_ns) override;
   void notify() noexcept override;
   void start() override;
@@ -82,7 +95,8 @@ class WorkerExecutor final : public Executor {
   static constexpr std::int64_t spin_ns = 40'000;
 
   struct alignas(128) Worker {
-    explicit Worker(unsigned worker_index) : index{worker_index}, timers{worker_index} {}
+    Worker(unsigned worker_index, std::uint32_t max_timers)
+        : index{worker_index}, timers{worker_index, max_timers} {}
     const unsigned index;
     RunQueue queue;
     // The process woken last. An exchange, because a thief may empty it too.
@@ -90,7 +104,15 @@ class WorkerExecutor final : public Executor {
     SharedQueue urgent[2];  // Priority::max, Priority::high
     SharedQueue low;
     std::uint32_t next_streak = 0;
-    std::uint32_t turns = 0;
+    // Written by the owner; the watchdog sees by it whether the worker gets on. Orders nothing.
+    std::atomic<std::uint32_t> turns{0};
+    // The process it has taken last, null while it is idle. Release and acquire, so that the
+    // watchdog may look at it.
+    std::atomic<Block*> running{nullptr};
+    // What it enqueues goes to the shared queue, because it is stuck or resting (see watchdog.cpp).
+    // Set and cleared with sequential consistency, read relaxed: what slips through is found by the
+    // watchdog's next look.
+    std::atomic<bool> passes_on{false};
     // Whether the owner may wake another worker: taken by that, given back after a while, or by the
     // thief who found something to take. Orders nothing else.
     std::atomic<bool> may_wake{true};
@@ -102,6 +124,19 @@ class WorkerExecutor final : public Executor {
     // before it says that it is idle (release), read by whoever claims the wake-up (acquire).
     std::atomic<bool> polls{false};
     std::thread thread;
+    // Of its thread. Written before it first says that it is not idle; the watchdog reads it once
+    // `is_probed` (release, acquire) is true.
+    ThreadProbe probe;
+    const void* const* stack_base = nullptr;  // where that thread keeps its activation's
+    std::atomic<bool> is_probed{false};
+    // What the watchdog remembers of it.
+    struct {
+      std::uint32_t turns = 0;
+      std::int64_t since_ns = 0;
+      std::int64_t cpu_ns = 0;
+      bool is_stuck = false;
+      bool is_reported = false;
+    } seen;
   };
 
   static thread_local Worker* current_;
@@ -119,10 +154,49 @@ class WorkerExecutor final : public Executor {
   void push_local(Worker& worker, Block& block) noexcept;
   void wake_one() noexcept;
   bool finished() noexcept;
+  unsigned count() const noexcept { return count_.load(std::memory_order_acquire); }
+  std::uint64_t all_bits() const noexcept;
+  void notify_worker(Worker& worker) noexcept;
+  void start_worker(unsigned index);
+
+  // The watchdog (watchdog.cpp).
+  static constexpr std::int64_t stuck_after_ns = 10'000'000;
+  static constexpr std::int64_t watch_interval_ns = 5'000'000;
+  static constexpr std::uint32_t quiet_looks = 20;  // before it sleeps
+  static constexpr std::int64_t report_interval_ns = 1'000'000'000;
+
+  void watch_workers();
+  void look_at(Worker& worker, std::int64_t now);
+  // What is told of a stuck worker.
+  struct Sighting {
+    Pid pid;
+    std::uint32_t name = 0;
+    const Behaviour* behaviour = nullptr;
+    std::int64_t for_ns = 0;
+    bool blocks = false;
+    std::size_t depth = 0;
+    void* frames[48] = {};
+  };
+  std::optional<Sighting> see_stuck(Worker& worker, std::int64_t now);
+  void report_stuck(const Sighting& sighting);
+  void take_over(Worker& worker);
+  void add_worker();
+  void start_extra_worker(unsigned index);
+  bool all_are_idle() const noexcept;
+  void come_back(Worker& worker) noexcept;
+  bool may_rest() noexcept;
+  void rest(Worker& worker);
+  void wake_watchdog() noexcept;
 
   std::unique_ptr<Host> host_;
   Threads threads_;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  Limits limits_;
+  // The first `count_` are there; more may come, none goes before the end.
+  std::array<std::unique_ptr<Worker>, max_workers> workers_;
+  std::atomic<unsigned> count_{0};
+  // Workers that are neither stuck nor resting, and those that rest, as bits.
+  std::atomic<unsigned> active_{0};
+  std::atomic<std::uint64_t> resting_{0};
   SharedQueue shared_;
   // Bit i: worker i is idle and nobody has claimed its wake-up yet. All operations seq_cst: it is
   // one side of the Dekker pattern described above. (At most 64 workers.)
@@ -135,6 +209,15 @@ class WorkerExecutor final : public Executor {
   bool started_ = false;
   IoWaits io_waits_;
   BlockingPool blocking_;
+
+  std::thread watchdog_;
+  Parker watchdog_parker_;
+  // All workers were idle for a while, so the watchdog sleeps until one that stops being idle wakes
+  // it. Sequentially consistent, as `idle_`: it says that it sleeps and then looks at `idle_`, they
+  // clear their bit and then look whether it sleeps.
+  std::atomic<bool> watchdog_sleeps_{false};
+  std::int64_t last_report_ns_ = 0;
+  std::uint64_t unreported_ = 0;
 
   // For drive.
   std::mutex drive_lock_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runtime/activation.hpp"
+#include "runtime/blocking_pool.hpp"
 
 namespace troupe::detail {
 
@@ -75,7 +76,7 @@ void SimExecutor::complete_one() {
   }
   Job job = std::move(jobs_.begin()->second);
   jobs_.erase(jobs_.begin());
-  job.job->run();
+  run_blocking_job(*job.job);
   deliver_reply(job.asker, make_reply(job.id, std::move(job.job)));
 }
 

@@ -81,7 +81,7 @@ class SimExecutor final : public Executor {
   // Node numbers in the order in which they first ran: what other runtimes live in the program must
   // not show in the schedule.
   std::vector<std::uint32_t> nodes_;
-  Timers timers_{0};
+  Timers timers_{0, RuntimeOptions{}.max_timers};
   std::multimap<std::int64_t, Job> jobs_;  // by the moment they end
   IoWaits io_waits_;
   SimHost host_;

@@ -222,7 +222,7 @@ TEST(SignalTest, what_is_sent_to_the_dead_is_dropped) {
     (void)co_await self.receive<Down>();
     send(other, Note{1});
     exit(other, "kill");
-    resume(other);
+    EXPECT_THROW(resume(other), ErrorException);  // it holds nobody
     self.unlink(other);
     EXPECT_FALSE(co_await suspend(self, other));
     EXPECT_FALSE(self.demonitor(ref));
@@ -248,7 +248,7 @@ TEST(SignalTest, a_suspended_process_runs_after_as_many_resumes) {
     EXPECT_FALSE((co_await self.receive<Note>(2ms)).has_value());
     resume(other);
     EXPECT_EQ((co_await self.receive<Note>()).number, 1);
-    resume(other);
+    EXPECT_THROW(resume(other), ErrorException);  // it holds it no longer
     send(other, Note{2});
     EXPECT_EQ((co_await self.receive<Note>()).number, 2);
     exit(other, "kill");

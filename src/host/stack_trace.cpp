@@ -1,0 +1,171 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "host/stack_trace.hpp"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cxxabi.h>
+#include <dlfcn.h>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <unwind.h>
+#include <vector>
+
+#if TROUPE_HAVE_LIBBACKTRACE
+// Declared here, because the header lies in a directory of GCC's that other compilers do not search
+// (libbacktrace's backtrace.h; the interface has been the same since 2012).
+extern "C" {
+struct backtrace_state;
+using backtrace_error_callback = void (*)(void* data, const char* message, int error);
+using backtrace_full_callback = int (*)(void* data, std::uintptr_t pc, const char* file, int line,
+                                        const char* function);
+using backtrace_syminfo_callback = void (*)(void* data, std::uintptr_t pc, const char* name,
+                                            std::uintptr_t value, std::uintptr_t size);
+backtrace_state* backtrace_create_state(const char* program, int threaded,
+                                        backtrace_error_callback on_error, void* data);
+int backtrace_pcinfo(backtrace_state* state, std::uintptr_t pc, backtrace_full_callback found,
+                     backtrace_error_callback on_error, void* data);
+int backtrace_syminfo(backtrace_state* state, std::uintptr_t pc, backtrace_syminfo_callback found,
+                      backtrace_error_callback on_error, void* data);
+}
+#endif
+
+namespace troupe {
+
+namespace {
+
+struct Capture {
+  std::span<void*> frames;
+  std::size_t count;
+  unsigned skip;
+  const void* outermost;
+};
+
+_Unwind_Reason_Code take_frame(_Unwind_Context* context, void* data) {
+  auto& capture = *static_cast<Capture*>(data);
+  if (capture.skip > 0) {
+    --capture.skip;
+    return _URC_NO_REASON;
+  }
+  // The stack grows down: an older frame has a higher address. What the unwinder tells here is
+  // where the frame ends, so the one that `outermost` lies in is the last that was taken.
+  if (capture.outermost &&
+      _Unwind_GetCFA(context) > reinterpret_cast<std::uintptr_t>(capture.outermost)) {
+    if (capture.count > 0) --capture.count;
+    return _URC_END_OF_STACK;
+  }
+  int before_instruction = 0;
+  std::uintptr_t address = _Unwind_GetIPInfo(context, &before_instruction);
+  if (address == 0) return _URC_END_OF_STACK;
+  // A return address lies behind its call, which may be the last instruction of its function; an
+  // interrupted one is exact.
+  if (before_instruction == 0) --address;
+  capture.frames[capture.count++] = reinterpret_cast<void*>(address);
+  return capture.count == capture.frames.size() ? _URC_END_OF_STACK : _URC_NO_REASON;
+}
+
+struct Line {
+  std::string function;
+  std::string place;  // file:line, or empty
+};
+
+std::string demangled(const char* name) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> text{
+      abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free};
+  return status == 0 ? text.get() : name;
+}
+
+#if TROUPE_HAVE_LIBBACKTRACE
+void ignore_error(void*, const char*, int) {}
+
+backtrace_state* debug_information() {
+  // For the life of the program: it is never given back.
+  static backtrace_state* const state = backtrace_create_state(nullptr, 1, &ignore_error, nullptr);
+  return state;
+}
+
+int take_line(void* data, std::uintptr_t, const char* file, int line, const char* function) {
+  if (!function) return 0;
+  auto& lines = *static_cast<std::vector<Line>*>(data);
+  std::string place = file ? std::string{file} + ":" + std::to_string(line) : std::string{};
+  lines.push_back({demangled(function), std::move(place)});
+  return 0;
+}
+
+void take_name(void* data, std::uintptr_t, const char* name, std::uintptr_t, std::uintptr_t) {
+  if (name) static_cast<std::vector<Line>*>(data)->push_back({demangled(name), {}});
+}
+
+void look_up(void* address, std::vector<Line>& lines) {
+  backtrace_state* state = debug_information();
+  if (!state) return;
+  const auto pc = reinterpret_cast<std::uintptr_t>(address);
+  backtrace_pcinfo(state, pc, &take_line, &ignore_error, &lines);
+  if (lines.empty()) backtrace_syminfo(state, pc, &take_name, &ignore_error, &lines);
+}
+#else
+void look_up(void*, std::vector<Line>&) {}
+#endif
+
+std::vector<Line> lines_of(void* address) {
+  std::vector<Line> lines;
+  look_up(address, lines);
+  if (!lines.empty()) return lines;
+  Dl_info info{};
+  if (::dladdr(address, &info) == 0) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%p", address);
+    return {{text, {}}};
+  }
+  if (info.dli_sname) return {{demangled(info.dli_sname), {}}};
+  char text[32];
+  std::snprintf(
+      text, sizeof text, "+0x%zx",
+      static_cast<std::size_t>(static_cast<char*>(address) - static_cast<char*>(info.dli_fbase)));
+  return {{std::string{info.dli_fname} + text, {}}};
+}
+
+// What was asked for before: a program crashes at few places. Bounded, so that one that loads and
+// unloads code for ever does not grow.
+constexpr std::size_t max_known = 4096;
+
+std::vector<Line> known_lines_of(void* address) {
+  static std::mutex lock;
+  static auto& known = *new std::unordered_map<void*, std::vector<Line>>;
+  {
+    const std::lock_guard guard{lock};
+    if (const auto found = known.find(address); found != known.end()) return found->second;
+  }
+  std::vector<Line> lines = lines_of(address);
+  const std::lock_guard guard{lock};
+  if (known.size() >= max_known) known.clear();
+  known.emplace(address, lines);
+  return lines;
+}
+
+}  // namespace
+
+[[gnu::noinline]] std::size_t capture_stack(std::span<void*> frames,
+                                            const void* outermost) noexcept {
+  if (frames.empty()) return 0;
+  Capture capture{frames, 0, 2, outermost};
+  _Unwind_Backtrace(&take_frame, &capture);
+  return capture.count;
+}
+
+std::string describe_stack(std::span<void* const> frames) {
+  std::string text;
+  for (void* frame : frames) {
+    for (const Line& line : known_lines_of(frame)) {
+      if (!text.empty()) text += '\n';
+      text += line.function;
+      if (!line.place.empty()) text.append(" at ").append(line.place);
+    }
+  }
+  return text;
+}
+
+}  // namespace troupe

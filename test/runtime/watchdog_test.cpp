@@ -1,0 +1,265 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// Processes that keep their worker: who goes on meanwhile, what is reported, and that nobody wakes
+// up when nothing happens. Only real threads have workers that can be kept, so only those are
+// tested. The processes that loop here do so until another one stops them: without the watchdog
+// these tests would never end.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <troupe/troupe.hpp>
+
+#include "support/captured_log.hpp"
+
+namespace troupe {
+
+// What several threads of a test share; not something to put into a message otherwise.
+struct Shared {
+  std::atomic<bool> done{false};
+  std::atomic<int> looping{0};
+  std::atomic<int> ticks{0};
+};
+template <>
+inline constexpr bool enable_message<std::shared_ptr<Shared>> = true;
+
+namespace {
+
+using namespace std::chrono_literals;
+using SharedState = std::shared_ptr<Shared>;
+
+struct Ready {};
+
+RuntimeOptions with_workers(unsigned workers, unsigned extra = 8) {
+  return {.workers = workers, .max_extra_workers = extra};
+}
+
+[[gnu::noinline]] void loop_until_done(Shared& shared) {
+  ++shared.looping;
+  while (!shared.done.load(std::memory_order_relaxed)) {
+  }
+  --shared.looping;
+}
+
+void hog(Process&, SharedState shared) { loop_until_done(*shared); }
+
+Async<> tick(Process& self, SharedState shared) {
+  while (!shared->done) {
+    co_await self.sleep(1ms);
+    ++shared->ticks;
+  }
+}
+
+TEST(WatchdogTest, processes_go_on_while_others_keep_every_worker) {
+  for (unsigned workers : {1U, 2U}) {
+    Runtime runtime{with_workers(workers)};
+    const auto shared = std::make_shared<Shared>();
+    const auto result = runtime.try_run(
+        [](Process& self, SharedState state, unsigned count) -> Async<> {
+          for (int i = 0; i < 100; ++i) spawn(tick, state);
+          for (unsigned i = 0; i < count; ++i) spawn(hog, state);
+          while (state->looping < static_cast<int>(count)) co_await self.sleep(1ms);
+          const int before = state->ticks;
+          while (state->ticks < before + 1'000) co_await self.sleep(1ms);
+          EXPECT_EQ(state->looping, static_cast<int>(count));
+          state->done = true;
+        },
+        shared, workers);
+    EXPECT_TRUE(result.has_value());
+  }
+}
+
+// Timers, the next-slot and the queue of the only worker, filled before it is kept.
+TEST(WatchdogTest, what_waits_behind_a_stuck_process_is_taken_over) {
+  Runtime runtime{with_workers(1)};
+  const auto result = runtime.try_run(
+      [](Process& self, SharedState state) -> Async<> {
+        const auto stop_when = [](Process& other, SharedState shared, Duration delay) -> Async<> {
+          if (delay != Duration::zero()) co_await other.sleep(delay);
+          if (++shared->ticks == 3) shared->done = true;
+        };
+        spawn(stop_when, state, 15ms);  // waits on the wheel
+        co_await self.yield();
+        spawn(hog, state);
+        spawn(stop_when, state, 0ms);  // in the queue
+        spawn(stop_when, state, 0ms);  // in the next-slot
+        while (!state->done) co_await self.sleep(1ms);
+      },
+      std::make_shared<Shared>());
+  EXPECT_TRUE(result.has_value());
+}
+
+// A stuck process wakes others in its loop; they must not wait for it.
+TEST(WatchdogTest, what_a_stuck_process_wakes_runs_elsewhere) {
+  Runtime runtime{with_workers(1)};
+  const auto result = runtime.try_run(
+      [](Process& self, SharedState state) -> Async<> {
+        const Pid echo = spawn(
+            [](Process& other, SharedState shared) -> Async<> {
+              for (int i = 0; i < 50; ++i) {
+                (void)co_await other.receive<Ready>();
+                ++shared->ticks;
+              }
+            },
+            state);
+        spawn_monitor(
+            [](Process&, SharedState shared, Pid to) {
+              for (int i = 0; i < 50; ++i) {
+                send(to, Ready{});
+                while (shared->ticks <= i) {
+                }
+              }
+            },
+            state, echo);
+        EXPECT_TRUE((co_await self.receive<Down>()).reason.is_normal());
+      },
+      std::make_shared<Shared>());
+  EXPECT_TRUE(result.has_value());
+}
+
+TEST(WatchdogTest, the_report_names_the_process_what_it_does_and_where) {
+  test::CapturedLog log;
+  Runtime runtime{with_workers(1)};
+  const auto result = runtime.try_run(
+      [](Process& self, SharedState state) -> Async<> {
+        const auto [pid, ref] = spawn_monitor(hog, state);
+        register_name("the_hog", pid);
+        while (state->looping == 0) co_await self.yield();
+        co_await self.sleep(1ms);
+        state->done = true;
+        (void)co_await self.receive<Down>();
+      },
+      std::make_shared<Shared>());
+  EXPECT_TRUE(result.has_value());
+  EXPECT_EQ(log.count("warning", "has kept its worker for", "ms without awaiting", "name=the_hog",
+                      "does=computes"),
+            1);
+  EXPECT_EQ(log.count("stack=", "loop_until_done"), 1);
+  // The worker's own frames say nothing and are left out.
+  EXPECT_EQ(log.count("WorkerExecutor"), 0);
+}
+
+TEST(WatchdogTest, a_process_that_blocks_in_the_kernel_is_noticed_too) {
+  test::CapturedLog log;
+  Runtime runtime{with_workers(1)};
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const auto result = runtime.try_run(
+      [](Process& self, int read_end, int write_end) -> Async<> {
+        spawn_monitor(
+            [](Process&, int end) {
+              char byte = 0;
+              EXPECT_EQ(::read(end, &byte, 1), 1);
+            },
+            read_end);
+        co_await self.sleep(1ms);
+        EXPECT_EQ(::write(write_end, "x", 1), 1);
+        (void)co_await self.receive<Down>();
+      },
+      ends[0], ends[1]);
+  EXPECT_TRUE(result.has_value());
+  EXPECT_EQ(log.count("has kept its worker", "does=blocks", "read"), 1);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST(WatchdogTest, a_process_that_yields_is_left_alone) {
+  test::CapturedLog log;
+  Runtime runtime{with_workers(1)};
+  const auto result = runtime.try_run([](Process& self) -> Async<> {
+    const Duration end = self.monotonic_time() + 60ms;
+    while (self.monotonic_time() < end) co_await self.yield();
+  });
+  EXPECT_TRUE(result.has_value());
+  EXPECT_EQ(log.count("has kept its worker"), 0);
+}
+
+std::vector<std::string> own_threads() {
+  std::vector<std::string> names;
+  for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
+    std::ifstream file{task.path() / "comm"};
+    std::string name;
+    if (std::getline(file, name)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// Extra workers are named as all workers; with two asked for, their numbers begin with 2.
+TEST(WatchdogTest, extra_workers_are_limited_and_used_again) {
+  Runtime runtime{with_workers(2, 1)};
+  const auto result = runtime.try_run([](Process& self) -> Async<> {
+    for (int round = 0; round < 3; ++round) {
+      const auto state = std::make_shared<Shared>();
+      spawn(hog, state);
+      spawn(hog, state);
+      while (state->looping < 2) co_await self.sleep(1ms);
+      state->done = true;
+      while (state->looping > 0) co_await self.sleep(1ms);
+    }
+    const auto names = own_threads();
+    EXPECT_EQ(std::ranges::count(names, "troupe-2"), 1);
+    EXPECT_EQ(std::ranges::count(names, "troupe-3"), 0);
+  });
+  EXPECT_TRUE(result.has_value());
+}
+
+std::uint64_t switches_of_this_program() {
+  std::uint64_t sum = 0;
+  for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
+    std::ifstream file{task.path() / "status"};
+    for (std::string line; std::getline(file, line);) {
+      constexpr std::string_view key = "voluntary_ctxt_switches:";
+      if (line.starts_with(key)) sum += std::stoull(line.substr(key.size()));
+    }
+  }
+  return sum;
+}
+
+// Nothing to wait for here but time itself: that nothing happens takes some of it to show.
+void let_time_pass(Duration time) {
+  std::mutex lock;
+  std::condition_variable never;
+  std::unique_lock guard{lock};
+  never.wait_for(guard, time, [] { return false; });
+}
+
+TEST(WatchdogTest, an_idle_node_wakes_nobody) {
+  Runtime runtime{with_workers(2)};
+  runtime.start();
+  const auto state = std::make_shared<Shared>();
+  // It was busy before, an extra worker included, and a far timer is pending.
+  spawn(runtime, [](Process& self) -> Async<> { co_await self.sleep(1h); });
+  spawn(runtime, hog, state);
+  spawn(runtime, hog, state);
+  spawn(
+      runtime,
+      [](Process& self, SharedState shared) -> Async<> {
+        while (shared->looping < 2) co_await self.sleep(1ms);
+        shared->done = true;
+      },
+      state);
+  while (runtime.process_count() > 1) let_time_pass(1ms);
+  let_time_pass(200ms);  // the watchdog falls asleep
+  const std::uint64_t before = switches_of_this_program();
+  let_time_pass(400ms);
+  // This thread's own wait, and what reading /proc may cost.
+  EXPECT_LE(switches_of_this_program() - before, 5U);
+  // And it wakes when there is something to see again.
+  test::CapturedLog log;
+  state->done = false;
+  spawn(runtime, hog, state);
+  while (log.count("has kept its worker") == 0) let_time_pass(1ms);
+  state->done = true;
+}
+
+}  // namespace
+}  // namespace troupe
