@@ -28,9 +28,10 @@ struct ThrowSites {
 constinit thread_local ThrowSites sites;
 
 ThrowSite& next_site(const void* exception) noexcept {
-  // The object of an earlier exception may have had the same address.
+  // The object of an earlier exception may have had the same address. Its place is not taken over,
+  // because it may be the next to be given away.
   for (ThrowSite& site : sites.last) {
-    if (site.exception == exception) return site;
+    if (site.exception == exception) site.exception = nullptr;
   }
   ThrowSite& site = sites.last[sites.next];
   sites.next = (sites.next + 1) % remembered;
