@@ -2,7 +2,7 @@
 // How many durable puts per second does each storage backend make, at batch 1, 50 and 500?
 //
 //   storage_bench [--directory D] [--seconds S] [--rounds R] [--keys K] [--value BYTES] [--tiny]
-//   [backend ...]
+//   [--postgres CONNECTION] [backend ...]
 //
 // Upserts of a 37-byte key and a value of 200 bytes over K keys (200,000), one writer per store.
 // Rates depend on the disk of the moment, so every round runs all backends one after the other and
@@ -24,8 +24,14 @@
 #include <vector>
 
 #include <troupe/storage.hpp>
+#ifdef TROUPE_HAS_POSTGRES
+#include <troupe/storage_postgres.hpp>
+#endif
 
 #include "storage/disk.hpp"
+#ifdef TROUPE_HAS_ROCKSDB
+#include "rocks_store.hpp"
+#endif
 
 namespace {
 
@@ -40,6 +46,7 @@ struct Settings {
   std::uint64_t keys = 200'000;
   std::size_t value = 200;
   std::vector<std::string> backends;
+  std::string postgres;
 };
 
 struct Opened {
@@ -71,8 +78,8 @@ Opened sharded(const std::string& directory, const ShardedOptions& options) {
   return {{}, must(ShardedStore::open(directory + "/shards", options))};
 }
 
-std::vector<Backend> all_backends() {
-  return {
+std::vector<Backend> all_backends([[maybe_unused]] const Settings& settings) {
+  std::vector<Backend> all{
       {"memory", [](const std::string&) { return one(open_memory()); }},
       {"sqlite", [](const std::string& d) { return one(open_sqlite(d + "/store.db")); }},
       {"sqlite_relaxed",
@@ -90,7 +97,18 @@ std::vector<Backend> all_backends() {
       {"log_x4",
        [](const std::string& d) { return sharded(d, {.shards = 4, .engine = Engine::log}); }},
       {"files", [](const std::string& d) { return one(open_files(d + "/files")); }},
+#ifdef TROUPE_HAS_ROCKSDB
+      {"rocksdb", [](const std::string& d) { return one(RocksStore::open(d + "/rocks")); }},
+#endif
   };
+#ifdef TROUPE_HAS_POSTGRES
+  if (!settings.postgres.empty()) {
+    all.push_back({"postgres", [connection = settings.postgres](const std::string&) {
+                     return one(open_postgres({.connection = connection, .space = "bench"}));
+                   }});
+  }
+#endif
+  return all;
 }
 
 std::string key_of(std::uint64_t number) {
@@ -182,6 +200,8 @@ Settings parse(int argc, char** argv) {
       settings.keys = static_cast<std::uint64_t>(std::atoll(value(i).c_str()));
     else if (flag == "--value")
       settings.value = static_cast<std::size_t>(std::atoll(value(i).c_str()));
+    else if (flag == "--postgres")
+      settings.postgres = value(i);
     else if (flag == "--tiny")
       settings.seconds = 0.002, settings.rounds = 1, settings.keys = 100;
     else if (flag.starts_with("--")) {
@@ -206,7 +226,7 @@ int main(int argc, char** argv) {
   for (int round = 1; round <= settings.rounds; ++round) {
     std::printf("round %d, append+fdatasync %.0f us\n", round, sync_cost(settings));
     std::printf("%-16s %12s %12s %12s\n", "puts/s", "batch 1", "batch 50", "batch 500");
-    for (const Backend& backend : all_backends()) {
+    for (const Backend& backend : all_backends(settings)) {
       const auto& wanted = settings.backends;
       if (!wanted.empty() && std::ranges::find(wanted, backend.name) == wanted.end()) continue;
       std::printf("%-16s", backend.name.c_str());
