@@ -89,6 +89,13 @@ void on_real_executors(F body) {
   }
 }
 
+// `body(self)` on two workers only: for bodies that are long because they are large.
+template <class F>
+void on_two_workers(F body) {
+  Runtime runtime{options_of({"two workers", Execution::threads, 2})};
+  expect_to_return(runtime, body);
+}
+
 // `body(self)` once for each seed; stops at the first that fails. The first seed runs twice,
 // because the same seed must give the same schedule.
 template <class F>
