@@ -23,6 +23,10 @@ class NodeDirectory {
   void put(std::uint32_t node, Atom name, std::shared_ptr<T> entry) {
     entries_.assign(key(node, name), std::move(entry));
   }
+  // False: there is one of that name.
+  bool add(std::uint32_t node, Atom name, std::shared_ptr<T> entry) {
+    return entries_.insert_if_absent(key(node, name), std::move(entry));
+  }
   // Only if it is still this one.
   void remove(std::uint32_t node, Atom name, const T* entry) {
     entries_.erase_if(key(node, name),
