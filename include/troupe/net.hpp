@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include <troupe/detail/io.hpp>
 #include <troupe/process.hpp>
 
 // TCP for processes: a process that waits for the network is parked like one that waits for a
@@ -56,6 +57,25 @@ struct Socket {
   std::uint32_t generation = 0;
 };
 
+// Something can be read from a stream, or it has ended: the message that notify_readable asks for.
+using Readable = troupe::detail::IoReady;
+
+// A Readable that is to come, once. Dropping it takes the wish back; a message that is already in
+// the mailbox stays there, and matches nothing.
+class [[nodiscard]] ReadNotice {
+ public:
+  ReadNotice(std::uint32_t node, std::uint64_t watch) noexcept : node_{node}, watch_{watch} {}
+  ReadNotice(const ReadNotice&) = delete;
+  ReadNotice& operator=(const ReadNotice&) = delete;
+  ~ReadNotice() { troupe::detail::withdraw_notice(node_, watch_); }
+
+  bool matches(const Readable& message) const noexcept { return message.watch == watch_; }
+
+ private:
+  std::uint32_t node_;
+  std::uint64_t watch_;
+};
+
 class Stream {
  public:
   Stream() noexcept = default;
@@ -87,6 +107,12 @@ class Stream {
   // Until a read (or write) is worth trying. False: the timeout has passed.
   Async<bool> readable(Process& self, Duration timeout = infinity);
   Async<bool> writable(Process& self, Duration timeout = infinity);
+  // For a process that waits for messages as well: `self` gets one Readable when a read is worth
+  // trying, while the notice lives. OTP: {active, once}.
+  //
+  //     auto notice = stream.notify_readable(self);
+  //     co_await self.receive([&](net::Readable) { ... }, [&](Published m) { ... });
+  ReadNotice notify_readable(Process& self);
 
   // The end of the stream for the peer, after what was written; reading goes on.
   void shutdown_write() noexcept;

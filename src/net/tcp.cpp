@@ -77,6 +77,10 @@ Async<bool> Stream::writable(Process& self, Duration timeout) {
   return wait_for_io(self, id_of(socket_), Interest::write, timeout);
 }
 
+ReadNotice Stream::notify_readable(Process& self) {
+  return ReadNotice{self.pid().node(), notify_of_io(self, id_of(socket_), Interest::read)};
+}
+
 Async<Result<std::size_t>> Stream::read(Process& self, std::span<char> into, Duration timeout) {
   Deadline deadline{timeout};
   for (;;) {

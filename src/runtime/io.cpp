@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/detail/io.hpp>
 
+#include "runtime/io_waits.hpp"
 #include "runtime/runtime_state.hpp"
 
 namespace troupe::detail {
@@ -34,6 +35,14 @@ Async<bool> wait_for_io(Process& self, SocketId socket, Interest interest, Durat
   watch.came_true = true;
   free_envelope(reply);
   co_return true;
+}
+
+std::uint64_t notify_of_io(Process& self, SocketId socket, Interest interest) {
+  return self.runtime().state().executor->watch(socket, interest, self.pid(), IoWaits::as_message);
+}
+
+void withdraw_notice(std::uint32_t node, std::uint64_t watch) noexcept {
+  if (RuntimeState* runtime = runtime_of(node)) runtime->executor->unwatch(watch);
 }
 
 }  // namespace troupe::detail

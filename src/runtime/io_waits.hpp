@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include <troupe/detail/io.hpp>
 #include <troupe/detail/reply.hpp>
 
 namespace troupe::detail {
@@ -13,6 +14,9 @@ namespace troupe::detail {
 // wait. A token is a slot and which of the slot's tenants, so that a late readiness finds nobody.
 class IoWaits {
  public:
+  // In place of a wait's id: readiness is to come as an IoReady message. No wait has this id.
+  static constexpr std::uint64_t as_message = 0;
+
   std::uint64_t add(Pid waiter, std::uint64_t wait_id) {
     const std::lock_guard guard{lock_};
     std::uint32_t slot;
@@ -33,7 +37,12 @@ class IoWaits {
   void complete(std::uint64_t token) noexcept {
     Pid waiter;
     std::uint64_t wait_id = 0;
-    if (take(token, waiter, wait_id)) deliver_reply(waiter, make_reply(wait_id, true));
+    if (!take(token, waiter, wait_id)) return;
+    if (wait_id == as_message) {
+      deliver(waiter, make_envelope<IoReady>(token));
+    } else {
+      deliver_reply(waiter, make_reply(wait_id, true));
+    }
   }
 
   void cancel(std::uint64_t token) noexcept {

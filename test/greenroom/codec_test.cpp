@@ -89,7 +89,8 @@ TEST(Codec, records_of_the_future_are_told_from_damaged_ones) {
   };
   EXPECT_EQ(error_of(with(0, 2)), DecodeError::unknown_version);
   EXPECT_EQ(error_of(with(1, 0)), DecodeError::unknown_type);
-  EXPECT_EQ(error_of(with(1, 3)), DecodeError::unknown_type);
+  EXPECT_EQ(error_of(with(1, 3)), DecodeError::damaged) << "a string is no set";
+  EXPECT_EQ(error_of(with(1, 4)), DecodeError::unknown_type);
   EXPECT_EQ(error_of(with(2, 1)), DecodeError::damaged);
   EXPECT_EQ(error_of(with(15, '\x80')), DecodeError::damaged) << "a negative expiry";
   for (auto error : {DecodeError::too_short, DecodeError::unknown_version,

@@ -2,12 +2,15 @@
 #include "greenroom/local_server.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "resp/glob.hpp"
 #include "resp/keyspace_request.hpp"
-#include "resp/multi_key.hpp"
 #include "resp/packed_command.hpp"
 #include "session/codec.hpp"
+#include "session/held_keys.hpp"
+#include "session/storage_key.hpp"
 
 namespace greenroom::test {
 namespace {
@@ -22,6 +25,14 @@ std::string make_request(const List& words) {
   return bytes;
 }
 
+// A server whose settings are all fixed.
+class Unchangeable final : public SettingChanges {
+ public:
+  std::optional<std::string> change(std::string_view, std::string_view, Mode) override {
+    return std::string{};
+  }
+};
+
 }  // namespace
 
 std::string request(std::initializer_list<std::string_view> words) { return make_request(words); }
@@ -32,6 +43,23 @@ LocalServer::LocalServer(std::string password)
   facts.settings = {{"save", ""}, {"appendonly", "no"}, {"maxmemory", "0"}, {"timeout", "0"}};
 }
 
+ApplyContext LocalServer::context(const ConnectionState& state) const {
+  return {.now_ms = now_ms,
+          .version = state.version(),
+          .max_string_bytes = max_string_bytes,
+          .counts_as_access = !state.is_no_touch(),
+          .random = 4};  // Chosen by fair dice roll: tests want the same each time.
+}
+
+void LocalServer::keep(const Key& key, const Session& session) {
+  if (session.exists()) {
+    stored[key] = encode_session(session);
+  } else {
+    sessions.erase(key);
+    stored.erase(key);
+  }
+}
+
 std::string LocalServer::apply_to_key(std::string_view key, const CommandSpec& command, Words words,
                                       const ConnectionState& state) {
   // As a real connection does: the request travels as a message of its own.
@@ -40,17 +68,26 @@ std::string LocalServer::apply_to_key(std::string_view key, const CommandSpec& c
   std::string reply;
   Key name{state.database(), key};
   Session& session = sessions[name];
-  last_outcome = apply(session, command_spec(message.id), received.view(),
-                       {.now_ms = now_ms,
-                        .version = state.version(),
-                        .max_string_bytes = max_string_bytes,
-                        .counts_as_access = !state.is_no_touch()},
-                       reply);
-  if (!session.exists()) {
-    sessions.erase(name);
-    stored.erase(name);
-  } else if (last_outcome.must_store()) {
-    stored[name] = encode_session(session);
+  last_outcome = apply(session, command_spec(message.id), received.view(), context(state), reply);
+  if (!session.exists() || last_outcome.must_store()) keep(name, session);
+  return reply;
+}
+
+std::string LocalServer::apply_together(const CommandSpec& command, Words words,
+                                        const ConnectionState& state) {
+  HeldKeys held;
+  for (const std::string& key : keys_to_hold(command, words, state.database())) {
+    const auto found = sessions.find(Key{database_of(key), key_in(key)});
+    held.add(key, found == sessions.end() ? Session{} : found->second.clone());
+  }
+  std::string reply;
+  apply_held(command, words, state.database(), held, context(state), reply);
+  for (auto& [key, state_held] : held.all()) {
+    if (!state_held.changed) continue;
+    const Key name{database_of(key), key_in(key)};
+    Session& session = sessions[name];
+    session = std::move(state_held.session);
+    keep(name, session);
   }
   return reply;
 }
@@ -102,7 +139,8 @@ void LocalServer::answer_keyspace(const CommandSpec& command, Words words,
 LocalConnection::LocalConnection(LocalServer& server)
     : server_{server},
       parser_{server.limits},
-      state_{server.rules(), server.next_id(), "127.0.0.1:50000", "127.0.0.1:6380", server.now_ms} {
+      state_{server.rules(), server.next_id(), "127.0.0.1:50000", "127.0.0.1:6380", server.now_ms},
+      subscriptions_{server.channels, state_.id(), end_} {
   parser_.set_peer(state_.peer());
 }
 
@@ -123,53 +161,103 @@ std::string LocalConnection::send(std::string_view bytes) {
   }
 }
 
+std::string LocalConnection::publications() {
+  std::string out;
+  for (const Publication& publication : end_->came) publication.write(out, state_.version());
+  end_->came.clear();
+  return out;
+}
+
 void LocalConnection::serve(Words words, std::string& out) {
   Verdict verdict = state_.take(words, server_.now_ms, out);
+  const std::string reply = fetch(verdict);
+  if (!verdict.wants_reply) return;
+  out.append(publications());
+  out.append(reply);
+}
+
+std::string LocalConnection::run_transaction() {
+  std::string out;
+  bool touched = false;
+  for (const auto& [key, revision] : std::exchange(watched_, {})) {
+    const auto found = server_.sessions.find(key);
+    touched |= revision != (found == server_.sessions.end() ? 0 : found->second.revision());
+  }
+  const auto queue = state_.take_transaction();
+  if (touched) {
+    ReplyWriter{out, state_.version()}.null_array();
+    return out;
+  }
+  ReplyWriter{out, state_.version()}.array(queue.size());
+  for (const QueuedCommand& queued : queue) {
+    const CommandWords words{queued.words};
+    const Verdict verdict = state_.run_queued(*queued.command, words.view(), out);
+    out.append(fetch(verdict));
+  }
+  return out;
+}
+
+std::string LocalConnection::fetch(const Verdict& verdict) {
+  std::string out;
+  ReplyWriter reply{out, state_.version()};
+  if (verdict.action == Verdict::Action::answered) return out;
+  const Words words = verdict.words;
   switch (verdict.action) {
-    case Verdict::Action::answered:
-      return;
     case Verdict::Action::close:
     case Verdict::Action::drop:
       closed_ = true;
-      return;
-    default:
       break;
-  }
-  std::string reply = fetch(verdict, words);
-  if (verdict.wants_reply) out.append(reply);
-}
-
-std::string LocalConnection::fetch(const Verdict& verdict, Words words) {
-  const CommandSpec& command = *verdict.command;
-  std::string out;
-  ReplyWriter reply{out, state_.version()};
-  switch (verdict.action) {
     case Verdict::Action::ask_key:
-      return server_.apply_to_key(words[command.key_at(0)], command, words, state_);
-    case Verdict::Action::ask_keys: {
-      std::size_t keys = count_keys(command, words.size());
-      MergedReply merged{command.merge, keys};
-      for (std::size_t i = 0; i < keys; ++i) {
-        KeyPart part{command, words, i};
-        merged.add(i, server_.apply_to_key(part.key(), command, part.words(), state_));
+      return server_.apply_to_key(words[verdict.command->key_at(0)], *verdict.command, words,
+                                  state_);
+    case Verdict::Action::ask_keys:
+    case Verdict::Action::ask_together:
+      return server_.apply_together(*verdict.command, words, state_);
+    case Verdict::Action::ask_keyspace:
+      server_.answer_keyspace(*verdict.command, words, state_, reply);
+      break;
+    case Verdict::Action::ask_server: {
+      Unchangeable none;
+      if (verdict.command->id == CommandId::config_set) {
+        answer_config_set(server_.facts, words, none, reply);
+      } else if (verdict.command->parent == CommandId::slowlog) {
+        server_.slow_log.answer(*verdict.command, words, reply);
+      } else {
+        answer_server(*verdict.command, words, server_.facts, reply);
       }
-      merged.finish(out, state_.version());
       break;
     }
-    case Verdict::Action::ask_keyspace:
-      server_.answer_keyspace(command, words, state_, reply);
-      break;
-    case Verdict::Action::ask_server:
-      answer_server(command, words, server_.facts, reply);
-      break;
     case Verdict::Action::ask_connections: {
       std::vector<ClientFacts> clients{state_.facts()};
-      auto ids = answer_connections(command, words, clients, state_.id(), server_.now_ms, reply);
+      auto ids =
+          answer_connections(*verdict.command, words, clients, state_.id(), server_.now_ms, reply);
       closed_ = std::ranges::find(ids, state_.id()) != ids.end();
       server_.killed.insert(server_.killed.end(), ids.begin(), ids.end());
       break;
     }
-    default:
+    case Verdict::Action::ask_channels:
+      subscriptions_.answer(*verdict.command, words, reply);
+      state_.set_subscriptions(subscriptions_.channels(), subscriptions_.patterns());
+      break;
+    case Verdict::Action::watch:
+      for (std::string_view key : words.subspan(1)) {
+        const LocalServer::Key name{state_.database(), key};
+        const auto found = server_.sessions.find(name);
+        watched_.emplace(name, found == server_.sessions.end() ? 0 : found->second.revision());
+      }
+      reply.ok();
+      break;
+    case Verdict::Action::run_transaction:
+      return run_transaction();
+    case Verdict::Action::reset:
+      subscriptions_.clear();
+      state_.set_subscriptions(0, 0);
+      watched_.clear();
+      break;
+    case Verdict::Action::unwatch:
+      watched_.clear();
+      break;
+    case Verdict::Action::answered:
       break;
   }
   return out;

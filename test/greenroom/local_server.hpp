@@ -9,9 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "resp/channels.hpp"
 #include "resp/connection_state.hpp"
 #include "resp/parser.hpp"
 #include "resp/server_facts.hpp"
+#include "resp/slow_log.hpp"
 #include "session/apply.hpp"
 #include "session/session.hpp"
 
@@ -35,6 +37,8 @@ class LocalServer {
   std::map<Key, std::string> stored;  // What storage would hold: encoded sessions.
   std::vector<std::uint64_t> killed;  // By CLIENT KILL.
   Outcome last_outcome;
+  Channels channels;
+  SlowLog slow_log;
 
   std::shared_ptr<const ServerRules> rules() const { return rules_; }
   std::uint64_t next_id() { return next_id_++; }
@@ -43,12 +47,19 @@ class LocalServer {
   std::string apply_to_key(std::string_view key, const CommandSpec& command,
                            std::span<const std::string_view> words, const ConnectionState& state);
 
+  // Carries out a command on several keys, or on one within a transaction.
+  std::string apply_together(const CommandSpec& command, std::span<const std::string_view> words,
+                             const ConnectionState& state);
+
   void answer_keyspace(const CommandSpec& command, std::span<const std::string_view> words,
                        const ConnectionState& state, ReplyWriter& reply);
 
  private:
   std::vector<std::string_view> live_keys(std::uint8_t database, std::string_view pattern,
                                           std::string_view type) const;
+
+  ApplyContext context(const ConnectionState& state) const;
+  void keep(const Key& key, const Session& session);
 
   std::shared_ptr<const ServerRules> rules_;
   std::uint64_t next_id_ = 1;
@@ -62,17 +73,30 @@ class LocalConnection {
   // Sends bytes, cut as they are, and returns the replies to what became complete.
   std::string send(std::string_view bytes);
 
+  // The messages of its channels that have come since.
+  std::string publications();
+
   bool is_closed() const { return closed_; }
   const ConnectionState& state() const { return state_; }
   RequestParser& parser() { return parser_; }
 
  private:
   void serve(std::span<const std::string_view> words, std::string& out);
-  std::string fetch(const Verdict& verdict, std::span<const std::string_view> words);
+  // A subscriber that keeps what it gets.
+  struct End final : SubscriberEnd {
+    void deliver(Publication publication) override { came.push_back(std::move(publication)); }
+    std::vector<Publication> came;
+  };
+
+  std::string fetch(const Verdict& verdict);
+  std::string run_transaction();
 
   LocalServer& server_;
   RequestParser parser_;
   ConnectionState state_;
+  std::shared_ptr<End> end_ = std::make_shared<End>();
+  Subscriptions subscriptions_;
+  std::map<LocalServer::Key, std::uint64_t> watched_;  // Revisions, 0 for an absent key.
   bool closed_ = false;
 };
 

@@ -76,4 +76,10 @@ std::optional<std::vector<std::string_view>> split_replies(std::string_view stre
   return replies;
 }
 
+std::optional<std::size_t> first_reply(std::string_view stream) {
+  const std::size_t end = reply_end(stream, 0, 0);
+  if (end == malformed) return std::nullopt;
+  return end;
+}
+
 }  // namespace greenroom::test

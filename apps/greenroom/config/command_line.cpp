@@ -72,6 +72,12 @@ void add_storage(CLI::App& serve, Config& config) {
       ->group("Storage")
       ->check(CLI::Range(1'024, 536'870'912))
       ->option_text("N [64 MiB]");
+  serve
+      .add_option("--max-reply-bytes", config.serve.max_reply_bytes,
+                  "Largest reply of a command on several keys, and of EXEC")
+      ->group("Storage")
+      ->check(CLI::Range(1'024, 1'073'741'824))
+      ->option_text("N [256 MiB]");
 }
 
 void add_security(CLI::App& serve, Config& config) {

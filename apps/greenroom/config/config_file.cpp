@@ -171,6 +171,7 @@ void take_server(Section section, Config& config) {
   section.take("workers", config.serve.workers, 0, 64);
   section.take("max_clients", config.serve.max_clients, 1, 1'000'000);
   section.take_bytes("max_value", config.serve.max_value_bytes, 1'024, 512u << 20);
+  section.take_bytes("max_reply", config.serve.max_reply_bytes, 1'024, 1u << 30);
   section.take("protected_mode", config.serve.protected_mode);
 }
 

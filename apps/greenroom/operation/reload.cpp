@@ -62,6 +62,7 @@ std::string fixed_differences(const Config& before, const Config& after) {
   compare("workers", before.serve.workers, after.serve.workers);
   compare("max_clients", before.serve.max_clients, after.serve.max_clients);
   compare("max_value", before.serve.max_value_bytes, after.serve.max_value_bytes);
+  compare("max_reply", before.serve.max_reply_bytes, after.serve.max_reply_bytes);
   compare("http port", before.http.port, after.http.port);
   compare("http bind", before.http.bind, after.http.bind);
   compare("http tls", before.http.with_tls, after.http.with_tls);

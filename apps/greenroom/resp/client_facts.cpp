@@ -20,17 +20,27 @@ std::uint64_t seconds_since(std::int64_t then_ms, std::int64_t now_ms) {
 
 std::string flags_of(const ClientFacts& client) {
   std::string flags;
+  if (client.channels + client.patterns > 0) flags.push_back('P');
+  if (client.queued >= 0) flags.push_back('x');
   if (client.is_no_evict) flags.push_back('e');
   if (client.is_no_touch) flags.push_back('T');
   return flags.empty() ? "N" : flags;
 }
 
-// There are only normal clients here; the other names are known, and match nobody.
-std::optional<bool> type_matches(std::string_view type) {
-  if (same_word(type, "normal")) return true;
-  for (std::string_view other : {"master", "slave", "replica", "pubsub"})
-    if (same_word(type, other)) return false;
+// There are no replicas here; their names are known, and match nobody.
+enum class ClientType : std::uint8_t { normal, pubsub, none };
+
+std::optional<ClientType> parse_type(std::string_view type) {
+  if (same_word(type, "normal")) return ClientType::normal;
+  if (same_word(type, "pubsub")) return ClientType::pubsub;
+  for (std::string_view other : {"master", "slave", "replica"})
+    if (same_word(type, other)) return ClientType::none;
   return std::nullopt;
+}
+
+bool is_of(ClientType type, const ClientFacts& client) {
+  const bool listens = client.channels + client.patterns > 0;
+  return type == (listens ? ClientType::pubsub : ClientType::normal);
 }
 
 std::string unknown_type(std::string_view type) {
@@ -42,11 +52,12 @@ struct KillFilter {
   std::optional<std::int64_t> id;
   std::optional<std::string_view> address;
   std::optional<std::string_view> local_address;
-  bool type_matches = true;
+  std::optional<ClientType> type;
   bool spares_self = true;
 
   bool matches(const ClientFacts& client, std::uint64_t own_id) const {
-    return type_matches && (!id || client.id == static_cast<std::uint64_t>(*id)) &&
+    return (!type || is_of(*type, client)) &&
+           (!id || client.id == static_cast<std::uint64_t>(*id)) &&
            (!address || client.address == *address) &&
            (!local_address || client.local_address == *local_address) &&
            !(spares_self && client.id == own_id);
@@ -61,9 +72,8 @@ std::expected<void, std::string> read_kill_option(std::string_view option, std::
     if (!filter.id || *filter.id < 1)
       return std::unexpected("ERR client-id should be greater than 0");
   } else if (same_word(option, "type")) {
-    auto matches = type_matches(value);
-    if (!matches) return std::unexpected(unknown_type(value));
-    filter.type_matches = filter.type_matches && *matches;
+    filter.type = parse_type(value);
+    if (!filter.type) return std::unexpected(unknown_type(value));
   } else if (same_word(option, "addr")) {
     filter.address = value;
   } else if (same_word(option, "laddr")) {
@@ -90,11 +100,10 @@ std::vector<std::uint64_t> matching(std::span<const ClientFacts> clients, const 
 void answer_client_list(Words words, std::span<const ClientFacts> clients, std::int64_t now_ms,
                         ReplyWriter& reply) {
   std::optional<std::vector<std::uint64_t>> ids;
-  bool none = false;
+  std::optional<ClientType> type;
   if (words.size() == 4 && same_word(words[2], "type")) {
-    auto matches = type_matches(words[3]);
-    if (!matches) return reply.error(unknown_type(words[3]));
-    none = !*matches;
+    type = parse_type(words[3]);
+    if (!type) return reply.error(unknown_type(words[3]));
   } else if (words.size() > 3 && same_word(words[2], "id")) {
     ids.emplace();
     for (std::string_view word : words.subspan(3)) {
@@ -108,7 +117,8 @@ void answer_client_list(Words words, std::span<const ClientFacts> clients, std::
   }
   std::string text;
   for (const ClientFacts& client : clients) {
-    if (none || (ids && !std::ranges::binary_search(*ids, client.id))) continue;
+    if ((type && !is_of(*type, client)) || (ids && !std::ranges::binary_search(*ids, client.id)))
+      continue;
     text.append(client_line(client, now_ms)).append("\n");
   }
   reply.text(text);
@@ -163,10 +173,10 @@ std::string client_line(const ClientFacts& client, std::int64_t now_ms) {
   count("idle", seconds_since(client.last_request_at_ms, now_ms));
   add("flags", flags_of(client));
   count("db", client.database);
-  count("sub", 0);
-  count("psub", 0);
+  count("sub", client.channels);
+  count("psub", client.patterns);
   count("ssub", 0);
-  add("multi", "-1");
+  add("multi", std::to_string(client.queued));
   count("qbuf", client.unread_bytes);
   count("qbuf-free", 0);
   count("argv-mem", 0);

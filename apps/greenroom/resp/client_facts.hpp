@@ -28,6 +28,9 @@ struct ClientFacts {
   RespVersion version = RespVersion::resp2;
   bool is_no_evict = false;
   bool is_no_touch = false;
+  std::uint64_t channels = 0;      // It listens to so many,
+  std::uint64_t patterns = 0;      // and to so many patterns.
+  std::int64_t queued = -1;        // Commands behind MULTI; -1: no transaction.
   std::uint64_t unread_bytes = 0;  // Of an unfinished request.
   std::uint64_t unsent_bytes = 0;  // Replies that the client has not taken.
 };

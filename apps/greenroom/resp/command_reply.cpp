@@ -6,6 +6,7 @@
 #include "resp/error_text.hpp"
 #include "resp/glob.hpp"
 #include "resp/letters.hpp"
+#include "resp/number.hpp"
 
 namespace greenroom {
 namespace {
@@ -22,11 +23,23 @@ std::vector<std::string_view> flag_names(const CommandSpec& command) {
   static constexpr struct {
     CommandFlag flag;
     std::string_view name;
-  } shown[] = {{flag_write, "write"},       {flag_readonly, "readonly"},
-               {flag_denyoom, "denyoom"},   {flag_admin, "admin"},
-               {flag_noscript, "noscript"}, {flag_loading, "loading"},
-               {flag_stale, "stale"},       {flag_fast, "fast"},
-               {flag_no_auth, "no_auth"},   {flag_allow_busy, "allow_busy"}};
+  } shown[] = {{flag_write, "write"},
+               {flag_readonly, "readonly"},
+               {flag_denyoom, "denyoom"},
+               {flag_admin, "admin"},
+               {flag_pubsub, "pubsub"},
+               {flag_noscript, "noscript"},
+               {flag_loading, "loading"},
+               {flag_stale, "stale"},
+               {flag_skip_monitor, "skip_monitor"},
+               {flag_skip_slowlog, "skip_slowlog"},
+               {flag_fast, "fast"},
+               {flag_no_auth, "no_auth"},
+               {flag_no_async_loading, "no_async_loading"},
+               {flag_no_multi, "no_multi"},
+               {flag_no_mandatory_keys, "no_mandatory_keys"},
+               {flag_allow_busy, "allow_busy"},
+               {flag_movablekeys, "movablekeys"}};
   std::vector<std::string_view> names;
   for (const auto& [flag, name] : shown)
     if (command.has(flag)) names.push_back(name);
@@ -43,11 +56,15 @@ std::vector<std::string_view> category_names(const CommandSpec& command) {
   if (command.has(flag_readonly)) names.push_back("@read");
   if (command.has(flag_write)) names.push_back("@write");
   if (command.group == Group::hash) names.push_back("@hash");
+  if (command.group == Group::set) names.push_back("@set");
   if (command.group == Group::string) names.push_back("@string");
-  if (command.has(flag_admin)) names.push_back("@admin");
+  if (command.has(flag_pubsub)) names.push_back("@pubsub");
+  if (command.has(flag_admin) || command.has(flag_settings)) names.push_back("@admin");
   names.push_back(command.has(flag_fast) ? "@fast" : "@slow");
   if (command.has(flag_admin) || command.has(flag_dangerous)) names.push_back("@dangerous");
   if (command.group == Group::connection && !is_container) names.push_back("@connection");
+  if (command.group == Group::transactions) names.push_back("@transaction");
+  if (command.group == Group::scripting && !is_container) names.push_back("@scripting");
   return names;
 }
 
@@ -118,6 +135,12 @@ std::string_view group_name(Group group) {
   switch (group) {
     case Group::connection:
       return "connection";
+    case Group::transactions:
+      return "transactions";
+    case Group::pubsub:
+      return "pubsub";
+    case Group::scripting:
+      return "scripting";
     case Group::server:
       return "server";
     case Group::keys:
@@ -126,6 +149,8 @@ std::string_view group_name(Group group) {
       return "string";
     case Group::hash:
       return "hash";
+    case Group::set:
+      return "set";
   }
   return "generic";
 }
@@ -194,11 +219,23 @@ void answer_list(Words options, ReplyWriter& reply) {
   for (std::string_view name : names) reply.bulk(name);
 }
 
+// EVAL says itself how many of its words are keys.
+void answer_script_keys(const CommandSpec& command, Words request, ReplyWriter& reply) {
+  constexpr std::string_view wrong = "ERR Invalid number of arguments specified for command";
+  if (!command.accepts(request.size())) return reply.error(wrong);
+  const auto count = parse_integer(request[2]);
+  if (!count || *count < 0 || static_cast<std::uint64_t>(*count) > request.size() - 3)
+    return reply.error("ERR Invalid arguments specified for command");
+  reply.array(static_cast<std::size_t>(*count));
+  for (std::string_view key : request.subspan(3, static_cast<std::size_t>(*count))) reply.bulk(key);
+}
+
 void answer_getkeys(Words request, ReplyWriter& reply) {
   const CommandSpec* command = find_command(request[0]);
   if (command != nullptr && command->handler == Handler::container && request.size() > 1)
     command = find_subcommand(*command, request[1]);
   if (command == nullptr) return reply.error("ERR Invalid command specified");
+  if (command->has(flag_movablekeys)) return answer_script_keys(*command, request, reply);
   if (command->first_key == 0) return reply.error("ERR The command has no key arguments");
   if (!command->accepts(request.size()))
     return reply.error("ERR Invalid number of arguments specified for command");

@@ -16,19 +16,25 @@ using H = Handler;
 using M = Merge;
 using G = Group;
 
-constexpr std::uint16_t write = flag_write;
-constexpr std::uint16_t readonly = flag_readonly;
-constexpr std::uint16_t denyoom = flag_denyoom;
-constexpr std::uint16_t fast = flag_fast;
-constexpr std::uint16_t dangerous = flag_dangerous;
-constexpr std::uint16_t quiet = flag_quiet;
-constexpr std::uint16_t anytime = flag_loading | flag_stale;
-constexpr std::uint16_t client_flags = flag_noscript | anytime;
-constexpr std::uint16_t login = flag_noscript | anytime | fast | flag_no_auth | flag_allow_busy;
-constexpr std::uint16_t settings = flag_admin | flag_noscript | anytime;
-constexpr std::uint16_t grow = write | denyoom;
-constexpr std::uint16_t quick_grow = write | denyoom | fast;
-constexpr std::uint16_t look = readonly | fast;
+constexpr std::uint32_t write = flag_write;
+constexpr std::uint32_t readonly = flag_readonly;
+constexpr std::uint32_t denyoom = flag_denyoom;
+constexpr std::uint32_t fast = flag_fast;
+constexpr std::uint32_t dangerous = flag_dangerous;
+constexpr std::uint32_t quiet = flag_quiet;
+constexpr std::uint32_t anytime = flag_loading | flag_stale;
+constexpr std::uint32_t client_flags = flag_noscript | anytime;
+constexpr std::uint32_t login = flag_noscript | anytime | fast | flag_no_auth | flag_allow_busy;
+constexpr std::uint32_t settings = flag_admin | flag_noscript | anytime;
+constexpr std::uint32_t grow = write | denyoom;
+constexpr std::uint32_t quick_grow = write | denyoom | fast;
+constexpr std::uint32_t look = readonly | fast;
+constexpr std::uint32_t bracket = flag_noscript | anytime | fast | flag_allow_busy;
+constexpr std::uint32_t listen = flag_pubsub | flag_noscript | anytime;
+constexpr std::uint32_t evaluate =
+    flag_noscript | flag_stale | flag_skip_monitor | flag_no_mandatory_keys | flag_movablekeys;
+constexpr std::uint32_t watch_settings = flag_admin | anytime;
+constexpr std::uint32_t random_look = readonly | flag_random;
 
 constexpr auto table = std::to_array<CommandSpec>({
     {auth, none, "auth", -2, login, 0, 0, 0, H::connection, M::none, G::connection, "1.0.0",
@@ -70,6 +76,61 @@ constexpr auto table = std::to_array<CommandSpec>({
     {select, none, "select", 2, anytime | fast, 0, 0, 0, H::connection, M::none, G::connection,
      "1.0.0", "Chooses the database of this connection."},
 
+    {discard, none, "discard", 1, bracket, 0, 0, 0, H::connection, M::none, G::transactions,
+     "2.0.0", "Forgets the transaction that was begun."},
+    {exec, none, "exec", 1, flag_noscript | anytime | flag_skip_slowlog, 0, 0, 0, H::transaction,
+     M::none, G::transactions, "1.2.0", "Carries the transaction out."},
+    {multi, none, "multi", 1, bracket, 0, 0, 0, H::connection, M::none, G::transactions, "1.2.0",
+     "Begins a transaction."},
+    {unwatch, none, "unwatch", 1, bracket, 0, 0, 0, H::transaction, M::none, G::transactions,
+     "2.2.0", "Forgets the keys that are watched."},
+    {watch, none, "watch", -2, bracket, 1, -1, 1, H::transaction, M::none, G::transactions, "2.2.0",
+     "Makes the next EXEC depend on these keys staying as they are."},
+
+    {psubscribe, none, "psubscribe", -2, listen, 0, 0, 0, H::channels, M::none, G::pubsub, "2.0.0",
+     "Listens to the channels that match."},
+    {publish, none, "publish", 3, flag_pubsub | anytime | fast, 0, 0, 0, H::channels, M::none,
+     G::pubsub, "2.0.0", "Sends a message to a channel."},
+    {pubsub, none, "pubsub", -2, 0, 0, 0, 0, H::container, M::none, G::pubsub, "2.8.0",
+     "Commands about channels."},
+    {pubsub_channels, pubsub, "pubsub|channels", -2, flag_pubsub | anytime, 0, 0, 0, H::channels,
+     M::none, G::pubsub, "2.8.0", "Returns the channels somebody listens to."},
+    {pubsub_help, pubsub, "pubsub|help", 2, anytime, 0, 0, 0, H::connection, M::none, G::pubsub,
+     "6.2.0", "Lists the subcommands."},
+    {pubsub_numpat, pubsub, "pubsub|numpat", 2, flag_pubsub | anytime, 0, 0, 0, H::channels,
+     M::none, G::pubsub, "2.8.0", "Returns the number of patterns somebody listens to."},
+    {pubsub_numsub, pubsub, "pubsub|numsub", -2, flag_pubsub | anytime, 0, 0, 0, H::channels,
+     M::none, G::pubsub, "2.8.0", "Returns how many listen to each channel."},
+    {punsubscribe, none, "punsubscribe", -1, listen, 0, 0, 0, H::channels, M::none, G::pubsub,
+     "2.0.0", "Stops listening to patterns."},
+    {subscribe, none, "subscribe", -2, listen, 0, 0, 0, H::channels, M::none, G::pubsub, "2.0.0",
+     "Listens to channels."},
+    {unsubscribe, none, "unsubscribe", -1, listen, 0, 0, 0, H::channels, M::none, G::pubsub,
+     "2.0.0", "Stops listening to channels."},
+
+    {eval, none, "eval", -3, evaluate, 0, 0, 0, H::scripts, M::none, G::scripting, "2.6.0",
+     "Runs one of the scripts that Greenroom knows."},
+    {evalsha, none, "evalsha", -3, evaluate, 0, 0, 0, H::scripts, M::none, G::scripting, "2.6.0",
+     "Runs a known script by its SHA-1."},
+    {function, none, "function", -2, 0, 0, 0, 0, H::container, M::none, G::scripting, "7.0.0",
+     "Commands about functions, of which there are none."},
+    {function_flush, function, "function|flush", -2, write | flag_noscript, 0, 0, 0, H::scripts,
+     M::none, G::scripting, "7.0.0", "Does nothing: there are no functions."},
+    {script, none, "script", -2, 0, 0, 0, 0, H::container, M::none, G::scripting, "2.6.0",
+     "Commands about scripts."},
+    {script_exists, script, "script|exists", -3, flag_noscript, 0, 0, 0, H::scripts, M::none,
+     G::scripting, "2.6.0", "Tells which scripts EVALSHA would run."},
+    {script_flush, script, "script|flush", -2, flag_noscript, 0, 0, 0, H::scripts, M::none,
+     G::scripting, "2.6.0", "Forgets the scripts that were loaded."},
+    {script_help, script, "script|help", 2, anytime, 0, 0, 0, H::connection, M::none, G::scripting,
+     "5.0.0", "Lists the subcommands."},
+    {script_load, script, "script|load", 3, flag_noscript | flag_stale, 0, 0, 0, H::scripts,
+     M::none, G::scripting, "2.6.0", "Makes a known script ready for EVALSHA."},
+    {script_run, script_run, "script", -2, grow, 1, 1, 1, H::single_key, M::none, G::scripting,
+     "internal", "A known script, on its key."},
+
+    {bgsave, none, "bgsave", -1, flag_admin | flag_noscript | flag_no_async_loading, 0, 0, 0,
+     H::server, M::none, G::server, "1.0.0", "Makes sure that everything is on disk."},
     {cluster, none, "cluster", -2, 0, 0, 0, 0, H::container, M::none, G::server, "3.0.0",
      "Refused: Greenroom does not speak the Redis Cluster protocol."},
     {cluster_info, cluster, "cluster|info", 2, flag_stale, 0, 0, 0, H::connection, M::none,
@@ -114,9 +175,46 @@ constexpr auto table = std::to_array<CommandSpec>({
      "1.0.0", "Deletes all keys of the database."},
     {info, none, "info", -1, anytime | dangerous, 0, 0, 0, H::server, M::none, G::server, "1.0.0",
      "Describes the server."},
+    {lastsave, none, "lastsave", 1, anytime | fast | flag_settings | dangerous, 0, 0, 0, H::server,
+     M::none, G::server, "1.0.0", "Returns when everything was last known to be on disk."},
+    {latency, none, "latency", -2, 0, 0, 0, 0, H::container, M::none, G::server, "2.8.13",
+     "Commands about slow moments."},
+    {latency_help, latency, "latency|help", 2, anytime, 0, 0, 0, H::connection, M::none, G::server,
+     "2.8.13", "Lists the subcommands."},
+    {latency_latest, latency, "latency|latest", 2, settings, 0, 0, 0, H::server, M::none, G::server,
+     "2.8.13", "Returns nothing: latency events are not kept."},
+    {latency_reset, latency, "latency|reset", -2, settings, 0, 0, 0, H::server, M::none, G::server,
+     "2.8.13", "Returns 0: latency events are not kept."},
+    {memory, none, "memory", -2, 0, 0, 0, 0, H::container, M::none, G::server, "4.0.0",
+     "Commands about memory."},
+    {memory_help, memory, "memory|help", 2, anytime, 0, 0, 0, H::connection, M::none, G::server,
+     "4.0.0", "Lists the subcommands."},
+    {memory_usage, memory, "memory|usage", -3, readonly | quiet, 2, 2, 1, H::single_key, M::none,
+     G::server, "4.0.0", "Returns an estimate of the memory that a key takes."},
+    {monitor, none, "monitor", 1, settings, 0, 0, 0, H::connection, M::none, G::server, "1.0.0",
+     "Refused: it would show session ids and payloads."},
+    {role, none, "role", 1, flag_noscript | anytime | fast | flag_settings | dangerous, 0, 0, 0,
+     H::connection, M::none, G::server, "2.8.12", "Returns that this is a master."},
+    {save, none, "save", 1, flag_admin | flag_noscript | flag_no_async_loading | flag_no_multi, 0,
+     0, 0, H::server, M::none, G::server, "1.0.0", "Makes sure that everything is on disk."},
+    {shutdown, none, "shutdown", -1, settings | flag_no_multi | flag_allow_busy, 0, 0, 0, H::server,
+     M::none, G::server, "1.0.0", "Stops the server in order."},
+    {slowlog, none, "slowlog", -2, 0, 0, 0, 0, H::container, M::none, G::server, "2.2.12",
+     "Commands about slow commands."},
+    {slowlog_get, slowlog, "slowlog|get", -2, watch_settings, 0, 0, 0, H::server, M::none,
+     G::server, "2.2.12", "Returns the slow commands, the latest first."},
+    {slowlog_help, slowlog, "slowlog|help", 2, anytime, 0, 0, 0, H::connection, M::none, G::server,
+     "6.2.0", "Lists the subcommands."},
+    {slowlog_len, slowlog, "slowlog|len", 2, watch_settings, 0, 0, 0, H::server, M::none, G::server,
+     "2.2.12", "Returns the number of slow commands kept."},
+    {slowlog_reset, slowlog, "slowlog|reset", 2, watch_settings, 0, 0, 0, H::server, M::none,
+     G::server, "2.2.12", "Forgets the slow commands."},
+    {time, none, "time", 1, anytime | fast, 0, 0, 0, H::server, M::none, G::server, "2.6.0",
+     "Returns the time of day."},
 
-    {del, none, "del", -2, write, 1, -1, 1, H::multi_key, M::sum, G::keys, "1.0.0",
-     "Deletes keys."},
+    {copy, none, "copy", -3, grow, 1, 2, 1, H::together, M::none, G::keys, "6.2.0",
+     "Copies a value to another key."},
+    {del, none, "del", -2, write, 1, -1, 1, H::together, M::sum, G::keys, "1.0.0", "Deletes keys."},
     {exists, none, "exists", -2, look | quiet, 1, -1, 1, H::multi_key, M::sum, G::keys, "1.0.0",
      "Counts the keys that exist."},
     {expire, none, "expire", -3, write | fast, 1, 1, 1, H::single_key, M::none, G::keys, "1.0.0",
@@ -151,6 +249,10 @@ constexpr auto table = std::to_array<CommandSpec>({
      "Returns the time to live in milliseconds."},
     {randomkey, none, "randomkey", 1, readonly, 0, 0, 0, H::keyspace, M::none, G::keys, "1.0.0",
      "Returns the name of some key."},
+    {rename, none, "rename", 3, write, 1, 2, 1, H::together, M::none, G::keys, "1.0.0",
+     "Gives a key another name."},
+    {renamenx, none, "renamenx", 3, write | fast, 1, 2, 1, H::together, M::none, G::keys, "1.0.0",
+     "Gives a key another name unless that is taken."},
     {scan, none, "scan", -2, readonly, 0, 0, 0, H::keyspace, M::none, G::keys, "2.8.0",
      "Returns the names of keys, a few at a time."},
     {touch, none, "touch", -2, look, 1, -1, 1, H::multi_key, M::sum, G::keys, "3.2.1",
@@ -159,7 +261,7 @@ constexpr auto table = std::to_array<CommandSpec>({
      "Returns the time to live in seconds."},
     {type, none, "type", 2, look | quiet, 1, 1, 1, H::single_key, M::none, G::keys, "1.0.0",
      "Returns the type of the value."},
-    {unlink, none, "unlink", -2, write | fast, 1, -1, 1, H::multi_key, M::sum, G::keys, "4.0.0",
+    {unlink, none, "unlink", -2, write | fast, 1, -1, 1, H::together, M::sum, G::keys, "4.0.0",
      "Deletes keys."},
 
     {append, none, "append", 3, quick_grow, 1, 1, 1, H::single_key, M::none, G::string, "2.0.0",
@@ -186,8 +288,10 @@ constexpr auto table = std::to_array<CommandSpec>({
      "2.6.0", "Adds to a float."},
     {mget, none, "mget", -2, look, 1, -1, 1, H::multi_key, M::array, G::string, "1.0.0",
      "Returns several strings."},
-    {mset, none, "mset", -3, grow, 1, -1, 2, H::multi_key, M::ok, G::string, "1.0.1",
+    {mset, none, "mset", -3, grow, 1, -1, 2, H::together, M::ok, G::string, "1.0.1",
      "Sets several strings."},
+    {msetnx, none, "msetnx", -3, grow, 1, -1, 2, H::together, M::none, G::string, "1.0.1",
+     "Sets several strings unless one of the keys exists."},
     {psetex, none, "psetex", 4, grow, 1, 1, 1, H::single_key, M::none, G::string, "2.6.0",
      "Sets a string that lives so many milliseconds."},
     {set, none, "set", -3, grow, 1, 1, 1, H::single_key, M::none, G::string, "1.0.0",
@@ -223,6 +327,10 @@ constexpr auto table = std::to_array<CommandSpec>({
      "Returns the values of several fields."},
     {hmset, none, "hmset", -4, quick_grow, 1, 1, 1, H::single_key, M::none, G::hash, "2.0.0",
      "Sets several fields."},
+    {hrandfield, none, "hrandfield", -2, random_look, 1, 1, 1, H::single_key, M::none, G::hash,
+     "6.2.0", "Returns fields chosen at random."},
+    {hscan, none, "hscan", -3, readonly, 1, 1, 1, H::single_key, M::none, G::hash, "2.8.0",
+     "Returns fields and values, some at a time."},
     {hset, none, "hset", -4, quick_grow, 1, 1, 1, H::single_key, M::none, G::hash, "2.0.0",
      "Sets fields."},
     {hsetnx, none, "hsetnx", 4, quick_grow, 1, 1, 1, H::single_key, M::none, G::hash, "2.0.0",
@@ -231,6 +339,25 @@ constexpr auto table = std::to_array<CommandSpec>({
      "Returns the length of the value of a field."},
     {hvals, none, "hvals", 2, readonly, 1, 1, 1, H::single_key, M::none, G::hash, "2.0.0",
      "Returns the values of all fields."},
+
+    {sadd, none, "sadd", -3, quick_grow, 1, 1, 1, H::single_key, M::none, G::set, "1.0.0",
+     "Adds members."},
+    {scard, none, "scard", 2, look, 1, 1, 1, H::single_key, M::none, G::set, "1.0.0",
+     "Returns the number of members."},
+    {sismember, none, "sismember", 3, look, 1, 1, 1, H::single_key, M::none, G::set, "1.0.0",
+     "Tells whether a member is there."},
+    {smembers, none, "smembers", 2, readonly, 1, 1, 1, H::single_key, M::none, G::set, "1.0.0",
+     "Returns all members."},
+    {smismember, none, "smismember", -3, look, 1, 1, 1, H::single_key, M::none, G::set, "6.2.0",
+     "Tells which members are there."},
+    {spop, none, "spop", -2, write | fast | flag_random, 1, 1, 1, H::single_key, M::none, G::set,
+     "1.0.0", "Takes members out, chosen at random."},
+    {srandmember, none, "srandmember", -2, random_look, 1, 1, 1, H::single_key, M::none, G::set,
+     "1.0.0", "Returns members chosen at random."},
+    {srem, none, "srem", -3, write | fast, 1, 1, 1, H::single_key, M::none, G::set, "1.0.0",
+     "Removes members."},
+    {sscan, none, "sscan", -3, readonly, 1, 1, 1, H::single_key, M::none, G::set, "2.8.0",
+     "Returns members, some at a time."},
 });
 
 consteval bool rows_are_in_the_order_of_their_ids() {
@@ -240,7 +367,7 @@ consteval bool rows_are_in_the_order_of_their_ids() {
 }
 static_assert(rows_are_in_the_order_of_their_ids());
 
-constexpr std::size_t slots = 256;
+constexpr std::size_t slots = 512;
 constexpr std::size_t longest_name = 32;
 
 // FNV-1a over the lower-case name, folded to the table's size.

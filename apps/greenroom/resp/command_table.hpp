@@ -31,7 +31,36 @@ enum class CommandId : std::uint8_t {
   quit,
   reset,
   select,
+  // Transactions.
+  discard,
+  exec,
+  multi,
+  unwatch,
+  watch,
+  // Channels.
+  psubscribe,
+  publish,
+  pubsub,
+  pubsub_channels,
+  pubsub_help,
+  pubsub_numpat,
+  pubsub_numsub,
+  punsubscribe,
+  subscribe,
+  unsubscribe,
+  // Scripts.
+  eval,
+  evalsha,
+  function,
+  function_flush,
+  script,
+  script_exists,
+  script_flush,
+  script_help,
+  script_load,
+  script_run,  // What EVAL and EVALSHA become once the script is known; nobody can send it.
   // Server.
+  bgsave,
   cluster,
   cluster_info,
   cluster_myid,
@@ -54,7 +83,26 @@ enum class CommandId : std::uint8_t {
   flushall,
   flushdb,
   info,
+  lastsave,
+  latency,
+  latency_help,
+  latency_latest,
+  latency_reset,
+  memory,
+  memory_help,
+  memory_usage,
+  monitor,
+  role,
+  save,
+  shutdown,
+  slowlog,
+  slowlog_get,
+  slowlog_help,
+  slowlog_len,
+  slowlog_reset,
+  time,
   // Keys.
+  copy,
   del,
   exists,
   expire,
@@ -73,6 +121,8 @@ enum class CommandId : std::uint8_t {
   pexpiretime,
   pttl,
   randomkey,
+  rename,
+  renamenx,
   scan,
   touch,
   ttl,
@@ -92,6 +142,7 @@ enum class CommandId : std::uint8_t {
   incrbyfloat,
   mget,
   mset,
+  msetnx,
   psetex,
   set,
   setex,
@@ -110,28 +161,44 @@ enum class CommandId : std::uint8_t {
   hlen,
   hmget,
   hmset,
+  hrandfield,
+  hscan,
   hset,
   hsetnx,
   hstrlen,
   hvals,
+  // Sets.
+  sadd,
+  scard,
+  sismember,
+  smembers,
+  smismember,
+  spop,
+  srandmember,
+  srem,
+  sscan,
   none  // The parent of a command that is no subcommand.
 };
 
 // Who answers a command.
 enum class Handler : std::uint8_t {
-  container,   // Nobody: it only has subcommands.
-  connection,  // The connection alone: ConnectionState answers.
-  server,      // The connection, with facts about the server or other connections fetched for it.
-  single_key,  // The one process that owns the key.
-  multi_key,   // The owners of all keys, each its part; see multi_key.hpp.
-  keyspace,    // Whoever knows all keys of a database.
+  container,    // Nobody: it only has subcommands.
+  connection,   // The connection alone: ConnectionState answers.
+  server,       // The connection, with facts about the server or other connections fetched for it.
+  single_key,   // The one process that owns the key.
+  multi_key,    // The owners of all keys, each its part; see multi_key.hpp.
+  together,     // All keys at once, held still: see server/key_locks.hpp.
+  transaction,  // WATCH, UNWATCH and EXEC: the connection, with the keys held still.
+  channels,     // Whoever knows the subscribers: see channels.hpp.
+  scripts,      // The connection, which knows the scripts: see known_scripts.hpp.
+  keyspace,     // Whoever knows all keys of a database.
 };
 
 // How the parts of a multi-key command make one reply.
 enum class Merge : std::uint8_t { none, sum, array, ok };
 
 // Redis' command flags, which COMMAND INFO tells to clients that route or retry by them.
-enum CommandFlag : std::uint16_t {
+enum CommandFlag : std::uint32_t {
   flag_write = 1 << 0,
   flag_readonly = 1 << 1,
   flag_denyoom = 1 << 2,
@@ -144,16 +211,35 @@ enum CommandFlag : std::uint16_t {
   flag_allow_busy = 1 << 9,
   flag_dangerous = 1 << 10,  // An ACL category, not shown as a flag.
   flag_quiet = 1 << 11,      // Ours: looking does not count as an access. Not shown.
+  flag_pubsub = 1 << 12,
+  flag_no_async_loading = 1 << 13,
+  flag_no_multi = 1 << 14,  // Refused inside MULTI.
+  flag_skip_slowlog = 1 << 15,
+  flag_skip_monitor = 1 << 16,
+  flag_no_mandatory_keys = 1 << 17,
+  flag_movablekeys = 1 << 18,
+  flag_random = 1 << 19,    // Ours: needs ApplyContext::random. Not shown.
+  flag_settings = 1 << 20,  // Of the category @admin without being flagged so. Not shown.
 };
 
-enum class Group : std::uint8_t { connection, server, keys, string, hash };
+enum class Group : std::uint8_t {
+  connection,
+  transactions,
+  pubsub,
+  scripting,
+  server,
+  keys,
+  string,
+  hash,
+  set,
+};
 
 struct CommandSpec {
   CommandId id;
   CommandId parent;       // The container of a subcommand, else none.
   std::string_view name;  // Lower case; a subcommand as "client|id".
   std::int16_t arity;     // Words with the command's own; negative: at least so many.
-  std::uint16_t flags;
+  std::uint32_t flags;
   std::int16_t first_key;  // Index of the first key, 0: no key.
   std::int16_t last_key;   // Index of the last; -1: the last argument.
   std::int16_t key_step;

@@ -66,7 +66,12 @@ Verdict ConnectionState::take(Words words, std::int64_t now_ms, std::string& out
   std::size_t before = out.size();
   ReplyWriter reply{out, version()};
   Verdict verdict;
-  if (const CommandSpec* command = find(words, reply)) verdict = dispatch(*command, words, out);
+  const CommandSpec* command = find(words, reply);
+  if (command == nullptr) {
+    is_broken_ = true;  // Of a transaction, if there is one.
+  } else if (!is_refused_here(*command, reply) && !queue(*command, words, reply)) {
+    verdict = dispatch(*command, words, out);
+  }
   verdict.wants_reply = replies_ != Replies::off && replies_ != Replies::skip_this;
   if (!verdict.wants_reply || replies_ == Replies::skip_next) out.resize(before);
   step_replies();
@@ -109,6 +114,171 @@ const CommandSpec* ConnectionState::find(Words words, ReplyWriter& reply) const 
   return command;
 }
 
+bool ConnectionState::is_refused_here(const CommandSpec& command, ReplyWriter& reply) {
+  const bool listens = facts_.channels + facts_.patterns > 0;
+  if (!listens || facts_.version == RespVersion::resp3) return false;
+  switch (command.id) {
+    case CommandId::subscribe:
+    case CommandId::psubscribe:
+    case CommandId::unsubscribe:
+    case CommandId::punsubscribe:
+    case CommandId::ping:
+    case CommandId::quit:
+    case CommandId::reset:
+      return false;
+    default:
+      reply.error("ERR Can't execute '" + std::string(command.name) +
+                  "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
+                  "this context");
+      return true;
+  }
+}
+
+// Whether the request was dealt with because a transaction is being gathered.
+bool ConnectionState::queue(const CommandSpec& command, Words words, ReplyWriter& reply) {
+  if (!in_transaction_) return false;
+  switch (command.id) {
+    case CommandId::exec:
+    case CommandId::discard:
+    case CommandId::quit:
+    case CommandId::reset:
+      return false;
+    case CommandId::multi:
+      reply.error("ERR MULTI calls can not be nested");
+      return true;
+    case CommandId::watch:
+      reply.error("ERR WATCH inside MULTI is not allowed");
+      return true;
+    default:
+      break;
+  }
+  // FLUSHALL and SCAN TYPE ask the processes of all keys, some of which EXEC would be holding.
+  const bool asks_all = command.id == CommandId::flushall || command.id == CommandId::flushdb ||
+                        (command.id == CommandId::scan && words.size() > 2);
+  if (command.has(flag_no_multi) || asks_all) {
+    is_broken_ = true;
+    reply.error("ERR Command not allowed inside a transaction");
+    return true;
+  }
+  PackedCommand packed = pack_command(command.id, words);
+  queued_bytes_ += packed.bytes.size() + sizeof(QueuedCommand);
+  if (queued_bytes_ > rules_->max_queued_bytes) {
+    is_broken_ = true;
+    queue_.clear();
+    reply.error("ERR too much is queued in this transaction");
+    return true;
+  }
+  queue_.push_back(QueuedCommand{&command, std::move(packed)});
+  facts_.queued = static_cast<std::int64_t>(queue_.size());
+  reply.simple("QUEUED");
+  return true;
+}
+
+std::vector<QueuedCommand> ConnectionState::take_transaction() {
+  in_transaction_ = is_broken_ = false;
+  queued_bytes_ = 0;
+  facts_.queued = -1;
+  return std::exchange(queue_, {});
+}
+
+Verdict ConnectionState::run_queued(const CommandSpec& command, Words words, std::string& out) {
+  return dispatch(command, words, out);
+}
+
+Verdict ConnectionState::answer_exec(const CommandSpec& command, std::string& out) {
+  ReplyWriter reply{out, version()};
+  if (!in_transaction_) {
+    reply.error("ERR EXEC without MULTI");
+    return {};
+  }
+  if (!is_broken_) return {.action = Verdict::Action::run_transaction, .command = &command};
+  (void)take_transaction();
+  reply.error("EXECABORT Transaction discarded because of previous errors.");
+  return {.action = Verdict::Action::unwatch, .command = &command};
+}
+
+void ConnectionState::set_subscriptions(std::size_t channels, std::size_t patterns) {
+  facts_.channels = channels;
+  facts_.patterns = patterns;
+}
+
+// EVAL and EVALSHA: a known script becomes a command on its one key.
+Verdict ConnectionState::run_script(const CommandSpec& command, Words words, std::string& out) {
+  ReplyWriter reply{out, version()};
+  const auto keys = parse_integer(words[2]);
+  if (!keys) {
+    reply.error(error_text::not_an_integer);
+    return {};
+  }
+  if (*keys > static_cast<std::int64_t>(words.size()) - 3) {
+    reply.error("ERR Number of keys can't be greater than number of args");
+    return {};
+  }
+  if (*keys < 0) {
+    reply.error("ERR Number of keys can't be negative");
+    return {};
+  }
+  std::string sha;
+  const auto script = command.id == CommandId::eval ? rules_->scripts->load(words[1], sha)
+                                                    : rules_->scripts->find(words[1]);
+  if (!script) {
+    reply.error(command.id == CommandId::eval
+                    ? "ERR this script is not one that Greenroom knows: it runs the scripts of "
+                      "session and lock clients, and no other Lua"
+                    : "NOSCRIPT No matching script. Please use EVAL.");
+    return {};
+  }
+  if (*keys != 1) {
+    reply.error("ERR this script has one key");
+    return {};
+  }
+  static constexpr std::string_view numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8"};
+  script_words_.assign({numbers[static_cast<std::size_t>(*script)]});
+  script_words_.insert(script_words_.end(), words.begin() + 3, words.end());
+  return {.action = Verdict::Action::ask_key,
+          .command = &command_spec(CommandId::script_run),
+          .words = script_words_};
+}
+
+Verdict ConnectionState::answer_script(const CommandSpec& command, Words words, std::string& out) {
+  ReplyWriter reply{out, version()};
+  switch (command.id) {
+    case CommandId::script_load: {
+      std::string sha;
+      if (rules_->scripts->load(words[2], sha)) {
+        reply.bulk(sha);
+      } else {
+        reply.error(
+            "ERR this script is not one that Greenroom knows: it runs the scripts of session and "
+            "lock clients, and no other Lua");
+      }
+      return {};
+    }
+    case CommandId::script_exists:
+      reply.array(words.size() - 2);
+      for (std::string_view sha : words.subspan(2))
+        reply.integer(rules_->scripts->find(sha) ? 1 : 0);
+      return {};
+    case CommandId::script_flush:
+    case CommandId::function_flush: {
+      const bool is_script = command.id == CommandId::script_flush;
+      const bool is_known =
+          words.size() == 2 ||
+          (words.size() == 3 && (same_word(words[2], "sync") || same_word(words[2], "async")));
+      if (!is_known) {
+        reply.error(is_script ? "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
+                              : "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+        return {};
+      }
+      if (is_script) rules_->scripts->flush();
+      reply.ok();
+      return {};
+    }
+    default:
+      return run_script(command, words, out);
+  }
+}
+
 Verdict ConnectionState::dispatch(const CommandSpec& command, Words words, std::string& out) {
   using enum Verdict::Action;
   facts_.last_command = command.name;
@@ -118,16 +288,30 @@ Verdict ConnectionState::dispatch(const CommandSpec& command, Words words, std::
       return answer(command, words, out);
     case Handler::server:
       return {.action = command.group == Group::server ? ask_server : ask_connections,
-              .command = &command};
+              .command = &command,
+              .words = words};
     case Handler::single_key:
-      return {.action = ask_key, .command = &command};
-    case Handler::multi_key: {
+      return {.action = ask_key, .command = &command, .words = words};
+    case Handler::multi_key:
+    case Handler::together: {
       // With one key its owner's reply is the client's, but for MGET's array.
-      bool is_one = command.merge != Merge::array && count_keys(command, words.size()) == 1;
-      return {.action = is_one ? ask_key : ask_keys, .command = &command};
+      const bool is_one = command.merge != Merge::none && command.merge != Merge::array &&
+                          count_keys(command, words.size()) == 1;
+      const auto several = command.handler == Handler::together ? ask_together : ask_keys;
+      return {.action = is_one ? ask_key : several, .command = &command, .words = words};
     }
     case Handler::keyspace:
-      return {.action = ask_keyspace, .command = &command};
+      return {.action = ask_keyspace, .command = &command, .words = words};
+    case Handler::channels:
+      return {.action = ask_channels, .command = &command, .words = words};
+    case Handler::scripts:
+      return answer_script(command, words, out);
+    case Handler::transaction:
+      if (command.id == CommandId::exec) return answer_exec(command, out);
+      if (command.id == CommandId::watch)
+        return {.action = watch, .command = &command, .words = words};
+      ReplyWriter{out, version()}.ok();
+      return {.action = unwatch, .command = &command};
   }
   return {};
 }
@@ -144,7 +328,30 @@ Verdict ConnectionState::answer(const CommandSpec& command, Words words, std::st
       return {.action = Verdict::Action::close};
     case CommandId::reset:
       reset();
-      reply.simple("RESET");
+      ReplyWriter{out, version()}.simple("RESET");
+      return {.action = Verdict::Action::reset, .command = &command};
+    case CommandId::multi:
+      in_transaction_ = true;
+      is_broken_ = false;
+      facts_.queued = 0;
+      reply.ok();
+      break;
+    case CommandId::discard:
+      if (!in_transaction_) {
+        reply.error("ERR DISCARD without MULTI");
+        break;
+      }
+      (void)take_transaction();
+      reply.ok();
+      return {.action = Verdict::Action::unwatch, .command = &command};
+    case CommandId::monitor:
+      reply.error("ERR MONITOR is refused: it would show session ids and their contents");
+      break;
+    case CommandId::role:
+      reply.array(3);
+      reply.bulk("master");
+      reply.integer(0);
+      reply.array(0);
       break;
     case CommandId::ping:
       answer_ping(words, reply);
@@ -164,6 +371,11 @@ Verdict ConnectionState::answer(const CommandSpec& command, Words words, std::st
     case CommandId::client_help:
     case CommandId::config_help:
     case CommandId::object_help:
+    case CommandId::pubsub_help:
+    case CommandId::script_help:
+    case CommandId::latency_help:
+    case CommandId::memory_help:
+    case CommandId::slowlog_help:
       answer_help(command_spec(command.parent), reply);
       break;
     default:
@@ -178,6 +390,12 @@ Verdict ConnectionState::answer(const CommandSpec& command, Words words, std::st
 
 void ConnectionState::answer_ping(Words words, ReplyWriter& reply) {
   if (words.size() > 2) return reply.error(error_text::wrong_arity("ping"));
+  // Among messages, RESP2 answers with something that looks like one.
+  if (facts_.channels + facts_.patterns > 0 && facts_.version == RespVersion::resp2) {
+    reply.array(2);
+    reply.bulk("pong");
+    return reply.bulk(words.size() == 2 ? words[1] : "");
+  }
   if (words.size() == 2) return reply.bulk(words[1]);
   reply.simple("PONG");
 }
@@ -270,6 +488,7 @@ void ConnectionState::reset() {
   facts_.database = 0;
   facts_.name.clear();
   facts_.is_no_evict = facts_.is_no_touch = false;
+  (void)take_transaction();
   replies_ = Replies::on;
   authenticated_ = rules_->password.empty();
 }

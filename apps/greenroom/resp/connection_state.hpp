@@ -6,9 +6,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "resp/client_facts.hpp"
 #include "resp/command_table.hpp"
+#include "resp/known_scripts.hpp"
+#include "resp/packed_command.hpp"
 #include "resp/parser.hpp"
 #include "resp/reply_writer.hpp"
 
@@ -20,6 +23,8 @@ struct ServerRules {
   std::string server_name = "redis";  // HELLO's "server": clients compare it.
   std::string redis_version = "7.2.5";
   std::uint8_t databases = 16;
+  std::size_t max_queued_bytes = 256u << 20;  // What MULTI may gather; a request's limit.
+  std::shared_ptr<ScriptCache> scripts = std::make_shared<ScriptCache>();
 };
 
 // What the driver of a connection has to do about one request.
@@ -32,12 +37,25 @@ struct Verdict {
     ask_connections,  // CLIENT LIST, KILL: gather ClientFacts of all, then answer_connections().
     ask_key,          // Send the request to the process of `words[command->key_at(0)]`.
     ask_keys,         // Send a KeyPart to the process of each key, make a MergedReply.
+    ask_together,     // Hold all keys, then apply_held().
     ask_keyspace,     // DBSIZE, KEYS, SCAN, FLUSHALL and so on, for database().
+    ask_channels,     // Subscriptions::answer(), then set_subscriptions().
+    watch,            // Watch the keys, then answer OK.
+    unwatch,          // Answered; forget the keys that are watched.
+    run_transaction,  // Hold the keys of take_transaction(), run_queued() each; unwatch.
+    reset,            // Answered; forget subscriptions and watched keys.
   };
 
   Action action = Action::answered;
-  const CommandSpec* command = nullptr;  // Set for the ask_ actions.
-  bool wants_reply = true;               // False: the request is done, its reply thrown away.
+  const CommandSpec* command = nullptr;     // Set for all that is not answered already.
+  std::span<const std::string_view> words;  // The request, or what a script became.
+  bool wants_reply = true;                  // False: the request is done, its reply thrown away.
+};
+
+// A request that waits for EXEC.
+struct QueuedCommand {
+  const CommandSpec* command;
+  PackedCommand words;
 };
 
 // All that the protocol remembers about one connection, and the commands that need no more than
@@ -47,6 +65,9 @@ struct Verdict {
 // this client, and who answers. What passes has a valid number of words. Replies must reach the
 // client in the order of the requests; that is the driver's part.
 //
+// Between MULTI and EXEC requests are checked as ever, and kept. A connection that listens to
+// channels and speaks RESP2 may do little else, because its replies and messages look alike.
+//
 // Until a connection has authenticated, where the rules have a password, only AUTH, HELLO, QUIT and
 // RESET are served. After each request, tell the parser peer(): AUTH may have changed it.
 class ConnectionState {
@@ -54,8 +75,18 @@ class ConnectionState {
   ConnectionState(std::shared_ptr<const ServerRules> rules, std::uint64_t id, std::string address,
                   std::string local_address, std::int64_t now_ms);
 
-  // Takes one request, not empty; appends to `out` whatever can be said at once.
+  // Takes one request, not empty; appends to `out` whatever can be said at once. The verdict's
+  // words are valid as long as the request's are, and until the next call.
   Verdict take(std::span<const std::string_view> words, std::int64_t now_ms, std::string& out);
+
+  // After Action::run_transaction: the requests to run, in order. Ends the transaction.
+  std::vector<QueuedCommand> take_transaction();
+  // Carries out a queued request: as take(), but it was checked and is not queued again.
+  Verdict run_queued(const CommandSpec& command, std::span<const std::string_view> words,
+                     std::string& out);
+
+  // What it listens to now.
+  void set_subscriptions(std::size_t channels, std::size_t patterns);
 
   RespVersion version() const { return facts_.version; }
   std::uint8_t database() const { return facts_.database; }
@@ -74,6 +105,11 @@ class ConnectionState {
   enum class Replies : std::uint8_t { on, off, skip_next, skip_this };
 
   const CommandSpec* find(Words words, ReplyWriter& reply) const;
+  bool is_refused_here(const CommandSpec& command, ReplyWriter& reply);
+  bool queue(const CommandSpec& command, Words words, ReplyWriter& reply);
+  Verdict answer_exec(const CommandSpec& command, std::string& out);
+  Verdict answer_script(const CommandSpec& command, Words words, std::string& out);
+  Verdict run_script(const CommandSpec& command, Words words, std::string& out);
   Verdict dispatch(const CommandSpec& command, Words words, std::string& out);
   Verdict answer(const CommandSpec& command, Words words, std::string& out);
   void answer_client(const CommandSpec& command, Words words, ReplyWriter& reply);
@@ -92,6 +128,11 @@ class ConnectionState {
   std::int64_t now_ms_;
   bool authenticated_;
   Replies replies_ = Replies::on;
+  bool in_transaction_ = false;
+  bool is_broken_ = false;  // A request behind MULTI was wrong: EXEC will not.
+  std::size_t queued_bytes_ = 0;
+  std::vector<QueuedCommand> queue_;
+  std::vector<std::string_view> script_words_;
 };
 
 }  // namespace greenroom

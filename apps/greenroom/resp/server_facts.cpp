@@ -116,8 +116,8 @@ void stats_section(const ServerFacts& facts, Lines& out) {
       .line("evicted_keys", 0)
       .line("keyspace_hits", facts.key_hits)
       .line("keyspace_misses", facts.key_misses)
-      .line("pubsub_channels", 0)
-      .line("pubsub_patterns", 0)
+      .line("pubsub_channels", facts.channels)
+      .line("pubsub_patterns", facts.patterns)
       .line("total_error_replies", facts.error_replies);
 }
 
@@ -207,15 +207,27 @@ void answer_config_get(const ServerFacts& facts, std::span<const std::string_vie
   }
 }
 
-void answer_config_set(const ServerFacts& facts, std::span<const std::string_view> arguments,
-                       ReplyWriter& reply) {
-  if (arguments.size() % 2 != 0) return reply.error(error_text::wrong_arity("config|set"));
-  for (std::size_t i = 0; i < arguments.size(); i += 2)
-    if (find_setting(facts, arguments[i]) == nullptr)
-      return reply.error("ERR Unknown option or number of arguments for CONFIG SET - '" +
-                         std::string(arguments[i].substr(0, 128)) + "'");
-  reply.error("ERR CONFIG SET failed (possibly related to argument '" +
-              std::string(arguments[0].substr(0, 128)) + "') - can't set immutable config");
+std::string echoed(std::string_view text) { return std::string{text.substr(0, 128)}; }
+
+// NOSAVE, SAVE, NOW and FORCE mean nothing here, where stopping in order saves everything; ABORT
+// has nothing to abort.
+bool is_shutdown_option(std::string_view word) {
+  for (std::string_view option : {"nosave", "save", "now", "force"})
+    if (same_word(word, option)) return true;
+  return false;
+}
+
+void answer_shutdown(std::span<const std::string_view> options, ReplyWriter& reply) {
+  if (options.size() == 1 && same_word(options[0], "abort"))
+    return reply.error("ERR No shutdown in progress.");
+  for (std::string_view option : options)
+    if (!is_shutdown_option(option)) return reply.error(error_text::syntax);
+}
+
+void answer_time(std::int64_t now_ms, ReplyWriter& reply) {
+  reply.array(2);
+  reply.bulk(std::to_string(now_ms / 1000));
+  reply.bulk(std::to_string(now_ms % 1000 * 1000));
 }
 
 }  // namespace
@@ -234,11 +246,42 @@ void answer_server(const CommandSpec& command, std::span<const std::string_view>
       return reply.text(info_text(facts, words.subspan(1)));
     case CommandId::config_get:
       return answer_config_get(facts, words.subspan(2), reply);
-    case CommandId::config_set:
-      return answer_config_set(facts, words.subspan(2), reply);
+    case CommandId::time:
+      return answer_time(facts.now_ms, reply);
+    case CommandId::lastsave:
+      return reply.integer(facts.last_save_at_ms / 1000);
+    case CommandId::bgsave:
+      if (words.size() > 2 || (words.size() == 2 && !same_word(words[1], "schedule")))
+        return reply.error(error_text::syntax);
+      return reply.simple("Background saving started");
+    case CommandId::latency_latest:
+      return reply.array(0);
+    case CommandId::latency_reset:
+      return reply.integer(0);
+    case CommandId::shutdown:
+      return answer_shutdown(words.subspan(1), reply);
     default:
       return reply.ok();
   }
+}
+
+void answer_config_set(const ServerFacts& facts, std::span<const std::string_view> words,
+                       SettingChanges& changes, ReplyWriter& reply) {
+  const auto pairs = words.subspan(2);
+  if (pairs.size() % 2 != 0) return reply.error(error_text::wrong_arity("config|set"));
+  for (const auto mode : {SettingChanges::Mode::check, SettingChanges::Mode::apply}) {
+    for (std::size_t i = 0; i < pairs.size(); i += 2) {
+      const auto refusal = changes.change(pairs[i], pairs[i + 1], mode);
+      if (!refusal) continue;
+      if (find_setting(facts, pairs[i]) == nullptr && refusal->empty())
+        return reply.error("ERR Unknown option or number of arguments for CONFIG SET - '" +
+                           echoed(pairs[i]) + "'");
+      return reply.error("ERR CONFIG SET failed (possibly related to argument '" +
+                         echoed(pairs[i]) + "') - " +
+                         (refusal->empty() ? "can't set immutable config" : *refusal));
+    }
+  }
+  reply.ok();
 }
 
 }  // namespace greenroom

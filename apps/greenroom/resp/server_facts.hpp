@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ struct ServerFacts {
   double cpu_system_seconds = 0;
   double cpu_user_seconds = 0;
 
+  std::uint64_t channels = 0;   // That somebody listens to,
+  std::uint64_t patterns = 0;   // and patterns.
   std::uint64_t processes = 0;  // Of the Troupe runtime.
   std::array<DatabaseFacts, 16> databases{};
 
@@ -74,13 +77,28 @@ struct ServerFacts {
 // Unknown names select nothing. Lines end in CR LF, sections are separated by an empty line.
 std::string info_text(const ServerFacts& facts, std::span<const std::string_view> sections);
 
-// Answers the commands of Verdict::Action::ask_server, INFO and CONFIG, to a whole request:
+// Answers the commands of Verdict::Action::ask_server but for CONFIG SET and SLOWLOG, to a whole
+// request:
 //
-// - CONFIG GET tells each setting that matches a pattern, once.
-// - CONFIG SET is always an error, the one that says whether the name is known, because every
-//   setting is fixed when the server starts.
-// - CONFIG RESETSTAT is answered with OK; that the counters go to zero is the caller's part.
+// - INFO, TIME, ROLE, LASTSAVE; CONFIG GET tells each setting that matches a pattern, once.
+// - CONFIG RESETSTAT, SAVE and BGSAVE are answered; that it is done is the caller's part.
+// - SHUTDOWN has no answer, unless its options are wrong.
 void answer_server(const CommandSpec& command, std::span<const std::string_view> words,
                    const ServerFacts& facts, ReplyWriter& reply);
+
+// What can be changed while the server runs.
+class SettingChanges {
+ public:
+  enum class Mode : std::uint8_t { check, apply };
+  virtual ~SettingChanges() = default;
+  // Nothing, or why not, in words for the client. Names come in any case.
+  virtual std::optional<std::string> change(std::string_view name, std::string_view value,
+                                            Mode mode) = 0;
+};
+
+// Answers CONFIG SET: all of its settings are changed, or none, and the error names the first that
+// cannot be.
+void answer_config_set(const ServerFacts& facts, std::span<const std::string_view> words,
+                       SettingChanges& changes, ReplyWriter& reply);
 
 }  // namespace greenroom

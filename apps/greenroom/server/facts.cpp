@@ -37,7 +37,8 @@ std::string_view name_of(storage::Durability durability) {
   return "memory";
 }
 
-std::vector<Setting> settings_of(const ServeOptions& options) {
+std::vector<Setting> settings_of(const Server& server) {
+  const ServeOptions& options = server.options;
   const bool stores = options.durability != storage::Durability::memory;
   return {
       {"bind", options.bind},
@@ -46,6 +47,7 @@ std::vector<Setting> settings_of(const ServeOptions& options) {
       {"databases", "16"},
       {"maxclients", std::to_string(options.max_clients)},
       {"maxmemory", "0"},
+      {"max-reply-bytes", std::to_string(options.max_reply_bytes)},
       {"proto-max-bulk-len", std::to_string(options.max_value_bytes)},
       {"requirepass", ""},
       // What redis-benchmark and client libraries ask for, in Redis' terms.
@@ -53,7 +55,7 @@ std::vector<Setting> settings_of(const ServeOptions& options) {
       {"appendonly", stores ? "yes" : "no"},
       {"appendfsync", options.durability == storage::Durability::commit ? "always" : "everysec"},
       {"timeout", "0"},
-      {"notify-keyspace-events", ""},
+      {"notify-keyspace-events", event_letters(server.house.event_flags)},
       {"replica-read-only", "yes"},
       {"durability", std::string{name_of(options.durability)}},
   };
@@ -91,6 +93,14 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.key_hits = counters.hits.load();
   facts.key_misses = counters.misses.load();
   facts.error_replies = counters.errors.load();
+  facts.channels = server.house.channels.channel_count();
+  facts.patterns = server.house.channels.patterns();
+  // What is acknowledged is on disk at once, within a second, or never.
+  using enum storage::Durability;
+  const storage::Durability durability = server.options.durability;
+  facts.last_save_at_ms = durability == commit    ? facts.now_ms
+                          : durability == relaxed ? facts.now_ms - 1'000
+                                                  : facts.started_at_ms;
   facts.processes = self.runtime().process_count();
   for (std::size_t i = 0; i < facts.databases.size(); ++i) {
     const std::int64_t keys = counters.keys[i].load();
@@ -98,7 +108,7 @@ ServerFacts gather_facts(Process& self, const Server& server) {
     facts.databases[i].keys = keys > 0 ? static_cast<std::uint64_t>(keys) : 0;
     facts.databases[i].keys_with_expiry = expiring > 0 ? static_cast<std::uint64_t>(expiring) : 0;
   }
-  facts.settings = settings_of(server.options);
+  facts.settings = settings_of(server);
   return facts;
 }
 

@@ -1,9 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "server/key_request.hpp"
 
-#include <troupe/dynamic_supervisor.hpp>
-
-#include "server/server.hpp"
+#include "server/key_locks.hpp"
 
 namespace greenroom {
 
@@ -32,25 +30,17 @@ KeyRequest::KeyRequest(HouseRef house, const CommandSpec& command,
       counts_as_access_{counts_as_access},
       key_{greenroom::storage_key(database, words[command.key_at(0)])} {}
 
-Async<Pid> KeyRequest::start_session(Process& self) {
-  ChildSpec spec = child<SessionServer>(house_, key_, std::string{});
-  spec.restart(temporary);
-  auto started = co_await DynamicSupervisor::start_child(
-      self, named<DynamicSupervisor>(sessions_name), std::move(spec));
-  // Somebody else was faster: theirs serves as well.
-  co_return started && started->pid ? started->pid : house_->sessions.find(key_);
-}
-
 Async<> KeyRequest::send(Process& self) {
   Pid pid = destination();
   if (pid && pid == sent_to_) {
     // It was there a moment ago and is not: a crash left its entry. Its successor takes it over.
-    pid = co_await start_session(self);
+    pid = co_await start_session(self, house_, key_);
   } else if (!pid) {
     const CommandWords words{packed_};
     const ApplyContext context{.now_ms = self.system_time() / 1ms,
                                .version = version_,
-                               .max_string_bytes = house_->max_value_bytes};
+                               .max_string_bytes = house_->max_value_bytes,
+                               .random = 0};
     Session nothing;
     std::string reply;
     const Outcome outcome = apply(nothing, *command_, words.view(), context, reply);
@@ -65,7 +55,7 @@ Async<> KeyRequest::send(Process& self) {
       request_.reset();
       co_return;
     }
-    pid = co_await start_session(self);
+    pid = co_await start_session(self, house_, key_);
   }
   sent_to_ = pid;
   if (pid) {

@@ -35,8 +35,6 @@ class KeyRequest {
   void keep(std::string reply) { answered_ = std::move(reply); }
 
  private:
-  troupe::Async<troupe::Pid> start_session(troupe::Process& self);
-
   HouseRef house_;
   const CommandSpec* command_;
   PackedCommand packed_;

@@ -20,6 +20,7 @@ struct ServeOptions {
   unsigned workers = 0;  // 0: one per core
   std::size_t max_clients = 10'000;
   std::size_t max_value_bytes = 64u << 20;
+  std::size_t max_reply_bytes = 256u << 20;  // of MGET, EXEC and other collected replies
   bool protected_mode = true;         // without passwords, clients from elsewhere are refused
   bool enable_debug_command = false;  // DEBUG PANIC key, for tests of crash isolation
 };

@@ -8,6 +8,7 @@
 
 #include "resp/connection_state.hpp"
 #include "resp/server_facts.hpp"
+#include "resp/slow_log.hpp"
 #include "server/client_registry.hpp"
 #include "server/options.hpp"
 #include "session/session_house.hpp"
@@ -19,6 +20,7 @@ struct Server {
   ServeOptions options;
   SessionHouse house;
   ClientRegistry clients;
+  SlowLog slow_log;
   std::shared_ptr<const ServerRules> rules;
   std::string run_id;
   std::int64_t started_at_ms = 0;

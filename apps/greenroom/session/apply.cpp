@@ -89,15 +89,42 @@ void run(CommandCall& call) {
       return apply_hincrby(call);
     case CommandId::hincrbyfloat:
       return apply_hincrbyfloat(call);
+    case CommandId::memory_usage:
+      return apply_memory(call);
+    case CommandId::sadd:
+      return apply_sadd(call);
+    case CommandId::srem:
+      return apply_srem(call);
+    case CommandId::smembers:
+      return apply_smembers(call);
+    case CommandId::scard:
+    case CommandId::sismember:
+    case CommandId::smismember:
+      return apply_slook(call);
+    case CommandId::spop:
+      return apply_spop(call);
+    case CommandId::srandmember:
+      return apply_srandmember(call);
+    case CommandId::hrandfield:
+      return apply_hrandfield(call);
+    case CommandId::hscan:
+    case CommandId::sscan:
+      return apply_field_scan(call);
+    case CommandId::script_run:
+      return apply_script(call);
     default:
       return call.reply.error("ERR '" + std::string(call.command.name) +
                               "' is no command on a key");
   }
 }
 
-// A hash lives as long as it has fields, and an absent key has no expiry.
-void drop_if_empty(Session& session) {
-  if (session.type() == ValueType::hash && session.hash().is_empty()) session.clear();
+// A hash lives as long as it has fields, a set as long as it has members.
+void drop_if_empty(Session& session, Events& events) {
+  const bool is_empty = (session.type() == ValueType::hash && session.hash().is_empty()) ||
+                        (session.type() == ValueType::set && session.set().is_empty());
+  if (!is_empty) return;
+  session.clear();
+  events.add(event_generic, "del");
 }
 
 void note_use(Session& session, const CommandSpec& command, const ApplyContext& context,
@@ -115,7 +142,9 @@ void note_use(Session& session, const CommandSpec& command, const ApplyContext& 
 Outcome expire_if_due(Session& session, std::int64_t now_ms) {
   if (!session.exists() || !session.is_due(now_ms)) return {};
   session.clear();
-  return {.value_changed = true, .expiry_changed = true, .deleted = true, .expired = true};
+  Outcome outcome{.value_changed = true, .expiry_changed = true, .deleted = true, .expired = true};
+  outcome.events.add(event_expired, "expired");
+  return outcome;
 }
 
 Outcome apply(Session& session, const CommandSpec& command, std::span<const std::string_view> words,
@@ -123,14 +152,15 @@ Outcome apply(Session& session, const CommandSpec& command, std::span<const std:
   bool was_there = session.exists();
   std::uint64_t revision = session.revision();
   std::int64_t expires_at_ms = session.expires_at_ms();
-  bool expired = expire_if_due(session, context.now_ms).expired;
+  Outcome expiry = expire_if_due(session, context.now_ms);
   bool found = session.exists();
+  Events events = expiry.events;
 
   ReplyWriter reply{out, context.version};
   if (command.accepts(words.size())) {
-    CommandCall call{session, command, words, context, reply};
+    CommandCall call{session, command, words, context, reply, events};
     run(call);
-    drop_if_empty(session);
+    drop_if_empty(session, events);
   } else {
     reply.error(error_text::wrong_arity(command.name));
   }
@@ -141,8 +171,9 @@ Outcome apply(Session& session, const CommandSpec& command, std::span<const std:
           .expiry_changed = session.expires_at_ms() != expires_at_ms,
           .created = created,
           .deleted = was_there && !session.exists(),
-          .expired = expired,
-          .hit = found};
+          .expired = expiry.expired,
+          .hit = found,
+          .events = events};
 }
 
 }  // namespace greenroom

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "resp/command_table.hpp"
+#include "resp/keyspace_events.hpp"
 #include "resp/reply_writer.hpp"
 #include "session/session.hpp"
 
@@ -19,6 +20,7 @@ struct ApplyContext {
   RespVersion version = RespVersion::resp2;  // Of the connection that asked.
   std::size_t max_string_bytes = 64u << 20;  // For commands that make a string longer.
   bool counts_as_access = true;              // False for a connection that said NO-TOUCH.
+  std::uint64_t random = 0;                  // Where commands with flag_random begin to draw from.
 };
 
 // What a command did to a session, for whoever stores it, arms its timer or counts.
@@ -29,6 +31,7 @@ struct Outcome {
   bool deleted = false;         // There was a value, now there is none; by expiry too.
   bool expired = false;         // The value found was due, and counted as gone.
   bool hit = false;             // A value was found, for the hit and miss counters.
+  Events events;                // For whoever listens to keyspace events, in order.
 
   // Whether the stored copy is out of date: replace it, or remove it if the session has no value
   // now.

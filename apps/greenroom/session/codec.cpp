@@ -24,8 +24,10 @@ std::uint64_t take(std::string_view bytes, std::size_t at, std::size_t length) {
 
 void put_value(std::string& out, const Session& session) {
   if (session.type() == ValueType::string) out.append(session.string());
-  if (session.type() != ValueType::hash) return;
-  session.hash().for_each([&](std::string_view field, std::string_view value) {
+  const bool is_set = session.type() == ValueType::set;
+  if (!is_set && session.type() != ValueType::hash) return;
+  const HashValue& pairs = is_set ? session.set() : session.hash();
+  pairs.for_each([&](std::string_view field, std::string_view value) {
     out.append(PackedLength{field.size()}.view()).append(field);
     out.append(PackedLength{value.size()}.view()).append(value);
   });
@@ -33,12 +35,19 @@ void put_value(std::string& out, const Session& session) {
 
 // Each field is set one by one: this checks the pairs, finds fields that come twice, and lets the
 // hash choose its form.
-bool decode_hash(std::string_view bytes, Session& session) {
+bool decode_pairs(std::string_view bytes, HashValue& hash) {
   PackedPairs pairs{bytes};
-  HashValue& hash = session.change_hash();
   while (pairs.next())
     if (!hash.set(pairs.pair().field, pairs.pair().value)) return false;
   return pairs.is_at_end() && !hash.is_empty();
+}
+
+// The members of a set are fields without values.
+bool decode_members(std::string_view bytes, HashValue& members) {
+  bool has_values = false;
+  if (!decode_pairs(bytes, members)) return false;
+  members.for_each([&](std::string_view, std::string_view value) { has_values |= !value.empty(); });
+  return !has_values;
 }
 
 }  // namespace
@@ -94,7 +103,11 @@ std::expected<Session, DecodeError> decode_session(std::string_view bytes) {
       session.set_string(value);
       break;
     case ValueType::hash:
-      if (!decode_hash(value, session)) return std::unexpected(DecodeError::damaged);
+      if (!decode_pairs(value, session.change_hash())) return std::unexpected(DecodeError::damaged);
+      break;
+    case ValueType::set:
+      if (!decode_members(value, session.change_set()))
+        return std::unexpected(DecodeError::damaged);
       break;
     default:
       return std::unexpected(DecodeError::unknown_type);

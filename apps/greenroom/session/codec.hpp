@@ -21,7 +21,8 @@ namespace greenroom {
 //       16  8  created at, Unix ms
 //       24  8  last accessed at, Unix ms, as of the time of storing
 //       32  8  revision
-//       40     the value: a string as it is; a hash as packed pairs, at least one, each field once
+//       40     the value: a string as it is; a hash as packed pairs, at least one, each field once;
+//              a set as the same with empty values
 //
 // There is no checksum: that is the storage's business, which has one for the record around it.
 std::string encode_session(const Session& session);

@@ -20,6 +20,7 @@ struct CommandCall {
   std::span<const std::string_view> words;  // As many as the command accepts().
   const ApplyContext& context;
   ReplyWriter& reply;
+  Events& events;
 
   std::string_view word(std::size_t index) const { return words[index]; }
   std::int64_t now_ms() const { return context.now_ms; }
@@ -30,6 +31,8 @@ struct CommandCall {
     reply.error(error_text::wrong_type);
     return true;
   }
+
+  void tell(EventFlag kind, std::string_view name) { events.add(kind, name); }
 
   // The string that is there, empty if nothing is. Requires that its type was not refused.
   std::string_view string_or_empty() const {
@@ -60,6 +63,7 @@ void apply_del(CommandCall& call);     // DEL, UNLINK.
 void apply_exists(CommandCall& call);  // EXISTS, TOUCH.
 void apply_type(CommandCall& call);
 void apply_object(CommandCall& call);  // OBJECT ENCODING, FREQ, IDLETIME, REFCOUNT.
+void apply_memory(CommandCall& call);  // MEMORY USAGE.
 
 void apply_hset(CommandCall& call);  // HSET, HMSET.
 void apply_hsetnx(CommandCall& call);
@@ -70,5 +74,17 @@ void apply_hdel(CommandCall& call);
 void apply_hlook(CommandCall& call);  // HEXISTS, HSTRLEN, HLEN.
 void apply_hincrby(CommandCall& call);
 void apply_hincrbyfloat(CommandCall& call);
+
+void apply_sadd(CommandCall& call);
+void apply_srem(CommandCall& call);
+void apply_smembers(CommandCall& call);
+void apply_slook(CommandCall& call);  // SCARD, SISMEMBER, SMISMEMBER.
+
+void apply_spop(CommandCall& call);
+void apply_srandmember(CommandCall& call);
+void apply_hrandfield(CommandCall& call);
+void apply_field_scan(CommandCall& call);  // HSCAN, SSCAN.
+
+void apply_script(CommandCall& call);  // A known script; see known_scripts.hpp.
 
 }  // namespace greenroom

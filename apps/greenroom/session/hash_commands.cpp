@@ -27,6 +27,7 @@ void apply_hset(CommandCall& call) {
   std::int64_t added = 0;
   for (std::size_t i = 2; i < call.words.size(); i += 2)
     added += hash.set(call.word(i), call.word(i + 1)) ? 1 : 0;
+  call.tell(event_hash, "hset");
   if (call.command.id == CommandId::hmset) return call.reply.ok();
   call.reply.integer(added);
 }
@@ -35,6 +36,7 @@ void apply_hsetnx(CommandCall& call) {
   if (call.refuses_type(ValueType::hash)) return;
   if (find_field(call, call.word(2))) return call.reply.integer(0);
   call.session.change_hash().set(call.word(2), call.word(3));
+  call.tell(event_hash, "hset");
   call.reply.integer(1);
 }
 
@@ -72,6 +74,7 @@ void apply_hdel(CommandCall& call) {
   for (std::string_view field : call.words.subspan(2))
     // Only a field that is there makes this a change.
     if (find_field(call, field) && call.session.change_hash().erase(field)) ++erased;
+  if (erased > 0) call.tell(event_hash, "hdel");
   call.reply.integer(erased);
 }
 

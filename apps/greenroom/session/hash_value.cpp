@@ -86,6 +86,16 @@ void HashValue::unpack() {
   packed_ = Bytes{};
 }
 
+HashValue HashValue::clone() const {
+  HashValue copy;
+  if (tree_ != nullptr) {
+    copy.tree_ = std::make_unique<Tree>(*tree_);
+  } else {
+    copy.packed_.assign(packed_.view());
+  }
+  return copy;
+}
+
 std::size_t HashValue::memory_bytes() const {
   if (tree_ == nullptr) return packed_.capacity();
   // A node of the tree has 32 bytes of links and colour beside its two strings.

@@ -52,6 +52,8 @@ class HashValue {
   // Gives back what was allocated ahead.
   void fit() { packed_.fit(); }
 
+  HashValue clone() const;
+
   // An estimate of the memory behind it.
   std::size_t memory_bytes() const;
 

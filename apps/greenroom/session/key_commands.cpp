@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <algorithm>
 
+#include "resp/letters.hpp"
 #include "resp/number.hpp"
 #include "session/command_call.hpp"
 #include "session/expiry_options.hpp"
@@ -14,6 +15,7 @@ constexpr std::size_t max_embedded_string = 44;
 // Redis' word for the nearest to how the value is kept here; it goes by the value alone, not by how
 // it came about, so a short string that was appended to is not "raw".
 std::string_view encoding_of(const Session& session) {
+  if (session.type() == ValueType::set) return session.set().is_packed() ? "listpack" : "hashtable";
   if (session.type() == ValueType::hash)
     return session.hash().is_packed() ? "listpack" : "hashtable";
   if (parse_integer(session.string())) return "int";
@@ -47,8 +49,10 @@ void apply_expire(CommandCall& call) {
     return call.reply.integer(0);
   if (*deadline <= call.now_ms()) {
     call.session.clear();
+    call.tell(event_generic, "del");
   } else {
     call.session.set_expiry(*deadline);
+    call.tell(event_generic, "expire");
   }
   call.reply.integer(1);
 }
@@ -72,13 +76,17 @@ void apply_ttl(CommandCall& call) {
 
 void apply_persist(CommandCall& call) {
   bool had_expiry = call.session.exists() && call.session.expires_at_ms() != 0;
-  if (had_expiry) call.session.set_expiry(0);
+  if (had_expiry) {
+    call.session.set_expiry(0);
+    call.tell(event_generic, "persist");
+  }
   call.reply.integer(had_expiry ? 1 : 0);
 }
 
 void apply_del(CommandCall& call) {
   bool existed = call.session.exists();
   call.session.clear();
+  if (existed) call.tell(event_generic, "del");
   call.reply.integer(existed ? 1 : 0);
 }
 
@@ -103,6 +111,20 @@ void apply_object(CommandCall& call) {
           "that when switching between policies at runtime LRU and LFU data will take some time to "
           "adjust.");
   }
+}
+
+// MEMORY USAGE key [SAMPLES count]: nothing is sampled here, the whole value is counted.
+void apply_memory(CommandCall& call) {
+  const auto options = call.words.subspan(3);
+  if (!options.empty()) {
+    if (options.size() != 2 || !same_word(options[0], "samples"))
+      return call.reply.error(error_text::syntax);
+    const auto samples = parse_integer(options[1]);
+    if (!samples) return call.reply.error(error_text::not_an_integer);
+    if (*samples < 0) return call.reply.error(error_text::syntax);
+  }
+  if (!call.session.exists()) return call.reply.null();
+  call.reply.integer(static_cast<std::int64_t>(call.session.memory_bytes() + call.word(2).size()));
 }
 
 }  // namespace greenroom

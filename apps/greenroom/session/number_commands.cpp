@@ -37,6 +37,7 @@ void apply_incr(CommandCall& call) {
   if (__builtin_add_overflow(*value, *increment, &sum))
     return call.reply.error(error_text::overflow);
   call.session.set_string(std::to_string(sum));
+  call.tell(event_string, "incrby");
   call.reply.integer(sum);
 }
 
@@ -48,6 +49,7 @@ void apply_incrbyfloat(CommandCall& call) {
   long double sum = *value + *increment;
   if (!std::isfinite(sum)) return call.reply.error(error_text::not_finite);
   call.session.set_string(format_float(sum));
+  call.tell(event_string, "incrbyfloat");
   call.reply.bulk(call.session.string());
 }
 
@@ -67,6 +69,7 @@ void apply_hincrby(CommandCall& call) {
   if (__builtin_add_overflow(value, *increment, &sum))
     return call.reply.error(error_text::overflow);
   call.session.change_hash().set(call.word(2), std::to_string(sum));
+  call.tell(event_hash, "hincrby");
   call.reply.integer(sum);
 }
 
@@ -87,6 +90,7 @@ void apply_hincrbyfloat(CommandCall& call) {
   if (!std::isfinite(sum)) return call.reply.error(error_text::not_finite);
   std::string text = format_float(sum);
   call.session.change_hash().set(call.word(2), text);
+  call.tell(event_hash, "hincrbyfloat");
   call.reply.bulk(text);
 }
 

@@ -11,6 +11,8 @@ std::string_view type_name(ValueType type) {
       return "string";
     case ValueType::hash:
       return "hash";
+    case ValueType::set:
+      return "set";
   }
   return "none";
 }
@@ -36,6 +38,12 @@ HashValue& Session::change_hash() {
   return value_.emplace<HashValue>();
 }
 
+HashValue& Session::change_set() {
+  ++revision_;
+  if (auto* set = std::get_if<SetValue>(&value_)) return set->members;
+  return value_.emplace<SetValue>().members;
+}
+
 void Session::clear() {
   if (exists()) ++revision_;
   value_.emplace<std::monostate>();
@@ -46,13 +54,29 @@ void Session::clear() {
 void Session::fit() {
   if (auto* string = std::get_if<Bytes>(&value_)) string->fit();
   if (auto* hash = std::get_if<HashValue>(&value_)) hash->fit();
+  if (auto* set = std::get_if<SetValue>(&value_)) set->members.fit();
 }
 
 std::size_t Session::memory_bytes() const {
   std::size_t bytes = sizeof(Session);
   if (auto* string = std::get_if<Bytes>(&value_)) bytes += string->capacity();
   if (auto* hash = std::get_if<HashValue>(&value_)) bytes += hash->memory_bytes();
+  if (auto* set = std::get_if<SetValue>(&value_)) bytes += set->members.memory_bytes();
   return bytes;
+}
+
+Session Session::clone() const {
+  Session copy;
+  if (auto* string = std::get_if<Bytes>(&value_)) copy.value_.emplace<Bytes>(string->view());
+  if (auto* hash = std::get_if<HashValue>(&value_)) copy.value_.emplace<HashValue>(hash->clone());
+  if (auto* set = std::get_if<SetValue>(&value_))
+    copy.value_.emplace<SetValue>(set->members.clone());
+  copy.expires_at_ms_ = expires_at_ms_;
+  copy.created_at_ms_ = created_at_ms_;
+  copy.last_access_at_ms_ = last_access_at_ms_;
+  copy.revision_ = revision_;
+  copy.reads_ = reads_;
+  return copy;
 }
 
 }  // namespace greenroom

@@ -12,10 +12,16 @@
 namespace greenroom {
 
 // The numbers are stored; a new type gets the next one.
-enum class ValueType : std::uint8_t { none = 0, string = 1, hash = 2 };
+enum class ValueType : std::uint8_t { none = 0, string = 1, hash = 2, set = 3 };
 
 // The word that TYPE answers.
 std::string_view type_name(ValueType type);
+
+// The members of a set, kept as the fields of a hash without values: small ones lie packed in one
+// allocation, large ones in a sorted tree.
+struct SetValue {
+  HashValue members;
+};
 
 // The state of one key: its value, or none; when it expires; and what it has lived through. It is
 // the state of the key's process, changed by nobody else. It does not know its key, nor what time
@@ -23,6 +29,8 @@ std::string_view type_name(ValueType type);
 //
 // A key without a value is what a process starts with, and what DEL, expiry and the last HDEL
 // leave: such a session equals a new one, save for its revision.
+//
+// Not copied by accident: clone() says that a copy is meant.
 class Session {
  public:
   Session() noexcept = default;
@@ -45,6 +53,7 @@ class Session {
   // The value; each requires that the type is the one named.
   std::string_view string() const { return std::get<Bytes>(value_).view(); }
   const HashValue& hash() const { return std::get<HashValue>(value_); }
+  const HashValue& set() const { return std::get<SetValue>(value_).members; }
 
   // Makes the value this string, whatever it was. The expiry stays.
   void set_string(std::string_view bytes);
@@ -52,6 +61,7 @@ class Session {
   // For changes in place: the value, made empty if it was of another type. Counts as a change.
   Bytes& change_string();
   HashValue& change_hash();
+  HashValue& change_set();
 
   // Deletes the value and its expiry.
   void clear();
@@ -68,9 +78,11 @@ class Session {
   // An estimate of the memory it takes, itself included.
   std::size_t memory_bytes() const;
 
+  Session clone() const;
+
  private:
-  // In the order of ValueType. A set becomes the fourth alternative.
-  std::variant<std::monostate, Bytes, HashValue> value_;
+  // In the order of ValueType.
+  std::variant<std::monostate, Bytes, HashValue, SetValue> value_;
   std::int64_t expires_at_ms_ = 0;
   std::int64_t created_at_ms_ = 0;
   std::int64_t last_access_at_ms_ = 0;

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,10 @@
 #include <troupe/key_table.hpp>
 #include <troupe/storage.hpp>
 #include <troupe/troupe.hpp>
+
+#include "resp/channels.hpp"
+#include "resp/keyspace_events.hpp"
+#include "session/storage_key.hpp"
 
 namespace greenroom {
 
@@ -39,10 +44,23 @@ struct SessionHouse {
   troupe::storage::Durability durability = troupe::storage::Durability::commit;
   std::size_t max_value_bytes = 64u << 20;
 
+  Channels channels;
+  std::atomic<std::uint32_t> event_flags{0};  // notify-keyspace-events, as EventFlag bits
+
+  // Writes of several keys that were begun, and done. A reader of several keys that finds them
+  // equal before it asks, and the first unchanged when it has all answers, has seen none half done.
+  // Sequentially consistent, beside the messages that they are compared with.
+  std::atomic<std::uint64_t> together_begun{0};
+  std::atomic<std::uint64_t> together_done{0};
+
   troupe::Name writer_for(std::string_view storage_key) const {
     return writers[troupe::storage::shard_of(storage_key, static_cast<unsigned>(writers.size()))];
   }
 };
+
+// Tells whoever listens what happened to a key. `is_new`: it was not there before.
+void publish_events(const SessionHouse& house, std::string_view storage_key,
+                    std::span<const Event> events, bool is_new);
 
 // Refers to the one house of the server. A pointer that processes may carry, because the house
 // outlives them all.
@@ -50,11 +68,6 @@ struct HouseRef {
   SessionHouse* house = nullptr;
   SessionHouse* operator->() const noexcept { return house; }
 };
-
-// A key as it is stored and looked up: the database's number in front.
-std::string storage_key(std::uint8_t database, std::string_view key);
-std::uint8_t database_of(std::string_view storage_key);
-std::string_view key_in(std::string_view storage_key);
 
 }  // namespace greenroom
 

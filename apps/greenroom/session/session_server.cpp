@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "session/session_server.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -20,20 +21,6 @@ constexpr Duration fetch_limit = 30s;
 
 }  // namespace
 
-std::string storage_key(std::uint8_t database, std::string_view key) {
-  std::string result;
-  result.reserve(key.size() + 1);
-  result += static_cast<char>(database);
-  result += key;
-  return result;
-}
-
-std::uint8_t database_of(std::string_view storage_key) {
-  return static_cast<std::uint8_t>(storage_key.front());
-}
-
-std::string_view key_in(std::string_view storage_key) { return storage_key.substr(1); }
-
 SessionServer::SessionServer(HouseRef house, std::string storage_key, std::string stored)
     : house_{house}, storage_key_{std::move(storage_key)}, stored_{std::move(stored)} {}
 
@@ -44,7 +31,6 @@ SessionServer::~SessionServer() {
   if (counted_expiry_) {
     counters.keys_with_expiry[database].fetch_sub(1, std::memory_order_relaxed);
   }
-  delete held_;
 }
 
 Async<Init> SessionServer::init(Process& self) {
@@ -71,20 +57,19 @@ Async<Init> SessionServer::init(Process& self) {
       co_return Init::stop(ExitReason{"damaged_value"});
     }
     session_ = std::move(*session);
-    revision_ = stored_revision_ = session_.revision();
+    stored_revision_ = session_.revision();
     stored_ = {};
-    Outcome nothing;
-    count(nothing);
+    count(false);
   }
   if (!session_.exists()) co_return Init::timeout(first_command_limit);
   co_return Init{next(self)};
 }
 
 // Keeps the database's number of keys, and of those that expire, up to date.
-void SessionServer::count(const Outcome& outcome) {
+void SessionServer::count(bool expired) {
   Counters& counters = house_->counters;
   const std::uint8_t database = database_of(storage_key_);
-  if (outcome.expired) counters.expired.fetch_add(1, std::memory_order_relaxed);
+  if (expired) counters.expired.fetch_add(1, std::memory_order_relaxed);
   if (const bool exists = session_.exists(); exists != counted_) {
     counters.keys[database].fetch_add(exists ? 1 : -1, std::memory_order_relaxed);
     counted_ = exists;
@@ -98,11 +83,10 @@ void SessionServer::count(const Outcome& outcome) {
 
 // Sends the newest value to the writer, unless one is under way already: that one's answer does.
 void SessionServer::store(Process& self) {
-  if (under_way_ != 0 || stored_revision_ == revision_) return;
-  under_way_ = revision_;
+  if (under_way_ != 0 || stored_revision_ == session_.revision()) return;
+  under_way_ = session_.revision();
   under_way_since_ms_ = now_ms(self);
-  session_.set_revision(revision_);
-  StoreValue request{self.pid(), revision_, storage_key_, std::nullopt};
+  StoreValue request{self.pid(), session_.revision(), storage_key_, std::nullopt};
   if (session_.exists()) request.value = encode_session(session_);
   const Pid writer = whereis(house_->writer_for(storage_key_));
   if (!writer) {
@@ -114,20 +98,30 @@ void SessionServer::store(Process& self) {
 
 // Answers those who waited for this revision or an earlier one.
 void SessionServer::release(std::uint64_t revision, const std::string* error) {
-  if (!held_) return;
-  while (!held_->empty() && held_->front().revision <= revision) {
-    Held held = std::move(held_->front());
-    held_->pop_front();
-    std::move(held.from).reply(
-        error ? "-MISCONF Errors writing to disk, the change is not durable: " + *error + "\r\n"
-              : std::move(held.reply));
+  if (!company_) return;
+  std::deque<LateReply>& late = company_->late;
+  while (!late.empty() && late.front().revision <= revision) {
+    LateReply reply = std::move(late.front());
+    late.pop_front();
+    std::move(reply.from)
+        .reply(error ? "-MISCONF Errors writing to disk, the change is not durable: " + *error +
+                           "\r\n"
+                     : std::move(reply.reply));
   }
-  if (held_->empty()) delete std::exchange(held_, nullptr);
+}
+
+SessionServer::Company& SessionServer::company() {
+  if (!company_) company_ = std::make_unique<Company>();
+  return *company_;
 }
 
 Next SessionServer::next(Process& self) {
+  if (company_ && company_->is_gone()) company_.reset();
+  if (is_held()) return Next::noreply();
   if (!session_.exists()) {
-    if (under_way_ != 0 || held_ || stored_revision_ != revision_) return Next::noreply();
+    if (under_way_ != 0 || company_ || stored_revision_ != session_.revision()) {
+      return Next::noreply();
+    }
     // Nobody looks this process up any more; a call that is already under way finds nobody and
     // looks again.
     house_->sessions.erase(storage_key_, self.pid());
@@ -138,35 +132,157 @@ Next SessionServer::next(Process& self) {
   return Next::timeout(std::chrono::milliseconds{left > 0 ? left : 0});
 }
 
-Next SessionServer::handle_call(Process& self, Apply message, From<std::string> from) {
+// After every change: revisions only grow, watchers are touched, listeners are told.
+void SessionServer::note_change(std::uint64_t revision_before, std::span<const Event> events,
+                                bool is_new) {
+  session_.set_revision(std::max(session_.revision(), revision_before + 1));
+  if (house_->writers.empty()) stored_revision_ = session_.revision();
+  if (company_) {
+    for (Watcher& watcher : company_->watchers) watcher.touched = true;
+  }
+  publish_events(*house_.house, storage_key_, events, is_new);
+}
+
+// Sends the reply when what it reports is as durable as was asked for.
+void SessionServer::answer(Process& self, bool changed, std::string reply, From<std::string> from) {
+  if (house_->writers.empty() || !changed) {
+    std::move(from).reply(std::move(reply));
+    return;
+  }
+  store(self);
+  const bool overdue = under_way_ != 0 && now_ms(self) - under_way_since_ms_ >= relaxed_limit_ms;
+  if (house_->durability == storage::Durability::relaxed && !overdue) {
+    std::move(from).reply(std::move(reply));
+  } else {
+    company().late.push_back(LateReply{session_.revision(), std::move(from), std::move(reply)});
+  }
+}
+
+void SessionServer::serve(Process& self, Apply message, From<std::string> from) {
   const CommandWords words{message.command};
+  const CommandSpec& command = command_spec(message.command.id);
   const ApplyContext context{.now_ms = now_ms(self),
                              .version = message.version,
                              .max_string_bytes = house_->max_value_bytes,
-                             .counts_as_access = message.counts_as_access};
+                             .counts_as_access = message.counts_as_access,
+                             .random = command.has(flag_random) ? self.random() : 0};
+  const std::uint64_t revision = session_.revision();
   std::string reply;
-  const Outcome outcome =
-      apply(session_, command_spec(message.command.id), words.view(), context, reply);
-  count(outcome);
-  if (command_spec(message.command.id).has(flag_readonly)) {
+  const Outcome outcome = apply(session_, command, words.view(), context, reply);
+  count(outcome.expired);
+  if (command.has(flag_readonly)) {
     auto& counter = outcome.hit ? house_->counters.hits : house_->counters.misses;
     counter.fetch_add(1, std::memory_order_relaxed);
   }
   const bool changed = outcome.must_store() || outcome.deleted || outcome.created;
-  if (changed) ++revision_;
-  if (house_->writers.empty() || !changed) {
-    if (house_->writers.empty()) stored_revision_ = revision_;
-    std::move(from).reply(std::move(reply));
+  if (changed) note_change(revision, outcome.events, outcome.created);
+  answer(self, changed, std::move(reply), std::move(from));
+}
+
+Next SessionServer::handle_call(Process& self, Apply message, From<std::string> from) {
+  if (is_held()) {
+    company_->waiting.push_back(Waiting{std::move(message), std::move(from), std::nullopt});
+  } else {
+    serve(self, std::move(message), std::move(from));
+  }
+  return next(self);
+}
+
+// --- Holding and watching.
+
+void SessionServer::grant(Process& self, From<Held> from) {
+  Company& all = company();
+  const Pid holder = from.caller();
+  all.holder = holder;
+  all.holder_monitor = self.monitor(holder);
+  bool touched = true;
+  for (const Watcher& watcher : all.watchers) {
+    if (watcher.pid == holder) touched = watcher.touched;
+  }
+  // What is due is gone for the holder too, and tells so.
+  const std::uint64_t revision = session_.revision();
+  const Outcome outcome = expire_if_due(session_, now_ms(self));
+  if (outcome.expired) {
+    count(true);
+    note_change(revision, outcome.events, false);
+    store(self);
+    for (const Watcher& watcher : all.watchers) touched |= watcher.pid == holder;
+  }
+  std::move(from).reply(Held{session_.clone(), touched});
+}
+
+Next SessionServer::handle_call(Process& self, Hold, From<Held> from) {
+  if (is_held()) {
+    company_->waiting.push_back(Waiting{std::nullopt, std::nullopt, std::move(from)});
+  } else {
+    grant(self, std::move(from));
+  }
+  return next(self);
+}
+
+// Serves what has waited, up to the next holder.
+void SessionServer::let_go(Process& self) {
+  (void)self.demonitor(company_->holder_monitor, Flush::yes);
+  company_->holder = Pid{};
+  while (!is_held() && !company_->waiting.empty()) {
+    Waiting waiting = std::move(company_->waiting.front());
+    company_->waiting.pop_front();
+    if (waiting.holder) {
+      grant(self, std::move(*waiting.holder));
+    } else {
+      serve(self, std::move(*waiting.command), std::move(*waiting.from));
+    }
+  }
+}
+
+Next SessionServer::handle_call(Process& self, TakeOver message, From<std::string> from) {
+  if (!is_held() || company_->holder != from.caller()) {
+    std::move(from).reply("-ERR the key is not held by this connection\r\n");
     return next(self);
   }
-  store(self);
-  const bool overdue = under_way_ != 0 && context.now_ms - under_way_since_ms_ >= relaxed_limit_ms;
-  if (house_->durability == storage::Durability::relaxed && !overdue) {
-    std::move(from).reply(std::move(reply));
-  } else {
-    if (!held_) held_ = new std::deque<Held>;
-    held_->push_back(Held{revision_, std::move(from), std::move(reply)});
-  }
+  const std::uint64_t revision = session_.revision();
+  const bool existed = session_.exists();
+  session_ = std::move(message.session);
+  count(false);
+  note_change(revision, message.events, !existed && session_.exists());
+  answer(self, true, {}, std::move(from));
+  let_go(self);
+  return next(self);
+}
+
+Next SessionServer::handle_info(Process& self, LetGo message) {
+  if (is_held() && company_->holder == message.holder) let_go(self);
+  return next(self);
+}
+
+Next SessionServer::handle_call(Process& self, Watch, From<bool> from) {
+  const Pid watcher = from.caller();
+  bool known = false;
+  for (const Watcher& other : company().watchers) known |= other.pid == watcher;
+  // Who watches twice keeps the first moment, as in Redis.
+  if (!known) company_->watchers.push_back(Watcher{watcher, self.monitor(watcher), false});
+  std::move(from).reply(true);
+  return next(self);
+}
+
+void SessionServer::forget_watcher(Process& self, Pid pid) {
+  if (!company_) return;
+  std::erase_if(company_->watchers, [&](const Watcher& watcher) {
+    if (watcher.pid != pid) return false;
+    (void)self.demonitor(watcher.monitor, Flush::yes);
+    return true;
+  });
+}
+
+Next SessionServer::handle_info(Process& self, Unwatch message) {
+  forget_watcher(self, message.watcher);
+  return next(self);
+}
+
+// A connection has ended: it holds nothing and watches nothing any more.
+Next SessionServer::handle_info(Process& self, Down message) {
+  forget_watcher(self, message.pid);
+  if (is_held() && company_->holder == message.pid) let_go(self);
   return next(self);
 }
 
@@ -191,7 +307,7 @@ Next SessionServer::handle_info(Process& self, StoreFailed message) {
   release(message.revision, &message.text);
   // The value in memory stands. Whoever changed it since waits for an attempt of their own;
   // otherwise there is one every now and then.
-  if (held_) {
+  if (company_ && !company_->late.empty()) {
     store(self);
   } else {
     send_after(self.pid(), retry_interval, StoreAgain{});
@@ -211,15 +327,12 @@ Next SessionServer::handle_info(Process& self, StoreAgain) {
 }
 
 Next SessionServer::handle_timeout(Process& self) {
+  const std::uint64_t revision = session_.revision();
   const Outcome outcome = expire_if_due(session_, now_ms(self));
-  count(outcome);
-  if (outcome.deleted || outcome.expired) {
-    ++revision_;
-    if (house_->writers.empty()) {
-      stored_revision_ = revision_;
-    } else {
-      store(self);
-    }
+  if (outcome.expired) {
+    count(true);
+    note_change(revision, outcome.events, false);
+    store(self);
   }
   return next(self);
 }

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <troupe/gen_server.hpp>
 
@@ -12,6 +14,7 @@
 #include "resp/packed_command.hpp"
 #include "resp/reply_writer.hpp"
 #include "session/apply.hpp"
+#include "session/held_keys.hpp"
 #include "session/session.hpp"
 #include "session/session_house.hpp"
 
@@ -20,14 +23,18 @@ namespace greenroom {
 // The process of one session: it owns the value of one key. Commands on the key are calls to it, so
 // they take effect one after the other; the reply is the bytes the client gets.
 //
-// It lives as long as the key has a value. When the value goes (deleted, or expired by its own
-// timer, exact to the millisecond) and that is stored, it takes its entry out of the table and
-// ends; a call that comes too late is answered by nobody, which the caller takes as "look again".
+// It lives as long as the key has a value, or somebody watches or holds the key. When the value
+// goes (deleted, or expired by its own timer, exact to the millisecond) and that is stored, it
+// takes its entry out of the table and ends; a call that comes too late is answered by nobody,
+// which the caller takes as "look again".
 //
 // Writes go to the shard's writer, one at a time: what changes while one is under way is stored by
 // the next, so that ten quick changes cost two writes. With Durability::commit a reply waits until
 // the change it reports is stored; otherwise it is sent at once, unless the last write has been
 // under way for longer than `relaxed_limit`.
+//
+// A key can be held (see server/key_locks.hpp): the holder gets a copy, everybody else's commands
+// wait here in order, until the holder gives a new state, or lets go, or dies.
 //
 // If it crashes, the entry of the dead process stays: whoever asks next starts a new process, which
 // finds that entry and reads what was stored.
@@ -43,6 +50,33 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     using Reply = std::string;
   };
 
+  // Holds the key for the caller from the answer on.
+  struct Held {
+    Session session;
+    bool was_touched = false;  // since the caller began to watch it; or it is not watching
+  };
+  struct Hold {
+    using Reply = Held;
+  };
+  // From the holder: this is the state now. Lets go. Answered when it is as durable as a command's
+  // change would be: nothing, or an error as the client gets it.
+  struct TakeOver {
+    Session session;
+    std::vector<Event> events;
+    using Reply = std::string;
+  };
+  // From the holder: lets go, nothing has changed.
+  struct LetGo {
+    troupe::Pid holder;
+  };
+  // From now on the caller's Hold tells whether the key was touched, until Unwatch.
+  struct Watch {
+    using Reply = bool;
+  };
+  struct Unwatch {
+    troupe::Pid watcher;
+  };
+
   // The shard's writer has started: whatever its predecessor had not answered is lost.
   struct WriterStarted {};
   struct StoreAgain {};
@@ -54,19 +88,47 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   troupe::Async<troupe::Init> init(troupe::Process& self);
   troupe::Next handle_call(troupe::Process& self, Apply message, troupe::From<std::string> from);
   troupe::Next handle_call(troupe::Process& self, Panic message, troupe::From<std::string> from);
-  using Info = troupe::Messages<Stored, StoreFailed, WriterStarted, StoreAgain>;
+  troupe::Next handle_call(troupe::Process& self, Hold message, troupe::From<Held> from);
+  troupe::Next handle_call(troupe::Process& self, TakeOver message, troupe::From<std::string> from);
+  troupe::Next handle_call(troupe::Process& self, Watch message, troupe::From<bool> from);
+  using Info = troupe::Messages<Stored, StoreFailed, WriterStarted, StoreAgain, LetGo, Unwatch,
+                                troupe::Down>;
   troupe::Next handle_info(troupe::Process& self, Stored message);
   troupe::Next handle_info(troupe::Process& self, StoreFailed message);
   troupe::Next handle_info(troupe::Process& self, WriterStarted message);
   troupe::Next handle_info(troupe::Process& self, StoreAgain message);
+  troupe::Next handle_info(troupe::Process& self, LetGo message);
+  troupe::Next handle_info(troupe::Process& self, Unwatch message);
+  troupe::Next handle_info(troupe::Process& self, troupe::Down message);
   troupe::Next handle_timeout(troupe::Process& self);
 
  private:
   // A reply that waits until `revision` is stored.
-  struct Held {
+  struct LateReply {
     std::uint64_t revision;
     troupe::From<std::string> from;
     std::string reply;
+  };
+  // What came while the key was held, in order: a command, or another holder.
+  struct Waiting {
+    std::optional<Apply> command;
+    std::optional<troupe::From<std::string>> from;
+    std::optional<troupe::From<Held>> holder;
+  };
+  struct Watcher {
+    troupe::Pid pid;
+    troupe::Ref monitor;
+    bool touched = false;
+  };
+  // What few sessions have, and those for a moment.
+  struct Company {
+    std::deque<LateReply> late;
+    std::deque<Waiting> waiting;  // at most what the connections have under way
+    std::vector<Watcher> watchers;
+    troupe::Pid holder;
+    troupe::Ref holder_monitor;
+
+    bool is_gone() const { return late.empty() && waiting.empty() && watchers.empty() && !holder; }
   };
 
   static constexpr std::int64_t relaxed_limit_ms = 1'000;
@@ -75,7 +137,16 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   // A new process whose first command does not come ends.
   static constexpr troupe::Duration first_command_limit = std::chrono::seconds{5};
 
-  void count(const Outcome& outcome);
+  Company& company();
+  bool is_held() const { return company_ && company_->holder; }
+  void serve(troupe::Process& self, Apply message, troupe::From<std::string> from);
+  void note_change(std::uint64_t revision_before, std::span<const Event> events, bool is_new);
+  void answer(troupe::Process& self, bool changed, std::string reply,
+              troupe::From<std::string> from);
+  void grant(troupe::Process& self, troupe::From<Held> from);
+  void let_go(troupe::Process& self);
+  void forget_watcher(troupe::Process& self, troupe::Pid watcher);
+  void count(bool expired);
   void store(troupe::Process& self);
   void release(std::uint64_t revision, const std::string* error);
   troupe::Next next(troupe::Process& self);
@@ -84,13 +155,17 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   std::string storage_key_;
   std::string stored_;
   Session session_;
-  std::uint64_t revision_ = 0;  // of the value in memory
   std::uint64_t stored_revision_ = 0;
   std::uint64_t under_way_ = 0;  // the revision that is being stored; 0: none
   std::int64_t under_way_since_ms_ = 0;
-  std::deque<Held>* held_ = nullptr;  // null while nobody waits, which is nearly always
+  std::unique_ptr<Company> company_;
   bool counted_ = false;
   bool counted_expiry_ = false;
 };
 
 }  // namespace greenroom
+
+template <>
+inline constexpr bool troupe::enable_message<greenroom::Session> = true;
+template <>
+inline constexpr bool troupe::enable_message<greenroom::Event> = true;  // its name is a literal

@@ -26,8 +26,10 @@ bool refuses_length(CommandCall& call, std::size_t length) {
 void set_deadline(CommandCall& call, std::int64_t at_ms) {
   if (at_ms <= call.now_ms()) {
     call.session.clear();
+    call.tell(event_generic, "del");
   } else {
     call.session.set_expiry(at_ms);
+    call.tell(event_generic, "expire");
   }
 }
 
@@ -73,8 +75,9 @@ void apply_set(CommandCall& call) {
     return;
   }
   call.session.set_string(call.word(2));
-  call.session.set_expiry(0);
-  if (deadline != 0) set_deadline(call, deadline);
+  call.tell(event_string, "set");
+  call.session.set_expiry(options->keeps_expiry ? deadline : 0);
+  if (options->expiry) set_deadline(call, deadline);
   if (!options->returns_old) call.reply.ok();
 }
 
@@ -86,12 +89,15 @@ void apply_setex(CommandCall& call) {
   if (!deadline) return call.reply.error(deadline.error());
   call.session.set_string(call.word(3));
   call.session.set_expiry(*deadline);
+  call.tell(event_string, "set");
+  call.tell(event_generic, "expire");
   call.reply.ok();
 }
 
 void apply_setnx(CommandCall& call) {
   if (call.session.exists()) return call.reply.integer(0);
   call.session.set_string(call.word(2));
+  call.tell(event_string, "set");
   call.reply.integer(1);
 }
 
@@ -109,12 +115,16 @@ void apply_getex(CommandCall& call) {
   }
   answer_string(call);
   if (options->expiry) set_deadline(call, deadline);
-  if (options->removes_expiry) call.session.set_expiry(0);
+  if (options->removes_expiry && call.session.expires_at_ms() != 0) {
+    call.session.set_expiry(0);
+    call.tell(event_generic, "persist");
+  }
 }
 
 void apply_getdel(CommandCall& call) {
   if (call.refuses_type(ValueType::string)) return;
   answer_string(call);
+  if (call.session.exists()) call.tell(event_generic, "del");
   call.session.clear();
 }
 
@@ -123,6 +133,7 @@ void apply_getset(CommandCall& call) {
   answer_string(call);
   call.session.set_string(call.word(2));
   call.session.set_expiry(0);
+  call.tell(event_string, "set");
 }
 
 void apply_append(CommandCall& call) {
@@ -130,6 +141,7 @@ void apply_append(CommandCall& call) {
   std::size_t length = call.string_or_empty().size() + call.word(2).size();
   if (call.session.exists() && refuses_length(call, length)) return;
   call.session.change_string().append(call.word(2));
+  call.tell(event_string, "append");
   call.reply.integer(static_cast<std::int64_t>(length));
 }
 
@@ -170,6 +182,7 @@ void apply_setrange(CommandCall& call) {
   if (refuses_length(call, is_far ? begin : begin + bytes.size())) return;
   Bytes& string = call.session.change_string();
   string.overwrite(begin, bytes);
+  call.tell(event_string, "setrange");
   call.reply.integer(static_cast<std::int64_t>(string.size()));
 }
 

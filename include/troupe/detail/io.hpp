@@ -22,5 +22,13 @@ Host* host_of(std::uint32_t node) noexcept;
 // reply that skips the mailbox.
 Async<bool> wait_for_io(Process& self, SocketId socket, Interest interest, Duration timeout);
 
+// The same as a message, for who waits for messages too: one IoReady with the number that was
+// returned, unless withdrawn.
+struct IoReady {
+  std::uint64_t watch = 0;
+};
+std::uint64_t notify_of_io(Process& self, SocketId socket, Interest interest);
+void withdraw_notice(std::uint32_t node, std::uint64_t watch) noexcept;
+
 }  // namespace detail
 }  // namespace troupe

@@ -1,0 +1,247 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <algorithm>
+#include <utility>
+
+#include "resp/number.hpp"
+#include "server/connection_process.hpp"
+#include "server/key_locks.hpp"
+
+namespace greenroom {
+
+using namespace troupe;
+
+namespace {
+
+constexpr std::size_t max_output = 1u << 20;
+// Replies that carry values wait in memory until it is their turn, so that fewer of those requests
+// are under way the larger such replies have been.
+constexpr std::size_t max_values_pending = 64;
+// While their size is not known, so few.
+constexpr std::size_t first_width = 4;
+
+constexpr const char* unreachable = "-ERR a session cannot be reached now\r\n";
+
+// Whether the reply may be as large as a value, as against a number or OK.
+bool may_carry_value(const CommandSpec& command, std::span<const std::string_view> words) {
+  if (command.has(flag_readonly)) return true;
+  switch (command.id) {
+    case CommandId::getdel:
+    case CommandId::getex:
+    case CommandId::getset:
+    case CommandId::spop:
+      return true;
+    case CommandId::set:
+      return words.size() > 3;  // it may have the option GET
+    default:
+      return false;
+  }
+}
+
+std::string too_large(std::size_t limit) {
+  return "-ERR the reply is larger than " + std::to_string(limit) +
+         " bytes (max-reply-bytes); ask for less at once\r\n";
+}
+
+// The keys of all queued requests, in the databases that they will choose.
+std::vector<std::string> keys_of(const std::vector<QueuedCommand>& queue, std::uint8_t database) {
+  constexpr std::int64_t databases = 16;
+  std::vector<std::string> keys;
+  for (const QueuedCommand& queued : queue) {
+    const CommandWords words{queued.words};
+    if (queued.command->id == CommandId::select) {
+      const auto index = parse_integer(words.view()[1]);
+      if (index && *index >= 0 && *index < databases) database = static_cast<std::uint8_t>(*index);
+    }
+    for (std::string& key : keys_to_hold(*queued.command, words.view(), database)) {
+      keys.push_back(std::move(key));
+    }
+  }
+  return keys;
+}
+
+}  // namespace
+
+ApplyContext Connection::apply_context() const {
+  return ApplyContext{.now_ms = now_ms(),
+                      .version = state_.version(),
+                      .max_string_bytes = server_->house.max_value_bytes,
+                      .counts_as_access = !state_.is_no_touch(),
+                      .random = self_.random()};
+}
+
+Async<> Connection::ask(const Verdict& verdict) {
+  Pending& pending = pending_.emplace_back();
+  pending.wants_reply = verdict.wants_reply;
+  if (may_carry_value(*verdict.command, verdict.words)) ++values_pending_;
+  KeyRequest& part =
+      pending.parts.emplace_back(house(), *verdict.command, verdict.words, state_.database(),
+                                 state_.version(), !state_.is_no_touch());
+  co_await send_in_order(part);
+}
+
+// Two commands of this client on one key must not change places. They cannot while both go to the
+// same process; if the key's process has changed since the last one was sent, that one has to be
+// answered first.
+Async<> Connection::send_in_order(KeyRequest& part) {
+  const std::uint64_t bit = std::uint64_t{1} << (std::hash<std::string>{}(part.storage_key()) % 64);
+  if ((keys_under_way_ & bit) != 0) {
+    const Pid destination = part.destination();
+    for (Pending& earlier : pending_) {
+      for (KeyRequest& other : earlier.parts) {
+        if (&other == &part || other.storage_key() != part.storage_key()) continue;
+        if (other.sent_to() == destination && destination) continue;
+        std::string reply = co_await other.reply(self_);
+        other.keep(std::move(reply));
+      }
+    }
+  }
+  keys_under_way_ |= bit;
+  co_await part.send(self_);
+}
+
+// Waits for every reply that is under way, in the order of the requests.
+Async<> Connection::settle() {
+  std::size_t largest = 0;
+  while (!pending_.empty()) {
+    Pending& pending = pending_.front();
+    for (KeyRequest& part : pending.parts) {
+      std::string reply = co_await part.reply(self_);
+      largest = std::max(largest, reply.size());
+      append_reply(reply, pending.wants_reply);
+    }
+    pending_.pop_front();
+  }
+  keys_under_way_ = 0;
+  values_pending_ = 0;
+  if (largest != 0) {
+    values_limit_ = std::clamp<std::size_t>(max_output / largest, 1, max_values_pending);
+  }
+}
+
+// A command that reads several keys, each from its owner.
+Async<std::string> Connection::ask_several(const Verdict& verdict) {
+  const std::uint64_t begun = house()->together_begun.load();
+  if (house()->together_done.load() == begun) {
+    auto reply = co_await gather(verdict);
+    if (reply && house()->together_begun.load() == begun) co_return std::move(*reply);
+    if (!reply) co_return too_large(server_->options.max_reply_bytes);
+  }
+  // Somebody writes several keys at the same time, and half of that might be in the reply.
+  co_return co_await hold_and_apply(verdict);
+}
+
+// A few at a time, because the values may be large; nothing if together they are too large.
+Async<std::optional<std::string>> Connection::gather(const Verdict& verdict) {
+  const std::size_t keys = count_keys(*verdict.command, verdict.words.size());
+  MergedReply merged{verdict.command->merge, keys};
+  std::deque<KeyRequest> under_way;
+  std::size_t asked = 0;
+  std::size_t bytes = 0;
+  std::size_t width = first_width;
+  for (std::size_t answered = 0; answered < keys; ++answered) {
+    while (asked < keys && under_way.size() < width) {
+      const KeyPart share{*verdict.command, verdict.words, asked++};
+      KeyRequest& part =
+          under_way.emplace_back(house(), *verdict.command, share.words(), state_.database(),
+                                 state_.version(), !state_.is_no_touch());
+      co_await part.send(self_);
+    }
+    std::string reply = co_await under_way.front().reply(self_);
+    under_way.pop_front();
+    bytes += reply.size();
+    if (bytes > server_->options.max_reply_bytes) co_return std::nullopt;
+    const std::size_t average = bytes / (answered + 1) + 1;
+    width = std::clamp<std::size_t>(max_output / average, 1, max_values_pending);
+    merged.add(answered, std::move(reply));
+  }
+  std::string out;
+  merged.finish(out, state_.version());
+  co_return out;
+}
+
+Async<std::string> Connection::hold_and_apply(const Verdict& verdict) {
+  KeyLocks locks{self_, house()};
+  const bool held =
+      co_await locks.hold(keys_to_hold(*verdict.command, verdict.words, state_.database()));
+  if (!held) co_return unreachable;
+  std::string out;
+  apply_held(*verdict.command, verdict.words, state_.database(), locks.keys(), apply_context(),
+             out);
+  std::string error = co_await locks.commit();
+  if (!error.empty()) co_return error;
+  if (out.size() > server_->options.max_reply_bytes) {
+    co_return too_large(server_->options.max_reply_bytes);
+  }
+  co_return out;
+}
+
+// --- Transactions.
+
+Async<std::string> Connection::watch(const Verdict& verdict) {
+  for (std::string_view key : verdict.words.subspan(1)) {
+    std::string stored = storage_key(state_.database(), key);
+    if (watched_.contains(stored)) continue;
+    const bool watching = co_await watch_key(self_, house(), stored);
+    if (!watching) co_return unreachable;
+    watched_.insert(std::move(stored));
+  }
+  co_return "+OK\r\n";
+}
+
+void Connection::unwatch() {
+  for (const std::string& key : watched_) {
+    if (const Pid owner = server_->house.sessions.find(key)) {
+      send(owner, SessionServer::Unwatch{self_.pid()});
+    }
+  }
+  watched_.clear();
+}
+
+Async<std::string> Connection::run_transaction() {
+  std::vector<QueuedCommand> queue = state_.take_transaction();
+  std::vector<std::string> keys = keys_of(queue, state_.database());
+  keys.insert(keys.end(), watched_.begin(), watched_.end());
+  KeyLocks locks{self_, house()};
+  const bool held = co_await locks.hold(std::move(keys));
+  bool touched = false;
+  for (const std::string& key : watched_) touched |= locks.was_touched(key);
+  unwatch();
+  if (!held) co_return unreachable;
+  if (touched) {
+    std::string out;
+    ReplyWriter{out, state_.version()}.null_array();
+    co_return out;
+  }
+  co_return co_await run_held(std::move(queue), locks);
+}
+
+Async<std::string> Connection::run_held(std::vector<QueuedCommand> queue, KeyLocks& locks) {
+  std::string out;
+  ReplyWriter{out, state_.version()}.array(queue.size());
+  for (const QueuedCommand& queued : queue) {
+    const CommandWords words{queued.words};
+    const Verdict verdict = state_.run_queued(*queued.command, words.view(), out);
+    switch (verdict.action) {
+      case Verdict::Action::ask_key:
+      case Verdict::Action::ask_keys:
+      case Verdict::Action::ask_together:
+        apply_held(*verdict.command, verdict.words, state_.database(), locks.keys(),
+                   apply_context(), out);
+        break;
+      default: {
+        std::string answer;
+        co_await carry_out(verdict, answer);
+        out += answer;
+      }
+    }
+  }
+  std::string error = co_await locks.commit();
+  if (!error.empty()) co_return error;
+  // What was done stands; what it answers does not fit.
+  if (out.size() > server_->options.max_reply_bytes) {
+    co_return too_large(server_->options.max_reply_bytes);
+  }
+  co_return out;
+}
+
+}  // namespace greenroom

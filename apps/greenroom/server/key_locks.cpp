@@ -1,0 +1,125 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "server/key_locks.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <troupe/dynamic_supervisor.hpp>
+
+#include "server/server.hpp"
+
+namespace greenroom {
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+// How often a key's process may turn out to be gone before the client is told.
+constexpr int max_attempts = 1'000;
+
+}  // namespace
+
+Async<Pid> start_session(Process& self, HouseRef house, const std::string& storage_key) {
+  ChildSpec spec = child<SessionServer>(house, storage_key, std::string{});
+  spec.restart(temporary);
+  auto started = co_await DynamicSupervisor::start_child(
+      self, named<DynamicSupervisor>(sessions_name), std::move(spec));
+  // Somebody else was faster: theirs serves as well.
+  co_return started && started->pid ? started->pid : house->sessions.find(storage_key);
+}
+
+Async<Pid> find_or_start_session(Process& self, HouseRef house, const std::string& storage_key) {
+  const Pid pid = house->sessions.find(storage_key);
+  if (pid) co_return pid;
+  co_return co_await start_session(self, house, storage_key);
+}
+
+Async<bool> watch_key(Process& self, HouseRef house, std::string storage_key) {
+  Pid before;
+  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+    if (attempt > 2) co_await self.sleep(1ms);
+    Pid pid = co_await find_or_start_session(self, house, storage_key);
+    if (pid && pid == before) pid = co_await start_session(self, house, storage_key);
+    if (!pid) continue;
+    auto pending = send_request(self, ServerRef<SessionServer>{pid}, SessionServer::Watch{});
+    const auto answer = co_await pending.response(infinity);
+    if (answer) co_return true;
+    before = pid;
+  }
+  co_return false;
+}
+
+KeyLocks::~KeyLocks() {
+  for (const Owner& owner : owners_) send(owner.pid, SessionServer::LetGo{self_.pid()});
+  if (has_begun_) house_->together_done.fetch_add(1);
+}
+
+Async<bool> KeyLocks::hold(std::vector<std::string> storage_keys) {
+  std::ranges::sort(storage_keys);
+  storage_keys.erase(std::ranges::unique(storage_keys).begin(), storage_keys.end());
+  if (!has_begun_) {
+    has_begun_ = true;
+    house_->together_begun.fetch_add(1);
+  }
+  for (const std::string& key : storage_keys) {
+    const bool held = co_await hold_one(key);
+    if (!held) co_return false;
+  }
+  co_return true;
+}
+
+Async<bool> KeyLocks::hold_one(const std::string& key) {
+  Pid before;
+  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+    if (attempt > 2) co_await self_.sleep(1ms);
+    Pid pid = co_await find_or_start_session(self_, house_, key);
+    // It was there a moment ago and did not answer: a crash left its entry.
+    if (pid && pid == before) pid = co_await start_session(self_, house_, key);
+    if (!pid) continue;
+    auto pending = send_request(self_, ServerRef<SessionServer>{pid}, SessionServer::Hold{});
+    auto held = co_await pending.response(infinity);
+    if (held) {
+      owners_.push_back(Owner{key, pid, held->was_touched});
+      keys_.add(key, std::move(held->session));
+      co_return true;
+    }
+    before = pid;
+  }
+  co_return false;
+}
+
+bool KeyLocks::was_touched(std::string_view storage_key) const {
+  for (const Owner& owner : owners_)
+    if (owner.key == storage_key) return owner.was_touched;
+  return true;
+}
+
+Async<std::string> KeyLocks::commit() {
+  std::deque<PendingReply<std::string>> pending;
+  for (const Owner& owner : owners_) {
+    HeldKey* key = keys_.find(owner.key);
+    if (!key->changed) {
+      troupe::send(owner.pid, SessionServer::LetGo{self_.pid()});
+      continue;
+    }
+    pending.push_back(
+        send_request(self_, ServerRef<SessionServer>{owner.pid},
+                     SessionServer::TakeOver{std::move(key->session), std::move(key->events)}));
+  }
+  owners_.clear();
+  house_->together_done.fetch_add(1);
+  has_begun_ = false;
+  std::string error;
+  for (auto& each : pending) {
+    auto answer = co_await each.response(infinity);
+    if (!answer) {
+      error = "-ERR a session's process crashed while it took the change over\r\n";
+    } else if (!answer->empty()) {
+      error = std::move(*answer);
+    }
+  }
+  co_return error;
+}
+
+}  // namespace greenroom

@@ -1,0 +1,54 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "session/apply.hpp"
+#include "session/session.hpp"
+
+namespace greenroom {
+
+// A key's state while it is held still for somebody: a copy to work on.
+struct HeldKey {
+  Session session;
+  std::vector<Event> events;  // What happened to it, in order.
+  bool changed = false;       // The owner has to take the copy over.
+};
+
+// The keys of a transaction or of one command on several keys, by storage key. Whoever fills it
+// has asked each key's owner to wait; what is done to the copies counts once all owners have taken
+// them over, or never.
+class HeldKeys {
+ public:
+  void add(std::string storage_key, Session session) {
+    keys_.insert_or_assign(std::move(storage_key), HeldKey{std::move(session), {}, false});
+  }
+  // Null for a key that is not held.
+  HeldKey* find(std::string_view storage_key) {
+    const auto found = keys_.find(storage_key);
+    return found == keys_.end() ? nullptr : &found->second;
+  }
+  std::map<std::string, HeldKey, std::less<>>& all() { return keys_; }
+
+ private:
+  std::map<std::string, HeldKey, std::less<>> keys_;
+};
+
+// The storage keys that a request needs held, possibly with repetitions; none for a command on no
+// key. The request is one that the command accepts.
+std::vector<std::string> keys_to_hold(const CommandSpec& command,
+                                      std::span<const std::string_view> words,
+                                      std::uint8_t database);
+
+// Carries out a command on keys that are all held, and appends its reply: those of one key, of
+// several (MGET, DEL ...), and those that only make sense together: MSETNX, RENAME, RENAMENX, COPY.
+void apply_held(const CommandSpec& command, std::span<const std::string_view> words,
+                std::uint8_t database, HeldKeys& keys, const ApplyContext& context,
+                std::string& out);
+
+}  // namespace greenroom

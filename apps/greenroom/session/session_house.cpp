@@ -1,0 +1,28 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "session/session_house.hpp"
+
+namespace greenroom {
+namespace {
+
+void publish_event(const SessionHouse& house, std::uint32_t flags, std::string_view storage_key,
+                   std::string_view name) {
+  const std::string database = std::to_string(database_of(storage_key));
+  const std::string_view key = key_in(storage_key);
+  if ((flags & event_keyspace) != 0)
+    house.channels.publish("__keyspace@" + database + "__:" + std::string{key}, name);
+  if ((flags & event_keyevent) != 0)
+    house.channels.publish("__keyevent@" + database + "__:" + std::string{name}, key);
+}
+
+}  // namespace
+
+void publish_events(const SessionHouse& house, std::string_view storage_key,
+                    std::span<const Event> events, bool is_new) {
+  const std::uint32_t flags = house.event_flags.load(std::memory_order_relaxed);
+  if (flags == 0 || house.channels.is_quiet()) return;
+  if (is_new && (flags & event_new) != 0) publish_event(house, flags, storage_key, "new");
+  for (const Event& event : events)
+    if ((flags & event.kind) != 0) publish_event(house, flags, storage_key, event.name);
+}
+
+}  // namespace greenroom
