@@ -5,6 +5,7 @@
 
 #include "config/command_line.hpp"
 #include "serve.hpp"
+#include "tools/snapshot_commands.hpp"
 
 namespace {
 
@@ -31,6 +32,13 @@ int main(int count, char** words) {
       return greenroom::copy_keys(line->copy);
     case greenroom::CommandLine::Command::load:
       return greenroom::run_load(line->load);
+    case greenroom::CommandLine::Command::list_snapshots:
+      return greenroom::list_snapshots(line->snapshot.directory);
+    case greenroom::CommandLine::Command::verify_snapshots:
+      return greenroom::verify_snapshots(line->snapshot.files);
+    case greenroom::CommandLine::Command::restore_snapshot:
+      return greenroom::restore_snapshot(line->snapshot.file, line->snapshot.data,
+                                         line->snapshot.shards);
     case greenroom::CommandLine::Command::serve:
       break;
   }

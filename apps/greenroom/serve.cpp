@@ -11,6 +11,8 @@
 //       loader                   starts a session for each stored value, before anybody may ask
 //       connections (dynamic)    a process per client
 //       listener                 accepts clients
+//       tls_listener             the same with TLS
+//       snapshots                makes snapshots
 #include "serve.hpp"
 
 #include <csignal>
@@ -24,6 +26,7 @@
 #include "http/http_port.hpp"
 #include "operation/log_lines.hpp"
 #include "operation/reload.hpp"
+#include "operation/snapshot_keeper.hpp"
 #include "persistence/loader.hpp"
 #include "security/digest.hpp"
 #include "server/listener.hpp"
@@ -36,10 +39,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr const char* http_name = "greenroom_http";
-
 struct StoresPtr {
   storage::ShardedStore* stores = nullptr;  // null: nothing is stored
+  const ValueCipher* cipher = nullptr;      // null: payloads are stored as they are
+
+  StoreHandle shard(unsigned index) const { return {&stores->shard(index), cipher}; }
 };
 
 }  // namespace
@@ -63,8 +67,7 @@ Async<> writer(Process& self, ServerPtr server, StoresPtr stores, unsigned shard
       }
     });
   } while (cursor != 0);
-  co_await shard_writer(self, StoreHandle{&stores.stores->shard(shard)},
-                        server->options.durability);
+  co_await shard_writer(self, stores.shard(shard), server->options.durability);
 }
 
 // Starts the process of one stored session; an expired one is forgotten instead, by its process.
@@ -102,8 +105,7 @@ Async<std::expected<Pid, ExitReason>> load_all(Process& supervisor, OperationPtr
   const ServerPtr server{&operation->server};
   std::uint64_t count = 0;
   for (unsigned shard = 0; stores.stores && shard < stores.stores->shard_count(); ++shard) {
-    auto loaded =
-        co_await load_shard(supervisor, server, StoreHandle{&stores.stores->shard(shard)});
+    auto loaded = co_await load_shard(supervisor, server, stores.shard(shard));
     if (!loaded) co_return std::unexpected(ExitReason{Term::binary(loaded.error())});
     count += *loaded;
   }
@@ -126,12 +128,17 @@ Children tree(OperationPtr operation, StoresPtr stores) {
                             child("loader", load_all, operation, stores),
                             dynamic_supervisor("connections", {.name = connections_name}),
                             child("listener", start_listener, server));
+  if (server->options.tls_port >= 0) {
+    store.push_back(child("tls_listener", start_tls_listener, server));
+  }
+  if (stores.stores) {
+    store.push_back(child("snapshots", snapshot_keeper, operation).named(snapshot_keeper_name));
+  }
   SupervisorOptions in_order;
   in_order.strategy = Strategy::rest_for_one;
   ChildSpec store_spec = supervisor("store", std::move(store), in_order);
   if (operation->config().http.port < 0) return children(std::move(store_spec));
-  return children(child("http", start_http_port, operation).named(http_name),
-                  std::move(store_spec));
+  return children(child("http", start_http_port, operation), std::move(store_spec));
 }
 
 // The innermost words of a start error: a failed child says which child failed with what.
@@ -155,12 +162,16 @@ void greet(const Operation& operation) {
       : server.options.durability == storage::Durability::commit ? "commit"
                                                                  : "relaxed",
       port);
+  if (server.tls_port != 0) {
+    std::printf("With TLS on %s:%u.\n", server.options.bind.c_str(),
+                static_cast<unsigned>(server.tls_port));
+  }
   if (operation.http_port != 0) {
     const Config config = operation.config();
     std::printf("HTTP on %s://%s:%u (%s).\n", config.http.with_tls ? "https" : "http",
                 config.http.bind.c_str(), static_cast<unsigned>(operation.http_port),
                 config.http.admin_password.empty() ? "health and metrics; no admin password is set"
-                                                   : "health, metrics, admin page");
+                                                   : "health, metrics, API, admin page");
   }
   std::fflush(stdout);
 }
@@ -178,7 +189,7 @@ Async<int> wait_for_end(Process& self, OperationPtr operation, Pid tree_pid) {
           return std::optional{0};
         },
         [&](ReloadAsked) {
-          reload(*operation, whereis(http_name));
+          reload(*operation);
           return std::optional<int>{};
         },
         when([&](const Exit& exit) { return exit.from == tree_pid; },
@@ -265,6 +276,19 @@ int serve(const Config& config) {
     return say(opened.error());
   }
 
+  std::optional<ValueCipher> cipher;
+  if (!config.encryption_key_file.empty()) {
+    auto read = ValueCipher::from_file(config.encryption_key_file);
+    if (!read) return say(read.error());
+    cipher = std::move(*read);
+  }
+  if (!config.tls.certificate.empty()) {
+    auto tls =
+        net::TlsContext::server({config.tls.certificate, config.tls.key, config.tls.client_ca});
+    if (!tls) return say("TLS: " + tls.error().text);
+    server.set_tls(std::move(*tls));
+  }
+
   int code = 1;
   {
     ReloadSignal reload_signal;
@@ -276,7 +300,8 @@ int serve(const Config& config) {
     server.started_at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                                std::chrono::system_clock::now().time_since_epoch())
                                .count();
-    code = runtime.run(run_tree, OperationPtr{&operation}, StoresPtr{stores.get()},
+    code = runtime.run(run_tree, OperationPtr{&operation},
+                       StoresPtr{stores.get(), cipher ? &*cipher : nullptr},
                        ReloadPtr{&reload_signal});
   }
   if (stores) {

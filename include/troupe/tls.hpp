@@ -88,6 +88,8 @@ class Channel {
   // Until a read (or write) is worth trying. False: the timeout has passed.
   Async<bool> readable(Process& self, Duration timeout = infinity);
   Async<bool> writable(Process& self, Duration timeout = infinity);
+  // As of Stream. Ask when try_read has said would_block.
+  ReadNotice notify_readable(Process& self) { return stream_.notify_readable(self); }
 
   // The end of the stream for the peer; reading goes on.
   void shutdown_write() noexcept;

@@ -33,8 +33,15 @@ void add_network(CLI::App& serve, Config& config) {
       ->group("Network")
       ->capture_default_str();
   serve
+      .add_option("--tls-port", config.serve.tls_port,
+                  "Port of the Redis protocol with TLS (needs --tls-certificate and --tls-key); 0: "
+                  "the system chooses")
+      ->group("Network")
+      ->check(CLI::Range(0, 65'535))
+      ->option_text("PORT");
+  serve
       .add_option("--http-port", config.http.port,
-                  "Port of health, metrics and the admin page; 0: the system chooses")
+                  "Port of health, metrics, the JSON API and the admin page; 0: the system chooses")
       ->group("Network")
       ->check(CLI::Range(0, 65'535))
       ->option_text("PORT");
@@ -100,6 +107,11 @@ void add_security(CLI::App& serve, Config& config) {
 }
 
 void add_operation(CLI::App& serve, Config& config) {
+  serve
+      .add_option("--encryption-key-file", config.encryption_key_file,
+                  "Encrypt stored payloads with the keys in this file")
+      ->group("Security")
+      ->type_name("FILE");
   const std::map<std::string, LogConfig::Format> formats{{"text", LogConfig::Format::text},
                                                          {"json", LogConfig::Format::json}};
   serve.add_option("--workers", config.serve.workers, "Worker threads; 0: one per core")
@@ -232,6 +244,21 @@ std::optional<CommandLine> parse_command_line(int count, const char* const* word
   CLI::App* bench = app.add_subcommand(
       "bench", "Load a server as web sessions do, at a fixed rate, and show its latencies");
   add_bench(*bench, tool_words, line.load);
+  CLI::App* snapshot = app.add_subcommand("snapshot", "Look at, check and restore snapshots");
+  snapshot->require_subcommand(1);
+  CLI::App* list =
+      snapshot->add_subcommand("list", "Name the snapshots of a directory, oldest first");
+  list->add_option("directory", line.snapshot.directory,
+                   "DATA/snapshots, unless configured otherwise")
+      ->required();
+  CLI::App* verify = snapshot->add_subcommand("verify", "Read snapshots to their end");
+  verify->add_option("files", line.snapshot.files, "Snapshots")->required();
+  CLI::App* restore =
+      snapshot->add_subcommand("restore", "Make a new data directory of a snapshot");
+  restore->add_option("file", line.snapshot.file, "Snapshot")->required();
+  restore->add_option("--data", line.snapshot.data, "Directory to make")->required();
+  restore->add_option("--shards", line.snapshot.shards, "Database files; 0: one per core")
+      ->check(CLI::Range(0, 1024));
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {
@@ -245,6 +272,9 @@ std::optional<CommandLine> parse_command_line(int count, const char* const* word
   if (check) line.command = CommandLine::Command::check_config;
   if (*import_keys || *export_keys) line.command = CommandLine::Command::copy;
   if (*bench) line.command = CommandLine::Command::load;
+  if (*list) line.command = CommandLine::Command::list_snapshots;
+  if (*verify) line.command = CommandLine::Command::verify_snapshots;
+  if (*restore) line.command = CommandLine::Command::restore_snapshot;
   if (const std::string mistake = understand(tool_words, line); !mistake.empty()) {
     exit_code = say_mistake(mistake);
     return std::nullopt;

@@ -12,11 +12,27 @@ namespace greenroom {
 
 // What a command line asks for.
 struct CommandLine {
-  enum class Command : std::uint8_t { serve, check_config, copy, load };
+  enum class Command : std::uint8_t {
+    serve,
+    check_config,
+    copy,
+    load,
+    list_snapshots,
+    verify_snapshots,
+    restore_snapshot,
+  };
   Command command = Command::serve;
   Config config;
   CopyOptions copy;  // of import and export
   LoadOptions load;  // of bench
+  struct Snapshot {
+    std::string directory;
+    std::vector<std::string> files;
+    std::string file;
+    std::string data;
+    unsigned shards = 0;
+  };
+  Snapshot snapshot;
 };
 
 // Reads the words of main: the file named by --config first, the other flags over it. Nothing: what

@@ -3,12 +3,14 @@
 
 #include <troupe/tls.hpp>
 
+#include "security/value_cipher.hpp"
+
 namespace greenroom {
 
 namespace {
 
 void check_tls(const Config& config, std::vector<std::string>& problems) {
-  const bool wanted = config.http.with_tls;
+  const bool wanted = config.serve.tls_port >= 0 || config.http.with_tls;
   if (config.tls.certificate.empty() != config.tls.key.empty()) {
     problems.push_back("TLS needs both a certificate and a key");
   } else if (!config.tls.certificate.empty()) {
@@ -25,6 +27,10 @@ void check_tls(const Config& config, std::vector<std::string>& problems) {
 std::vector<std::string> problems_of(const Config& config) {
   std::vector<std::string> problems;
   check_tls(config, problems);
+  if (!config.encryption_key_file.empty()) {
+    const auto cipher = ValueCipher::from_file(config.encryption_key_file);
+    if (!cipher) problems.push_back(cipher.error());
+  }
   if (config.http.port > 0 && config.http.port == config.serve.port &&
       config.http.bind == config.serve.bind) {
     problems.push_back("HTTP and the Redis protocol cannot share port " +

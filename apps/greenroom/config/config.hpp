@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <troupe/duration.hpp>
 #include <troupe/log.hpp>
 
 #include "server/options.hpp"
@@ -31,6 +32,12 @@ struct LogConfig {
   std::string audit_file;  // empty: audit lines go to the log
 };
 
+struct SnapshotConfig {
+  std::string directory;      // empty: DATA/snapshots
+  troupe::Duration every{0};  // 0: only when asked for
+  unsigned keep = 24;
+};
+
 // Everything `greenroom serve` can be told, by the configuration file, by flags, or by default, in
 // this order of the weaker giving way: a flag beats the file.
 struct Config {
@@ -38,6 +45,8 @@ struct Config {
   TlsFiles tls;
   HttpConfig http;
   LogConfig log;
+  SnapshotConfig snapshots;
+  std::string encryption_key_file;  // empty: payloads are stored as they are
 
   std::string file;                // where it was read from; empty: no file
   std::vector<std::string> words;  // the command line, to read both again

@@ -176,6 +176,7 @@ void take_server(Section section, Config& config) {
 }
 
 void take_tls(Section section, Config& config) {
+  section.take("port", config.serve.tls_port, 0, 65'535);
   section.take("certificate", config.tls.certificate);
   section.take("key", config.tls.key);
   section.take("client_ca", config.tls.client_ca);
@@ -190,12 +191,19 @@ void take_http(Section section, Config& config) {
 
 void take_security(Section section, Config& config) {
   section.take("password", config.serve.requirepass);
+  section.take("encryption_key_file", config.encryption_key_file);
 }
 
 void take_log(Section section, Config& config) {
   section.take_choice("format", config.log.format, formats);
   section.take_choice("level", config.log.level, levels);
   section.take("audit_file", config.log.audit_file);
+}
+
+void take_snapshots(Section section, Config& config) {
+  section.take("directory", config.snapshots.directory);
+  section.take("every", config.snapshots.every);
+  section.take("keep", config.snapshots.keep, 1, 100'000);
 }
 
 }  // namespace
@@ -219,6 +227,7 @@ std::expected<Config, std::string> read_config_file(const std::string& file, Con
     take_http(section("http"), config);
     take_security(section("security"), config);
     take_log(section("log"), config);
+    take_snapshots(section("snapshots"), config);
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
   config.file = file;

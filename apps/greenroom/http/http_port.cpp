@@ -3,6 +3,8 @@
 
 #include "http/admin_page.hpp"
 #include "http/metrics.hpp"
+#include "http/sessions_api.hpp"
+#include "http/snapshots_api.hpp"
 
 namespace greenroom {
 
@@ -44,6 +46,8 @@ Async<std::expected<Pid, ExitReason>> start_http_port(Process& supervisor, Opera
   http::Router router;
   add_health(router, operation);
   if (!config.http.admin_password.empty()) {
+    add_sessions_api(router, operation);
+    add_snapshots_api(router, operation);
     add_admin_page(router, operation);
   }
   http::ServerOptions options;
@@ -59,7 +63,10 @@ Async<std::expected<Pid, ExitReason>> start_http_port(Process& supervisor, Opera
     options.tls = std::move(*tls);
   }
   auto server = co_await http::start_link(supervisor, std::move(options), router);
-  if (server) operation->http_port = co_await http::listening_port(supervisor, *server);
+  if (server) {
+    operation->set_http_server(*server);
+    operation->http_port = co_await http::listening_port(supervisor, *server);
+  }
   co_return server;
 }
 

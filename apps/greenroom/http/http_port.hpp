@@ -9,8 +9,9 @@
 
 namespace greenroom {
 
-// The HTTP port: /healthz, /readyz and /metrics for everybody who reaches it; /admin, the page, for
-// who has the admin password, and not there at all without one.
+// The HTTP port: /healthz, /readyz and /metrics for everybody who reaches it; /v1 (sessions and
+// snapshots as JSON) and /admin (the page) for who has the admin password, and not there at all
+// without one.
 troupe::Async<std::expected<troupe::Pid, troupe::ExitReason>> start_http_port(
     troupe::Process& supervisor, OperationPtr operation);
 

@@ -88,6 +88,10 @@ std::string metrics_text(Process& self, const Operation& operation) {
   add_keys(metrics, facts);
   metrics.gauge("greenroom_processes", "Processes of the runtime, one per session and connection.",
                 number(facts.processes));
+  metrics.gauge("greenroom_last_snapshot_timestamp_seconds", "The last snapshot; 0: none yet.",
+                static_cast<double>(operation.last_snapshot_ms) / 1'000);
+  metrics.counter("greenroom_snapshots_failed_total", "Snapshots that could not be made.",
+                  number(operation.snapshots_failed));
   metrics.gauge("process_resident_memory_bytes", "Resident memory.",
                 number(facts.used_memory_bytes));
   metrics.counter("process_cpu_seconds_total", "Processor time.",

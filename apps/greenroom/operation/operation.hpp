@@ -27,6 +27,8 @@ struct Operation {
   std::atomic<bool> is_loaded{false};    // the stored sessions are back
   std::atomic<bool> is_draining{false};  // asked to end
   std::atomic<std::uint16_t> http_port{0};
+  std::atomic<std::int64_t> last_snapshot_ms{0};
+  std::atomic<std::uint64_t> snapshots_failed{0};
 
   Config config() const {
     const std::lock_guard guard{lock_};
@@ -36,10 +38,20 @@ struct Operation {
     const std::lock_guard guard{lock_};
     config_ = std::move(config);
   }
+  // Null: there is none.
+  troupe::Pid http_server() const {
+    const std::lock_guard guard{lock_};
+    return http_server_;
+  }
+  void set_http_server(troupe::Pid started) {
+    const std::lock_guard guard{lock_};
+    http_server_ = started;
+  }
 
  private:
   mutable std::mutex lock_;
   Config config_;
+  troupe::Pid http_server_;
 };
 
 struct OperationPtr {

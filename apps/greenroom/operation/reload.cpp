@@ -63,6 +63,8 @@ std::string fixed_differences(const Config& before, const Config& after) {
   compare("max_clients", before.serve.max_clients, after.serve.max_clients);
   compare("max_value", before.serve.max_value_bytes, after.serve.max_value_bytes);
   compare("max_reply", before.serve.max_reply_bytes, after.serve.max_reply_bytes);
+  compare("tls port", before.serve.tls_port, after.serve.tls_port);
+  compare("encryption_key_file", before.encryption_key_file, after.encryption_key_file);
   compare("http port", before.http.port, after.http.port);
   compare("http bind", before.http.bind, after.http.bind);
   compare("http tls", before.http.with_tls, after.http.with_tls);
@@ -71,7 +73,7 @@ std::string fixed_differences(const Config& before, const Config& after) {
   return names;
 }
 
-void renew_certificates(const Config& config, Pid http_server) {
+void renew_certificates(Server& server, const Config& config, Pid http_server) {
   if (config.tls.certificate.empty()) return;
   auto context =
       net::TlsContext::server({config.tls.certificate, config.tls.key, config.tls.client_ca});
@@ -79,12 +81,13 @@ void renew_certificates(const Config& config, Pid http_server) {
     log::error("TLS stays as it was: {}", context.error().text);
     return;
   }
+  server.set_tls(*context);
   if (http_server) http::renew_tls(http_server, *context);
 }
 
 }  // namespace
 
-void reload(Operation& operation, Pid http_server) {
+void reload(Operation& operation) {
   const Config before = operation.config();
   Config config = before;
   if (!before.file.empty()) {
@@ -104,7 +107,7 @@ void reload(Operation& operation, Pid http_server) {
     log::error("{}", opened.error());
   }
   set_log(config.log);
-  renew_certificates(config, http_server);
+  renew_certificates(operation.server, config, operation.http_server());
   const std::string fixed = fixed_differences(before, config);
   if (!fixed.empty()) log::warning("only a restart changes: {}", fixed);
   operation.set_config(std::move(config));

@@ -37,6 +37,6 @@ class ReloadSignal {
 // Reads the configuration again and puts into force what can change while the server runs: log and
 // audit files, admin password, users, certificates. What cannot is named in the log. A file that
 // is wrong changes nothing.
-void reload(Operation& operation, troupe::Pid http_server);
+void reload(Operation& operation);
 
 }  // namespace greenroom

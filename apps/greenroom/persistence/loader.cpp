@@ -23,6 +23,16 @@ Async<std::expected<StoredPage, std::string>> load_page(Process& self, StoreHand
         auto entries = store.store->page({}, from, page_size);
         if (!entries) return std::unexpected(entries.error().text);
         const bool is_last = entries->size() < page_size;
+        for (storage::Entry& entry : *entries) {
+          if (!ValueCipher::is_encrypted(entry.value)) continue;
+          if (!store.cipher) {
+            return std::unexpected(
+                "the stored sessions are encrypted; name their key file (encryption_key_file)");
+          }
+          auto plain = store.cipher->decrypt(entry.key, std::move(entry.value));
+          if (!plain) return std::unexpected(std::move(plain.error()));
+          entry.value = std::move(*plain);
+        }
         return StoredPage{std::move(*entries), is_last};
       });
 }

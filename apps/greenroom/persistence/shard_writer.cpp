@@ -39,7 +39,10 @@ struct Written {
 Written write(StoreHandle store, Batch batch) {
   std::vector<storage::Change> changes;
   changes.reserve(batch.requests.size());
-  for (const StoreValue& request : batch.requests) {
+  for (StoreValue& request : batch.requests) {
+    if (request.value && store.cipher) {
+      request.value = store.cipher->encrypt(request.key, *request.value);
+    }
     changes.push_back(request.value ? storage::Change::put(request.key, *request.value)
                                     : storage::Change::remove(request.key));
   }
@@ -83,9 +86,29 @@ Async<> fetch(Process& self, StoreHandle store, FetchValue request) {
       co_await blocking(self, [store, key = std::move(request.key)]() mutable -> Fetched {
         auto value = store.store->get(key);
         if (!value) return Fetched{std::move(key), std::nullopt, value.error().text};
+        if (*value && store.cipher) {
+          auto plain = store.cipher->decrypt(key, std::move(**value));
+          if (!plain) return Fetched{std::move(key), std::nullopt, std::move(plain.error())};
+          *value = std::move(*plain);
+        }
         return Fetched{std::move(key), std::move(*value), {}};
       });
   send(from, std::move(fetched));
+}
+
+// Entries of a page: few enough that a write behind it waits a few milliseconds at most.
+constexpr std::size_t page_entries = 500;
+
+Async<> read_page(Process& self, StoreHandle store, ReadPage request) {
+  PageRead read = co_await blocking(self, [store, after = std::move(request.after)]() -> PageRead {
+    const auto from = after.empty() ? std::nullopt : std::optional<std::string_view>{after};
+    auto entries = store.store->page({}, from, page_entries);
+    if (!entries) return PageRead{.error = entries.error().text};
+    const bool is_last = entries->size() < page_entries;
+    return PageRead{.entries = std::move(*entries), .is_last = is_last};
+  });
+  read.ref = request.ref;
+  send(request.from, std::move(read));
 }
 
 Async<std::string> flush(Process& self, StoreHandle store) {
@@ -97,9 +120,10 @@ Async<std::string> flush(Process& self, StoreHandle store) {
 
 // What the writer does next, as plain values: a receive clause must not await.
 struct Step {
-  enum class Kind : std::uint8_t { store, fetch, flush, stop } kind;
+  enum class Kind : std::uint8_t { store, fetch, read_page, flush, stop } kind;
   StoreValue value{};
   FetchValue request{};
+  ReadPage page{};
   ExitReason reason{};
 };
 
@@ -123,7 +147,8 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
     Step step = co_await self.receive(
         [](StoreValue value) { return Step{Step::Kind::store, std::move(value)}; },
         [](FetchValue request) { return Step{Step::Kind::fetch, {}, std::move(request)}; },
-        [](Exit exit) { return Step{Step::Kind::stop, {}, {}, std::move(exit.reason)}; },
+        [](ReadPage request) { return Step{Step::Kind::read_page, {}, {}, std::move(request)}; },
+        [](Exit exit) { return Step{Step::Kind::stop, {}, {}, {}, std::move(exit.reason)}; },
         after(until_flush, [] { return Step{Step::Kind::flush}; }));
     switch (step.kind) {
       case Step::Kind::store: {
@@ -142,6 +167,9 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
       }
       case Step::Kind::fetch:
         co_await fetch(self, store, std::move(step.request));
+        break;
+      case Step::Kind::read_page:
+        co_await read_page(self, store, std::move(step.page));
         break;
       case Step::Kind::flush:
         break;

@@ -4,9 +4,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <troupe/storage.hpp>
 #include <troupe/troupe.hpp>
+
+#include "security/value_cipher.hpp"
 
 namespace greenroom {
 
@@ -14,6 +17,9 @@ namespace greenroom {
 // runtime's processes: it is opened before them and closed after them.
 struct StoreHandle {
   troupe::storage::Store* store = nullptr;
+  // Of the values on disk; null: they are plain. Whoever reads without it gets them as they are
+  // stored.
+  const ValueCipher* cipher = nullptr;
 };
 
 // Make this key's stored value so, or, without a value, forget it. Answered with Stored or
@@ -42,6 +48,20 @@ struct FetchValue {
 struct Fetched {
   std::string key;
   std::optional<std::string> value;
+  std::string error;  // empty: none
+};
+
+// A page of what is stored, as it is stored, behind the key `after` (empty: from the beginning).
+// Answered with PageRead, between two batches.
+struct ReadPage {
+  troupe::Pid from;
+  troupe::Ref ref;
+  std::string after;
+};
+struct PageRead {
+  troupe::Ref ref;
+  std::vector<troupe::storage::Entry> entries;
+  bool is_last = false;
   std::string error;  // empty: none
 };
 

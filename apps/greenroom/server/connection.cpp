@@ -25,6 +25,7 @@ constexpr std::size_t first_values_pending = 16;
 constexpr Duration write_limit = 60s;
 // A connection's stream is handed over at once after its process was started.
 constexpr Duration stream_limit = 5s;
+constexpr Duration handshake_limit = 10s;
 
 // What a process that listens to channels wakes up for.
 struct Woken {
@@ -50,7 +51,7 @@ RequestLimits Connection::limits_of(const ServeOptions& options) {
   return limits;
 }
 
-Connection::Connection(Process& self, ServerPtr server, net::Stream stream)
+Connection::Connection(Process& self, ServerPtr server, net::Channel stream)
     : self_{self},
       server_{server},
       stream_{std::move(stream)},
@@ -308,9 +309,18 @@ Async<> Connection::panic(std::string_view key) {
 }
 
 Async<> connection(Process& self, ServerPtr server) {
-  auto stream = co_await self.receive<net::Stream>(stream_limit);
-  if (!stream) co_return;
-  Connection connection{self, server, std::move(*stream)};
+  auto client = co_await self.receive<NewClient>(stream_limit);
+  if (!client) co_return;
+  net::Channel channel;
+  if (client->tls) {
+    auto secured = co_await net::Channel::accept_tls(self, std::move(client->stream),
+                                                     std::move(client->tls), handshake_limit);
+    if (!secured) co_return;
+    channel = std::move(*secured);
+  } else {
+    channel = net::Channel{std::move(client->stream)};
+  }
+  Connection connection{self, server, std::move(channel)};
   co_await connection.run();
 }
 

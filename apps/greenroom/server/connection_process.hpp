@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include <troupe/net.hpp>
+#include <troupe/tls.hpp>
 
 #include "resp/channels.hpp"
 #include "resp/connection_state.hpp"
@@ -32,7 +32,7 @@ class KeyLocks;
 // channels waits for messages and for its socket at once, and writes messages between replies.
 class Connection {
  public:
-  Connection(troupe::Process& self, ServerPtr server, troupe::net::Stream stream);
+  Connection(troupe::Process& self, ServerPtr server, troupe::net::Channel stream);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -82,7 +82,7 @@ class Connection {
 
   troupe::Process& self_;
   ServerPtr server_;
-  troupe::net::Stream stream_;
+  troupe::net::Channel stream_;
   std::uint64_t id_;
   ConnectionState state_;
   RequestParser parser_;

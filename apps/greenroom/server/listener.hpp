@@ -14,5 +14,8 @@ namespace greenroom {
 // clients one is told so and closed.
 troupe::Async<std::expected<troupe::Pid, troupe::ExitReason>> start_listener(
     troupe::Process& supervisor, ServerPtr server);
+// The same on the port with TLS. The handshake is the connection's process' business.
+troupe::Async<std::expected<troupe::Pid, troupe::ExitReason>> start_tls_listener(
+    troupe::Process& supervisor, ServerPtr server);
 
 }  // namespace greenroom

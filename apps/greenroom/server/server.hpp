@@ -4,7 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+
+#include <troupe/tls.hpp>
 
 #include "resp/connection_state.hpp"
 #include "resp/server_facts.hpp"
@@ -25,6 +28,20 @@ struct Server {
   std::string run_id;
   std::int64_t started_at_ms = 0;
   std::atomic<std::uint16_t> port{0};  // set by the listener before the first connection
+  std::atomic<std::uint16_t> tls_port{0};
+
+  troupe::net::TlsContext tls() const {
+    const std::lock_guard guard{tls_lock_};
+    return tls_;
+  }
+  void set_tls(troupe::net::TlsContext tls) {
+    const std::lock_guard guard{tls_lock_};
+    tls_ = std::move(tls);
+  }
+
+ private:
+  mutable std::mutex tls_lock_;
+  troupe::net::TlsContext tls_;
 };
 
 struct ServerPtr {

@@ -1,0 +1,352 @@
+# Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+"""Sessions as JSON over HTTP, snapshots from making to restoring, payload encryption and the ports
+with TLS, from outside.
+
+    api_test.py GREENROOM
+"""
+import base64
+import json
+import pathlib
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import unittest
+
+import http_test
+from greenroom_process import Client, Greenroom, pack
+
+PROGRAM = http_test.PROGRAM
+PASSWORD = http_test.PASSWORD
+BEARER = {"Authorization": f"Bearer {PASSWORD}"}
+
+
+def run(*words):
+    """(exit code, what it said)"""
+    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=120,
+                          check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self.folder = http_test.tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = pathlib.Path(self.folder.name)
+
+    def api(self, server, method, path, value=None, **fields):
+        body = None if value is None else json.dumps(value)
+        named = {name.replace("_", "-"): field for name, field in fields.items()}
+        status, answer, text = server.ask(method, path, body, {**BEARER, **named})
+        return status, answer, json.loads(text) if text else None
+
+
+class Sessions(Folder):
+    def test_a_session_is_made_read_changed_and_deleted_over_http_and_redis_sees_it(self):
+        with http_test.HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            path = "/v1/sessions/sess%3A1"
+            self.assertEqual(self.api(server, "GET", path)[0], 404)
+            value = {"data": {"user": 7}, "ttl_ms": 60_000}
+            status, fields, _ = self.api(server, "PUT", path, value)
+            self.assertEqual(status, 201)
+            self.assertEqual(client("GET", "sess:1"), b'{"user":7}')
+            self.assertTrue(0 < client("PTTL", "sess:1") <= 60_000)
+            status, fields, session = self.api(server, "GET", path)
+            self.assertEqual(status, 200)
+            self.assertEqual(session["data"], {"user": 7})
+            self.assertEqual(session["type"], "string")
+            self.assertTrue(0 < session["ttl_ms"] <= 60_000)
+            self.assertEqual(self.api(server, "GET", path, If_None_Match=fields["ETag"])[0], 304)
+            status, _, session = self.api(
+                server, "PATCH", path, {"data": {"cart": [1], "user": None}})
+            self.assertEqual((status, session["data"]), (200, {"cart": [1]}))
+            self.assertTrue(0 < client("PTTL", "sess:1") <= 60_000)
+            status, _, _ = self.api(server, "PATCH", path, {"ttl_ms": None})
+            self.assertEqual((status, client("PTTL", "sess:1")), (200, -1))
+            self.assertEqual(self.api(server, "DELETE", path)[0], 204)
+            self.assertIsNone(client("GET", "sess:1"))
+            self.assertEqual(self.api(server, "DELETE", path)[0], 404)
+            status, _, session = self.api(server, "PUT", path + "?db=3", {"fields": {"a": "b"}})
+            self.assertEqual((status, session["fields"]), (201, {"a": "b"}))
+            client("SELECT", 3)
+            self.assertEqual(client("HGETALL", "sess:1"), [b"a", b"b"])
+
+    def test_of_two_writers_with_the_same_etag_one_wins(self):
+        with http_test.HttpGreenroom(self.folder.name) as server:
+            path = "/v1/sessions/sess:1"
+            etag = self.api(server, "PUT", path, {"data": {"n": 0}}, If_None_Match="*")[1]["ETag"]
+            self.assertEqual(self.api(server, "PUT", path, {"data": {}}, If_None_Match="*")[0], 412)
+            statuses = []
+
+            def write(number):
+                statuses.append(self.api(server, "PUT", path, {"data": {"n": number}},
+                                         If_Match=etag)[0])
+            threads = [threading.Thread(target=write, args=(i,)) for i in range(1, 9)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(sorted(statuses), [200] + [412] * 7)
+            # An ETag of a life before fits nothing.
+            self.api(server, "DELETE", path)
+            self.assertEqual(self.api(server, "PUT", path, {"data": {}}, If_Match=etag)[0], 412)
+
+    def test_parallel_patches_lose_nothing(self):
+        with http_test.HttpGreenroom(self.folder.name) as server:
+            path = "/v1/sessions/sess:1"
+            self.api(server, "PUT", path, {"data": {}})
+            threads = [threading.Thread(target=self.api, args=(
+                server, "PATCH", path, {"data": {f"f{i}": i}})) for i in range(10)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            kept = self.api(server, "GET", path)[2]["data"]
+            self.assertEqual(kept, {f"f{i}": i for i in range(10)})
+
+    def test_ids_are_listed_in_pages_and_by_pattern(self):
+        with http_test.HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            for i in range(250):
+                client("SET", f"sess:{i}", "x")
+            client("SET", "other", "x")
+            seen, cursor = set(), "0"
+            while True:
+                _, _, page = self.api(
+                    server, "GET", f"/v1/sessions?match=sess:*&limit=20&cursor={cursor}")
+                seen.update(page["ids"])
+                cursor = page["cursor"]
+                if cursor == "0":
+                    break
+            self.assertEqual(seen, {f"sess:{i}" for i in range(250)})
+
+    def test_what_is_wrong_is_refused_and_nothing_is_stored(self):
+        with http_test.HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            path = "/v1/sessions/s"
+            for body in ({}, {"value": 1}, {"data": {}, "value": "x"}, {"fields": {}},
+                         {"value": "x", "ttl_ms": -1}, {"value": "x", "ttl_ms": "1"}, {"sneaky": 1},
+                         [1]):
+                status, _, answer = self.api(server, "PUT", path, body)
+                self.assertEqual(status, 400, body)
+                self.assertIn("error", answer)
+            self.assertEqual(server.ask("PUT", path, "{", BEARER)[0], 400)
+            self.assertEqual(self.api(server, "PUT", path + "?db=16", {"value": "x"})[0], 400)
+            self.assertEqual(client("DBSIZE"), 0)
+            client("SET", "s", "no json")
+            self.assertEqual(self.api(server, "PATCH", path, {"data": {"a": 1}})[0], 409)
+            client("SET", "s", b"\xff\xfe")
+            status, _, session = self.api(server, "GET", path)
+            self.assertEqual((status, session["value"], session["binary_bytes"]), (200, None, 2))
+
+    def test_without_the_password_nothing_is_told(self):
+        with http_test.HttpGreenroom(self.folder.name) as server:
+            basic = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
+            self.assertEqual(server.ask("GET", "/v1/stats", None,
+                                        {"Authorization": "Basic " + basic})[0], 200)
+            for field in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic !!!!"},
+                          {"Authorization": "Basic " + base64.b64encode(b"admin").decode()}):
+                status, fields, _ = server.ask("GET", "/v1/sessions", None, field)
+                self.assertEqual(status, 401)
+                self.assertIn("Basic", fields["WWW-Authenticate"])
+
+    def test_curl_understands_it(self):
+        curl = shutil.which("curl")
+        if not curl:
+            self.skipTest("no curl here")
+        with http_test.HttpGreenroom(self.folder.name) as server:
+            url = f"http://127.0.0.1:{server.http_port}/v1/sessions/sess:1"
+            value = self.path / "value.json"
+            value.write_text(json.dumps({"value": "x" * 2_000_000}), encoding="utf-8")
+            words = [curl, "-sS", "-u", f"admin:{PASSWORD}", "--fail", "-w", "%{http_code}", "-o",
+                     "/dev/null"]
+            for more, status in ((["-T", str(value), url], "201"),
+                                 ([url, "-o", "/dev/null", url], "200200"),
+                                 (["-X", "DELETE", url], "204")):
+                done = subprocess.run(words + more, capture_output=True, text=True, timeout=60,
+                                      check=False)
+                self.assertEqual(done.stdout, status, done.stderr)
+
+
+class Snapshots(Folder):
+    config = http_test.CONFIG.replace('durability = "memory"', 'durability = "commit"')
+
+    def fill(self, port, count=3_000):
+        with Client(port) as client:
+            client.socket.sendall(b"".join(
+                pack("SET", f"sess:{i}", f"value-of-{i}", "PX", 10_000_000) for i in range(count)))
+            for _ in range(count):
+                client.read()
+            client("HSET", "hash", "a", "b")
+
+    def check(self, port, count=3_000):
+        with Client(port) as client:
+            self.assertEqual(client("DBSIZE"), count + 1)
+            self.assertEqual(client("GET", "sess:1234"), b"value-of-1234")
+            self.assertTrue(9_000_000 < client("PTTL", "sess:1234") <= 10_000_000)
+            self.assertEqual(client("HGETALL", "hash"), [b"a", b"b"])
+
+    def test_one_is_made_listed_verified_and_restored(self):
+        with http_test.HttpGreenroom(self.folder.name, config=self.config) as server:
+            self.fill(server.port)
+            status, _, made = self.api(server, "POST", "/v1/snapshots")
+            self.assertEqual((status, made["sessions"]), (201, 3_001))
+            listed = self.api(server, "GET", "/v1/snapshots")[2]["snapshots"]
+            self.assertEqual(listed, [made["snapshot"]])
+            self.assertRegex(server.ask("GET", "/metrics")[2],
+                             r"greenroom_last_snapshot_timestamp_seconds 1\d{9}")
+        directory = self.path / "data" / "snapshots"
+        file = directory / made["snapshot"]
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        code, said = run("snapshot", "list", str(directory))
+        self.assertEqual(code, 0)
+        self.assertIn(made["snapshot"], said)
+        code, said = run("snapshot", "verify", str(file))
+        self.assertEqual(code, 0)
+        self.assertIn("whole, 3001 sessions", said)
+        code, said = run("snapshot", "restore", str(file), "--data", str(self.path / "again"))
+        self.assertEqual(code, 0, said)
+        with Greenroom(PROGRAM, self.path / "again") as restored:
+            self.check(restored.port)
+        code, said = run("snapshot", "restore", str(file), "--data", str(self.path / "again"))
+        self.assertEqual(code, 1)
+        self.assertIn("is not empty", said)
+
+    def test_a_damaged_one_is_refused_and_the_one_before_it_is_named(self):
+        with http_test.HttpGreenroom(self.folder.name, config=self.config) as server:
+            self.fill(server.port, 100)
+            first = self.api(server, "POST", "/v1/snapshots")[2]["snapshot"]
+            second = self.api(server, "POST", "/v1/snapshots")[2]["snapshot"]
+        directory = self.path / "data" / "snapshots"
+        whole = (directory / second).read_bytes()
+        middle = len(whole) // 2
+        flipped = bytes([whole[middle] ^ 1])
+        for damage in (whole[:middle] + flipped + whole[middle + 1:], whole[:-1], whole[:10],
+                       whole + b"x", b"", b"GRSNAP02" + whole[8:]):
+            (directory / second).write_bytes(damage)
+            code, said = run("snapshot", "verify", str(directory / second))
+            self.assertEqual(code, 1, said)
+            code, said = run("snapshot", "restore", str(directory / second),
+                             "--data", str(self.path / "new"))
+            self.assertEqual(code, 1)
+            self.assertIn(first, said)
+            self.assertFalse((self.path / "new").exists())
+
+    def test_they_are_made_by_themselves_and_the_oldest_go(self):
+        config = self.config + '[snapshots]\nevery = "50ms"\nkeep = 2\n'
+        with http_test.HttpGreenroom(self.folder.name, config=config) as server:
+            self.fill(server.port, 10)
+            seen = set()
+            while len(seen) < 5:
+                now = self.api(server, "GET", "/v1/snapshots")[2]["snapshots"]
+                self.assertLessEqual(len(now), 3)  # for a moment there is one more
+                seen.update(now)
+
+    def test_encrypted_payloads_are_on_no_disk_and_keys_can_be_rotated(self):
+        keys = self.path / "keys"
+        keys.write_text("1 " + "a1" * 32 + "\n", encoding="utf-8")
+        data = self.path / "data"
+        flags = ("--encryption-key-file", str(keys))
+        with http_test.HttpGreenroom(self.folder.name, *flags, config=self.config) as server:
+            self.fill(server.port)
+            snapshot = self.api(server, "POST", "/v1/snapshots")[2]["snapshot"]
+            self.assertEqual(server.stop(), 0)
+        stored = b"".join(f.read_bytes() for f in data.rglob("*") if f.is_file())
+        self.assertNotIn(b"value-of-", stored)
+        self.assertIn(b"sess:1234", stored)  # what the search would have found, had it been plain
+        with Greenroom(PROGRAM, data, *flags) as server:
+            self.check(server.port)
+        # A new key in front, the old one behind it.
+        keys.write_text("2 " + "b2" * 32 + "  # new\n1 " + "a1" * 32 + "\n", encoding="utf-8")
+        with Greenroom(PROGRAM, data, *flags) as server:
+            self.check(server.port)
+        for text, words in (("1 " + "c3" * 32, "damaged, or key 1 is not the one"),
+                            ("7 " + "a1" * 32, "key 1, which is not in the key file"),
+                            ("1 short", ":1: a line is a number and 64"), ("", "no key in it")):
+            keys.write_text(text, encoding="utf-8")
+            code, said = run("serve", "--data", str(data), "--port", "0", *flags)
+            self.assertEqual(code, 1)
+            self.assertIn(words, said)
+        code, said = run("serve", "--data", str(data), "--port", "0")
+        self.assertEqual(code, 1)
+        self.assertIn("name their key file", said)
+        keys.write_text("1 " + "a1" * 32, encoding="utf-8")
+        again = self.path / "again"
+        code, _ = run("snapshot", "restore", str(data / "snapshots" / snapshot),
+                      "--data", str(again))
+        self.assertEqual(code, 0)
+        with Greenroom(PROGRAM, again, *flags) as server:
+            self.check(server.port)
+
+
+class Tls(Folder):
+    def certificate(self, name):
+        """PEM files NAME.pem and NAME.key for 127.0.0.1; skips without the openssl program."""
+        if not shutil.which("openssl"):
+            self.skipTest("no openssl here")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", "/CN=" + name, "-addext",
+             "subjectAltName=IP:127.0.0.1", "-keyout", self.path / (name + ".key"), "-out",
+             self.path / (name + ".pem")], check=True, capture_output=True)
+        return self.path / (name + ".pem"), self.path / (name + ".key")
+
+    def test_redis_protocol_and_http_over_tls_and_renewed_certificates(self):
+        certificate, key = self.certificate("first")
+        config = http_test.CONFIG.replace("[http]", "[http]\ntls = true") + (
+            f'[tls]\nport = 0\ncertificate = "{certificate}"\nkey = "{key}"\n')
+        (self.path / "greenroom.toml").write_text(config, encoding="utf-8")
+        with Greenroom(PROGRAM, self.path / "data", "--config",
+                       str(self.path / "greenroom.toml")) as server:
+            server.process.stdout.readline()
+            tls_port = int(re.search(r"With TLS on [\d.]+:(\d+)",
+                                     server.process.stdout.readline())[1])
+            http_port = int(re.search(r"https://[\d.]+:(\d+)", server.process.stdout.readline())[1])
+
+            def connect(port, authority):
+                context = ssl.create_default_context(cafile=authority)
+                client = Client(port)
+                client.file.close()
+                client.socket = context.wrap_socket(client.socket, server_hostname="127.0.0.1")
+                client.file = client.socket.makefile("rb")
+                return client
+
+            with connect(tls_port, certificate) as client:
+                self.assertEqual(client("SET", "a", "x" * 500_000), "OK")
+                self.assertEqual(client("GET", "a"), b"x" * 500_000)
+                client.socket.sendall(b"".join(pack("INCR", "n") for _ in range(1_000)))
+                self.assertEqual([client.read() for _ in range(1_000)], list(range(1, 1_001)))
+                client("SUBSCRIBE", "news")
+                with Client(server.port) as plain:
+                    self.assertEqual(plain("PUBLISH", "news", "hello"), 1)
+                self.assertEqual(client.read(), [b"message", b"news", b"hello"])
+            with connect(http_port, certificate) as client:
+                client.socket.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+                self.assertIn(b"200 OK", client.file.read())
+            # Who speaks no TLS there gets nothing, and costs nothing.
+            with Client(tls_port) as client:
+                client.socket.sendall(pack("PING") * 10)
+                try:
+                    self.assertNotIn(b"PONG", client.file.read())
+                except ConnectionError:
+                    pass
+            other, other_key = self.certificate("second")
+            shutil.copy(other, certificate)
+            shutil.copy(other_key, key)
+            with self.assertRaises(ssl.SSLError):
+                connect(tls_port, other)
+            server.process.send_signal(http_test.signal.SIGHUP)
+            http_test.HttpGreenroom.wait_for_log(
+                server_with_health(server, tls_port), "the configuration was read again")
+            for port in (tls_port, http_port):
+                connect(port, other).close()
+
+
+def server_with_health(server, port):
+    """wait_for_log asks for health between two looks; a plain connection does as well."""
+    server.ask = lambda *_: Client(port).close()
+    return server
+
+
+if __name__ == "__main__":
+    unittest.main()
