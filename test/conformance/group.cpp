@@ -26,13 +26,14 @@ Async<> s206_registry_pg_groups(Process& self) {
   const Atom g{"g"};
   co_await PG::join(self, "scope", g, me);
   p("join", atom("ok"));
-  co_await PG::join(self, "scope", g, std::vector{me, me});
+  const std::vector twice{me, me};
+  co_await PG::join(self, "scope", g, twice);
   p("join_twice", atom("ok"));
   p("members", length(PG::get_members("scope", g)));
   p("leave", outcome(co_await PG::leave(self, "scope", g, me)));
   p("members", length(PG::get_local_members("scope", g)));
   p("groups", list(PG::which_groups("scope")));
-  p("leave_both", outcome(co_await PG::leave(self, "scope", g, std::vector{me, me})));
+  p("leave_both", outcome(co_await PG::leave(self, "scope", g, twice)));
   p("groups", list(PG::which_groups("scope")));
   p("leave_again", outcome(co_await PG::leave(self, "scope", g, me)));
   p("unknown", pids(PG::get_members("scope", Atom{"nothing"})));

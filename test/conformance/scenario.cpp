@@ -7,9 +7,10 @@ namespace troupe::conformance {
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all;
-  for (const auto area : {proc_scenarios(), send_scenarios(), receive_scenarios(), exit_scenarios(),
-                          link_scenarios(), monitor_scenarios(), alias_scenarios(),
-                          name_scenarios(), timer_scenarios(), group_scenarios()}) {
+  for (const auto area :
+       {proc_scenarios(), send_scenarios(), receive_scenarios(), exit_scenarios(), link_scenarios(),
+        monitor_scenarios(), alias_scenarios(), name_scenarios(), timer_scenarios(),
+        group_scenarios(), service_scenarios()}) {
     all.insert(all.end(), area.begin(), area.end());
   }
   std::ranges::sort(all, {}, &Scenario::name);

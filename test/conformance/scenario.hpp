@@ -29,6 +29,7 @@ std::span<const Scenario> alias_scenarios();
 std::span<const Scenario> name_scenarios();
 std::span<const Scenario> timer_scenarios();
 std::span<const Scenario> group_scenarios();
+std::span<const Scenario> service_scenarios();
 
 // All of them, in the order of their numbers.
 std::vector<Scenario> all_scenarios();
