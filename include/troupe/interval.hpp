@@ -31,7 +31,7 @@ Async<> run_interval(Process& self, Pid to, Duration begin, Duration period, M m
              [](Down) { return true; }),
         after(std::max(Duration::zero(), at - self.monotonic_time()), [] { return false; }));
     if (has_ended) co_return;
-    send(to, M(message));
+    detail::deliver(to, detail::make_envelope<M>(message));  // a full mailbox misses a tick
     at = next_tick(at, period, self.monotonic_time());
   }
 }

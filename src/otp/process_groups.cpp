@@ -138,7 +138,10 @@ class GroupScope : public GenServer<GroupScope> {
   template <class Event>
   void tell(const Term& group, const std::vector<Pid>& pids) {
     const auto tell_all = [&](const std::vector<Ref>& refs) {
-      for (const Ref ref : refs) send(watchers_.find(ref)->pid, Event{ref, group, pids});
+      // A watcher whose mailbox is full misses it; its limit must not end the scope.
+      for (const Ref ref : refs) {
+        deliver(watchers_.find(ref)->pid, make_envelope<Event>(Event{ref, group, pids}));
+      }
     };
     tell_all(of_all_);
     if (const auto* refs = watched_.find(group)) tell_all(*refs);

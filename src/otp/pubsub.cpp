@@ -62,7 +62,7 @@ class TopicKeeper : public GenServer<TopicKeeper> {
     client(self, m.pid).patterns.insert(m.pattern, true);
     for_topics_of(m.pattern, [](const std::string& name, OpenTopic& topic) {
       if (topic.subscriptions++ == 0 && topic.notify) {
-        send(topic.owner, SubscribersArrived{name});
+        tell(topic.owner, SubscribersArrived{name});
       }
     });
   }
@@ -81,7 +81,7 @@ class TopicKeeper : public GenServer<TopicKeeper> {
     topic.subscriptions = table_->subscriber_count(m.topic);
     table_->keep(m.topic, m.options.replay);
     client(self, m.pid).topics.insert(m.topic, true);
-    if (topic.notify && topic.subscriptions > 0) send(m.pid, SubscribersArrived{m.topic});
+    if (topic.notify && topic.subscriptions > 0) tell(m.pid, SubscribersArrived{m.topic});
     return true;
   }
   bool handle_call(Process& self, Close m) {
@@ -119,6 +119,11 @@ class TopicKeeper : public GenServer<TopicKeeper> {
     bool notify = false;
   };
 
+  // Whoever has a full mailbox misses it; its limit must not end the bus.
+  template <class M>
+  static void tell(Pid to, M message) {
+    deliver(to, make_envelope<M>(std::move(message)));
+  }
   Client& client(Process& self, Pid pid) {
     auto [held, is_new] = clients_.try_emplace(pid);
     if (is_new) held.monitor = self.monitor(pid);
@@ -134,7 +139,7 @@ class TopicKeeper : public GenServer<TopicKeeper> {
     const std::uint32_t removed = table_->unsubscribe(pattern, pid);
     for_topics_of(pattern, [removed](const std::string& name, OpenTopic& topic) {
       topic.subscriptions -= removed;
-      if (topic.subscriptions == 0 && topic.notify) send(topic.owner, SubscribersGone{name});
+      if (topic.subscriptions == 0 && topic.notify) tell(topic.owner, SubscribersGone{name});
     });
   }
   void close(const std::string& topic) {

@@ -129,7 +129,9 @@ Async<> TableCore::guard(Process& self, GuardedTable guarded) {
     const Pid heir = table->options_.heir;
     if (heir && heir != owner && co_await is_alive(self, heir)) {
       table->set_owner(heir);
-      send(heir, TableTransfer{table->name(), owner, table->options_.heir_data});
+      // Not as send would: the heir's mailbox limit must not end the table.
+      deliver(heir, make_envelope<TableTransfer>(
+                        TableTransfer{table->name(), owner, table->options_.heir_data}));
     } else {
       co_return;
     }

@@ -33,12 +33,13 @@ TEST_F(ProcessGroupsTest, a_process_is_listed_once_per_join_and_leaves_one_at_a_
     const Pid me = self.pid();
     EXPECT_TRUE(PG::get_members("S", "g").empty());
     co_await PG::join(self, "S", "g", me);
-    co_await PG::join(self, "S", "g", std::vector{me, me});
+    const std::vector twice{me, me};
+    co_await PG::join(self, "S", "g", twice);
     EXPECT_EQ(PG::get_members("S", "g"), (std::vector{me, me, me}));
     EXPECT_TRUE(co_await PG::leave(self, "S", "g", me));
     EXPECT_EQ(PG::get_local_members("S", "g").size(), 2u);
     EXPECT_EQ(PG::which_groups("S"), std::vector{Term::binary(std::string_view{"g"})});
-    EXPECT_TRUE(co_await PG::leave(self, "S", "g", std::vector{me, me}));
+    EXPECT_TRUE(co_await PG::leave(self, "S", "g", twice));
     EXPECT_TRUE(PG::which_groups("S").empty());
     EXPECT_FALSE(co_await PG::leave(self, "S", "g", me));
     co_await stop(self, scope);
@@ -49,9 +50,10 @@ TEST_F(ProcessGroupsTest, leaving_with_a_stranger_in_the_list_takes_out_the_memb
   on_every_executor([](Process& self) -> Async<> {
     const Pid scope = co_await PG::start_link(self, "S");
     const Pid other = spawn_link(idle);
+    const std::vector both{other, self.pid()};
     co_await PG::join(self, "S", 1, self.pid());
-    EXPECT_TRUE(co_await PG::leave(self, "S", 1, std::vector{other, self.pid()}));
-    EXPECT_FALSE(co_await PG::leave(self, "S", 1, std::vector{other, self.pid()}));
+    EXPECT_TRUE(co_await PG::leave(self, "S", 1, both));
+    EXPECT_FALSE(co_await PG::leave(self, "S", 1, both));
     co_await stop(self, scope);
   });
 }
@@ -116,6 +118,18 @@ TEST_F(ProcessGroupsTest, a_monitor_of_a_scope_sees_every_group) {
     EXPECT_EQ(groups.at(0).pids, std::vector{self.pid()});
     co_await PG::join(self, "S", "b", self.pid());
     EXPECT_EQ((co_await self.receive<GroupJoined>()).group, Term::binary(std::string_view{"b"}));
+    co_await stop(self, scope);
+  });
+}
+
+TEST_F(ProcessGroupsTest, a_watcher_with_a_full_mailbox_does_not_harm_the_scope) {
+  on_every_executor([](Process& self) -> Async<> {
+    const Pid scope = co_await PG::start_link(self, "S");
+    self.set_mailbox_limit(1, Overflow::reject_sender);
+    (void)co_await PG::monitor(self, "S", "g");
+    for (int i = 0; i < 5; ++i) co_await PG::join(self, "S", "g", self.pid());
+    EXPECT_EQ(PG::count("S", "g"), 5u);
+    EXPECT_TRUE(co_await self.receive<GroupJoined>(Duration::zero()));
     co_await stop(self, scope);
   });
 }
