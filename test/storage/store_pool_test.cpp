@@ -47,7 +47,8 @@ TEST(StorePool, what_is_put_is_got_from_whichever_worker_has_the_key) {
     EXPECT_TRUE(succeeded(some));
     EXPECT_EQ(some->size(), 3U);
     EXPECT_EQ((*some)[0].key, "k11");
-    EXPECT_TRUE(succeeded(co_await remove_all(self, pool, {"k1", "k2", "k3", "none"})));
+    const std::vector<std::string> some_keys{"k1", "k2", "k3", "none"};
+    EXPECT_TRUE(succeeded(co_await remove_all(self, pool, some_keys)));
     EXPECT_EQ((co_await list(self, pool))->size(), 16U);
     for (auto& [worker, disk] : stores->disks) {
       for (const std::string& key : *disk->list()) EXPECT_EQ(pool.worker_of(key), worker);
