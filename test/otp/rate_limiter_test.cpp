@@ -1,5 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // The three ways of counting as tables of times, and the process around them.
+#include <algorithm>
+
 #include <troupe/rate_limiter.hpp>
 #include <troupe/sys.hpp>
 
