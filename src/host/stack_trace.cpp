@@ -8,10 +8,8 @@
 #include <dlfcn.h>
 #include <memory>
 #include <mutex>
-#include <string_view>
 #include <unordered_map>
 #include <unwind.h>
-#include <vector>
 
 #if TROUPE_HAVE_LIBBACKTRACE
 // Declared here, because the header lies in a directory of GCC's that other compilers do not search
@@ -66,11 +64,6 @@ _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* data) {
   return capture.count == capture.frames.size() ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 
-struct Line {
-  std::string function;
-  std::string place;  // file:line, or empty
-};
-
 std::string demangled(const char* name) {
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> text{
@@ -87,63 +80,78 @@ backtrace_state* debug_information() {
   return state;
 }
 
-int take_line(void* data, std::uintptr_t, const char* file, int line, const char* function) {
-  if (!function) return 0;
-  auto& lines = *static_cast<std::vector<Line>*>(data);
-  std::string place = file ? std::string{file} + ":" + std::to_string(line) : std::string{};
-  lines.push_back({demangled(function), std::move(place)});
+void take_name(void* data, std::uintptr_t, const char* name, std::uintptr_t, std::uintptr_t) {
+  if (name) *static_cast<std::string*>(data) = demangled(name);
+}
+
+std::string symbol_of(std::uintptr_t pc) {
+  std::string name;
+  backtrace_syminfo(debug_information(), pc, &take_name, &ignore_error, &name);
+  return name;
+}
+
+// With -g1 the debug information names inlined functions only; the others are in the symbol table.
+int take_line(void* data, std::uintptr_t pc, const char* file, int line, const char* function) {
+  const std::string name = function ? demangled(function) : symbol_of(pc);
+  if (name.empty()) return 0;
+  auto& lines = *static_cast<std::string*>(data);
+  if (!lines.empty()) lines += '\n';
+  lines += name;
+  if (file) lines.append(" at ").append(file).append(":").append(std::to_string(line));
   return 0;
 }
 
-void take_name(void* data, std::uintptr_t, const char* name, std::uintptr_t, std::uintptr_t) {
-  if (name) static_cast<std::vector<Line>*>(data)->push_back({demangled(name), {}});
-}
-
-void look_up(void* address, std::vector<Line>& lines) {
+std::string look_up(void* address) {
+  std::string lines;
   backtrace_state* state = debug_information();
-  if (!state) return;
+  if (!state) return lines;
   const auto pc = reinterpret_cast<std::uintptr_t>(address);
   backtrace_pcinfo(state, pc, &take_line, &ignore_error, &lines);
-  if (lines.empty()) backtrace_syminfo(state, pc, &take_name, &ignore_error, &lines);
+  return lines.empty() ? symbol_of(pc) : lines;
 }
 #else
-void look_up(void*, std::vector<Line>&) {}
+std::string look_up(void*) { return {}; }
 #endif
 
-std::vector<Line> lines_of(void* address) {
-  std::vector<Line> lines;
-  look_up(address, lines);
-  if (!lines.empty()) return lines;
+// The lines of one frame, the innermost of its inlined functions first.
+std::string lines_of(void* address) {
+  if (std::string lines = look_up(address); !lines.empty()) return lines;
+  char text[32];
   Dl_info info{};
   if (::dladdr(address, &info) == 0) {
-    char text[32];
     std::snprintf(text, sizeof text, "%p", address);
-    return {{text, {}}};
+    return text;
   }
-  if (info.dli_sname) return {{demangled(info.dli_sname), {}}};
-  char text[32];
+  if (info.dli_sname) return demangled(info.dli_sname);
   std::snprintf(
       text, sizeof text, "+0x%zx",
       static_cast<std::size_t>(static_cast<char*>(address) - static_cast<char*>(info.dli_fbase)));
-  return {{std::string{info.dli_fname} + text, {}}};
+  return std::string{info.dli_fname} + text;
 }
 
 // What was asked for before: a program crashes at few places. Bounded, so that one that loads and
 // unloads code for ever does not grow.
 constexpr std::size_t max_known = 4096;
+std::mutex known_lock;
+std::unordered_map<void*, std::string>& known_lines() {
+  static auto& known = *new std::unordered_map<void*, std::string>;  // outlives every thread
+  return known;
+}
 
-std::vector<Line> known_lines_of(void* address) {
-  static std::mutex lock;
-  static auto& known = *new std::unordered_map<void*, std::vector<Line>>;
+void append_lines(std::string& text, void* address) {
   {
-    const std::lock_guard guard{lock};
-    if (const auto found = known.find(address); found != known.end()) return found->second;
+    const std::lock_guard guard{known_lock};
+    const auto found = known_lines().find(address);
+    if (found != known_lines().end()) {
+      text += found->second;
+      return;
+    }
   }
-  std::vector<Line> lines = lines_of(address);
-  const std::lock_guard guard{lock};
-  if (known.size() >= max_known) known.clear();
-  known.emplace(address, lines);
-  return lines;
+  std::string lines = lines_of(address);
+  text += lines;
+  const std::lock_guard guard{known_lock};
+  if (known_lines().size() >= max_known) known_lines().clear();
+  known_lines().emplace(address, std::move(lines));
 }
 
 }  // namespace
@@ -159,11 +167,8 @@ std::vector<Line> known_lines_of(void* address) {
 std::string describe_stack(std::span<void* const> frames) {
   std::string text;
   for (void* frame : frames) {
-    for (const Line& line : known_lines_of(frame)) {
-      if (!text.empty()) text += '\n';
-      text += line.function;
-      if (!line.place.empty()) text.append(" at ").append(line.place);
-    }
+    if (!text.empty()) text += '\n';
+    append_lines(text, frame);
   }
   return text;
 }

@@ -83,7 +83,7 @@ void WorkerExecutor::look_at(Worker& worker, std::int64_t now) {
   const bool is_probed = worker.is_probed.load(std::memory_order_acquire);
   if (turns != seen.turns || !is_probed || !worker.running.load(std::memory_order_acquire)) {
     if (seen.is_stuck && !seen.is_reported) ++unreported_;
-    seen = {turns, now, is_probed ? worker.probe.cpu_ns() : 0, false, false};
+    seen = {.turns = turns, .since_ns = now, .cpu_ns = is_probed ? worker.probe.cpu_ns() : 0};
     return;
   }
   const std::int64_t elapsed = now - seen.since_ns;
@@ -201,6 +201,9 @@ std::optional<WorkerExecutor::Sighting> WorkerExecutor::see_stuck(Worker& worker
   sighting.for_ns = now - worker.seen.since_ns;
   sighting.blocks = worker.probe.is_blocked();
   sighting.depth = worker.probe.stack(sighting.frames, worker.stack_base);
+  // A thread without a core answers late. It is asked again at the next looks, and not for ever: it
+  // may have the signal blocked.
+  if (sighting.depth == 0 && worker.seen.unanswered++ < 10) return std::nullopt;
   // What was read belongs together only if the worker has not gone on meanwhile.
   if (worker.turns.load(std::memory_order_relaxed) != worker.seen.turns) return std::nullopt;
   worker.seen.is_reported = true;

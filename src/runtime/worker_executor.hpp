@@ -136,6 +136,7 @@ class WorkerExecutor final : public Executor {
       std::int64_t cpu_ns = 0;
       bool is_stuck = false;
       bool is_reported = false;
+      unsigned unanswered = 0;  // times that its thread did not say where it is
     } seen;
   };
 
