@@ -27,6 +27,40 @@ using enum Restart;
 
 enum class ChildType : std::uint8_t { worker, supervisor };
 
+// --- Beyond OTP, and off unless a specification asks for it.
+
+// A pause before each restart, which grows from `first`, times `growth` each, up to `max` and
+// begins anew once the child has run for `reset_after`. `jitter` is how much of each pause is left
+// to chance, so that children that failed together do not come back together.
+struct Backoff {
+  Duration first = std::chrono::milliseconds{100};
+  Duration max = std::chrono::seconds{30};
+  double growth = 2.0;
+  double jitter = 0.2;  // 0: none, 1: anything from zero to the whole pause
+  Duration reset_after = std::chrono::minutes{1};
+};
+
+enum class OverBudget : std::uint8_t {
+  escalate,  // the supervisor ends, as when max_restarts is exceeded
+  give_up,   // the child stays stopped, and the others go on
+};
+
+// Restarts that are counted for one child alone, and not by the supervisor: more than this within
+// `period` (in whole seconds, as max_seconds) are too many.
+struct RestartBudget {
+  unsigned max_restarts = 3;
+  std::chrono::seconds period{5};
+  OverBudget then = OverBudget::escalate;
+};
+
+namespace detail {
+struct RestartPolicy {
+  std::optional<Backoff> backoff;
+  std::optional<RestartBudget> budget;
+  bool keeps_mailbox = false;
+};
+}  // namespace detail
+
 // Shut a child down with `kill`, without giving it a chance to clean up.
 struct BrutalKill {};
 inline constexpr BrutalKill brutal_kill{};
@@ -48,6 +82,8 @@ class ChildStart {
   ChildStart(const ChildStart&) = delete;
   virtual ~ChildStart();
   virtual Async<StartOutcome> start(Process& supervisor, StartName name) const = 0;
+  // Whether what it starts takes StartName::mail into account.
+  virtual bool can_keep_mailbox() const noexcept { return false; }
 };
 
 // A server, from a copy of its arguments.
@@ -59,6 +95,7 @@ class ServerChild final : public ChildStart {
     return start_server(supervisor, StartMode::link, infinity,
                         make_start_request<S>(std::move(name), std::tuple<A...>(arguments_)));
   }
+  bool can_keep_mailbox() const noexcept override { return true; }
 
  private:
   std::tuple<A...> arguments_;
@@ -73,6 +110,7 @@ class FactoryChild final : public ChildStart {
     return start_server(supervisor, StartMode::link, infinity,
                         make_start_request<S>(std::move(name), factory_()));
   }
+  bool can_keep_mailbox() const noexcept override { return true; }
 
  private:
   F factory_;
@@ -84,8 +122,10 @@ class ViaChild final : public ChildStart {
   ViaChild(std::shared_ptr<const ChildStart> child, Via via)
       : child_{std::move(child)}, via_{std::move(via)} {}
   Async<StartOutcome> start(Process& supervisor, StartName name) const override {
-    return child_->start(supervisor, StartName{name.name, via_});
+    name.via = via_;
+    return child_->start(supervisor, std::move(name));
   }
+  bool can_keep_mailbox() const noexcept override { return child_->can_keep_mailbox(); }
 
  private:
   std::shared_ptr<const ChildStart> child_;
@@ -194,7 +234,27 @@ class ChildSpec {
     return *this;
   }
 
+  // Beyond OTP; under a Supervisor only.
+  ChildSpec& backoff(Backoff backoff) {
+    change_policy().backoff = backoff;
+    return *this;
+  }
+  ChildSpec& budget(RestartBudget budget) {
+    change_policy().budget = budget;
+    return *this;
+  }
+  // What a server has not received when it ends, plain messages and casts, is the first that the
+  // server started in its place finds, in order and before anything newer. Not the message it was
+  // handling, which may be what it fails of; calls fail as ever. What a GenStatem has postponed
+  // counts as received.
+  ChildSpec& keep_mailbox(bool keep = true) {
+    change_policy().keeps_mailbox = keep;
+    return *this;
+  }
+
   const Term& id() const noexcept { return id_; }
+  // Null: plain OTP.
+  const detail::RestartPolicy* policy() const noexcept { return policy_.get(); }
   Atom name() const noexcept { return name_; }
   Restart restart() const noexcept { return restart_; }
   Duration shutdown() const noexcept {
@@ -204,13 +264,26 @@ class ChildSpec {
   ChildType type() const noexcept { return type_; }
   bool is_significant() const noexcept { return significant_; }
   const std::shared_ptr<const detail::ChildStart>& start() const noexcept { return start_; }
+  // For supervisors that add something to how a child is started.
+  ChildSpec& start(std::shared_ptr<const detail::ChildStart> start) {
+    start_ = std::move(start);
+    return *this;
+  }
 
   static constexpr Duration default_shutdown = std::chrono::seconds{5};
 
  private:
+  // Copies of a specification share it until one of them changes it.
+  detail::RestartPolicy& change_policy() {
+    policy_ = policy_ ? std::make_shared<detail::RestartPolicy>(*policy_)
+                      : std::make_shared<detail::RestartPolicy>();
+    return *policy_;
+  }
+
   Term id_;
   Atom name_ = atoms::undefined;
   std::shared_ptr<const detail::ChildStart> start_;
+  std::shared_ptr<detail::RestartPolicy> policy_;
   std::optional<Duration> shutdown_;
   Restart restart_ = permanent;
   ChildType type_;

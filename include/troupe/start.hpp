@@ -40,12 +40,17 @@ struct StartError {
 
 namespace detail {
 
+class WaitingMail;
+
 // What a process is to be called: one of the two, or neither.
 struct StartName {
   StartName() = default;
   StartName(Atom atom, Via other = nullptr) : name{atom}, via{std::move(other)} {}
   Atom name = atoms::undefined;
   Via via;
+  // Messages that are to be in its mailbox before anybody can know it. Not null: it leaves its own
+  // to its parent. Emptied by the starter; the process itself only asks whether it is there.
+  std::shared_ptr<WaitingMail> mail = nullptr;
 };
 
 }  // namespace detail

@@ -67,6 +67,23 @@ struct ChildCounts {
   std::size_t workers = 0;
 };
 
+// What subscribers of a supervisor hear of its children.
+struct ChildEvent {
+  enum class Kind : std::uint8_t {
+    started,    // for the first time, or by hand
+    ended,      // by itself: `reason`
+    restarted,  // `pid` is the new one
+    failed,     // did not start again: `reason`; it is tried again
+    given_up,   // its restarts are too many: it stays stopped, or the supervisor ends
+    stopped,    // by the supervisor: `reason`
+  };
+  Kind kind;
+  Pid supervisor;
+  Term id;  // undefined under a DynamicSupervisor
+  Pid pid;
+  ExitReason reason = {};
+};
+
 // Keeps its children running: starts them in order, restarts those that end as their specification
 // says, and stops them in reverse order, one after the other, when it ends itself. OTP's
 // supervisor.
@@ -110,6 +127,10 @@ class Supervisor {
   static Async<std::vector<ChildInfo>> which_children(Process& self,
                                                       ServerRef<Supervisor> supervisor);
   static Async<ChildCounts> count_children(Process& self, ServerRef<Supervisor> supervisor);
+  // From now on the caller gets a ChildEvent for whatever happens to a child, until it ends or
+  // unsubscribes. Beyond OTP, which leaves this to logs.
+  static Async<> subscribe(Process& self, ServerRef<Supervisor> supervisor);
+  static Async<> unsubscribe(Process& self, ServerRef<Supervisor> supervisor);
   static Async<std::expected<ChildSpec, ChildError>> get_childspec(Process& self,
                                                                    ServerRef<Supervisor> supervisor,
                                                                    ChildId id);

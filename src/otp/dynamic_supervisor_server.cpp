@@ -44,6 +44,14 @@ auto DynamicSupervisorServer::handle_call(Process& self, StartChild request)
   if (children_.size() >= options_.max_children) {
     co_return std::unexpected(ChildError{ChildError::Code::max_children, {}, {}});
   }
+  if (spec.policy()) {
+    co_return std::unexpected(
+        ChildError{ChildError::Code::bad_spec,
+                   ExitReason{tuple({Term{Atom{"unsupported"}},
+                                     Term::binary("backoff, budget and keep_mailbox are for "
+                                                  "children of a Supervisor")})},
+                   {}});
+  }
   StartOutcome outcome = co_await start_guarded(self, *spec.start(), spec.name());
   if (!outcome.pid) {
     if (outcome.error.code == StartError::Code::ignored) co_return ChildStarted{};

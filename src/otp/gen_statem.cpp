@@ -57,8 +57,11 @@ void MachineCore::set(ServerCore& core, MachineAction& action, const RequestType
   cancel(action.timeout, action.name);
   if (action.time == infinity) return;
   if (action.time < Duration::zero()) throw ErrorException{Atom{"timeout_value"}};
-  Timeout timeout{
-      action.timeout, std::move(action.name), ++last_id_, {}, std::move(action.envelope)};
+  Timeout timeout{action.timeout,
+                  std::move(action.name),
+                  next_reply_id(*core.self),
+                  {},
+                  std::move(action.envelope)};
   if (action.time > Duration::zero()) {
     timeout.timer =
         start_timer(core.self->pid(), action.time, make_request(tick, MachineTick{timeout.id}));

@@ -3,6 +3,7 @@
 // Both sides of a server's start; OTP: gen:start and gen_server:init_it. On failure the child gives
 // its name back first, then tells the starter, then ends, so that an immediate new start under the
 // same name never meets the old one.
+#include <troupe/detail/bequest.hpp>
 #include <troupe/spawn.hpp>
 
 #include "otp/reply_drop.hpp"
@@ -94,6 +95,7 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
     abandon(born);
     throw;
   }
+  if (head.name.mail) head.name.mail->deliver_to(born.pid);
   // Whatever ends the process from now on answers the request.
   send_call(request.release());
 
@@ -188,6 +190,7 @@ void take_name(Process& self, const StartHead& head) {
 Async<> bring_up(Process& self, OwnedServer& server) {
   OwnedEnvelope request = co_await StartMessage{self};
   const StartHead head = value_of<StartHead>(request.get());
+  if (head.name.mail) bequeath_mailbox(self, head.parent);
   take_name(self, head);
   if (head.name.via) {
     if (const Pid holder = co_await head.name.via->claim(self)) {

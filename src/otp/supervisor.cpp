@@ -117,6 +117,14 @@ Async<std::expected<ChildSpec, ChildError>> Supervisor::get_childspec(Process& s
   co_return co_await ask(self, supervisor, SupervisorServer::GetSpec{std::move(id.term)});
 }
 
+Async<> Supervisor::subscribe(Process& self, SupervisorRef supervisor) {
+  co_await ask(self, supervisor, SupervisorServer::Subscribe{self.pid(), true});
+}
+
+Async<> Supervisor::unsubscribe(Process& self, SupervisorRef supervisor) {
+  co_await ask(self, supervisor, SupervisorServer::Subscribe{self.pid(), false});
+}
+
 const detail::Behaviour* Supervisor::behaviour() noexcept {
   return &detail::server_vtable<SupervisorServer>;
 }

@@ -5,7 +5,10 @@
 // of that list from some child on: all of it for one_for_all.
 #include "otp/supervisor_server.hpp"
 
+#include <algorithm>
+
 #include <troupe/log.hpp>
+#include <troupe/timer.hpp>
 
 #include "otp/child_stop.hpp"
 
@@ -27,6 +30,19 @@ SupervisorServer::SupervisorServer(Process& self, Children children, SupervisorO
 }
 
 // --- Bookkeeping.
+
+SupervisorServer::Extras::Extras(const RestartPolicy& policy) {
+  if (policy.budget) budget.emplace(policy.budget->max_restarts, policy.budget->period);
+  if (policy.keeps_mailbox) mail = std::make_shared<WaitingMail>();
+}
+
+void SupervisorServer::add(ChildSpec spec) {
+  const RestartPolicy* policy = spec.policy();
+  children_.push_back(Child{.spec = std::move(spec),
+                            .pid = {},
+                            .extras = policy ? std::make_unique<Extras>(*policy) : nullptr});
+  by_id_.insert(Term{children_.back().spec.id()}, std::prev(children_.end()));
+}
 
 auto SupervisorServer::find(const Term& id) -> Place* { return by_id_.find(id); }
 
@@ -56,6 +72,18 @@ std::optional<ExitReason> SupervisorServer::refusal(const ChildSpec& spec) const
     return ExitReason{
         pair("invalid_shutdown", Term{spec.shutdown() / std::chrono::milliseconds{1}})};
   }
+  if (const RestartPolicy* policy = spec.policy()) {
+    if (policy->keeps_mailbox && !spec.start()->can_keep_mailbox()) {
+      return ExitReason{
+          pair("bad_keep_mailbox", Term::binary("only a server can keep its mailbox"))};
+    }
+    if (const auto& b = policy->backoff;
+        b && (b->first <= Duration::zero() || b->max < b->first || !(b->growth >= 1) ||
+              !(b->jitter >= 0 && b->jitter <= 1))) {
+      return ExitReason{pair("bad_backoff", Term::binary("0 < first <= max, 1 <= growth, and "
+                                                         "0 <= jitter <= 1"))};
+    }
+  }
   if (!spec.is_significant()) return std::nullopt;
   if (options_.auto_shutdown == AutoShutdown::never) {
     return combination(pair("auto_shutdown", Term{Atom{"never"}}), pair("significant", true));
@@ -68,19 +96,24 @@ std::optional<ExitReason> SupervisorServer::refusal(const ChildSpec& spec) const
 
 // --- Starting and stopping.
 
-Async<std::optional<ExitReason>> SupervisorServer::start(Process& self, Place place, Term* info) {
+Async<std::optional<ExitReason>> SupervisorServer::start(Process& self, Place place,
+                                                         ChildEvent::Kind kind, Term* info) {
   std::exception_ptr thrown;
   StartOutcome outcome;
+  StartName name{place->spec.name()};
+  if (place->extras) name.mail = place->extras->mail;
   try {
-    outcome = co_await place->spec.start()->start(self, place->spec.name());
+    outcome = co_await place->spec.start()->start(self, std::move(name));
   } catch (...) {
     thrown = std::current_exception();
   }
+  if (place->extras) place->extras->started_ns = monotonic_ns(self);
   if (thrown) {
     co_return ExitReason{tuple({atoms::EXIT, ExitReason::from_exception(thrown).term()})};
   }
   if (outcome.pid) {
     set_running(place, outcome.pid);
+    events_.tell(self, kind, place->spec.id(), outcome.pid);
     if (info) *info = std::move(outcome.info);
     co_return std::nullopt;
   }
@@ -92,8 +125,17 @@ Async<std::optional<ExitReason>> SupervisorServer::start(Process& self, Place pl
 Async<> SupervisorServer::stop(Process& self, Place place) {
   if (place->state == Child::State::running) {
     const ChildStop how = ChildStop::of(place->spec);
-    const ExitReason reason = co_await stop_child(self, place->pid, how);
+    const Pid pid = place->pid;
+    const ExitReason reason = co_await stop_child(self, pid, how);
     report_stop(place->spec.id(), how, reason);
+    if (place->extras && place->extras->mail) {
+      // It came before the end. Once the child is started again its pid says nothing any more.
+      co_await self.receive(
+          when([pid](const Bequest& bequest) { return bequest.from == pid; },
+               [&](Bequest bequest) { place->extras->mail->append(std::move(bequest.mail)); }),
+          after(Duration::zero(), [] {}));
+    }
+    events_.tell(self, ChildEvent::Kind::stopped, place->spec.id(), pid, reason);
   }
   set_stopped(place, Child::State::stopped);
 }
@@ -110,13 +152,17 @@ Async<> SupervisorServer::stop_from(Process& self, Place first) {
   }
 }
 
+void SupervisorServer::try_again(Process& self, Place place, const ExitReason& failure) {
+  log::error("child {} did not start again: {}", place->spec.id(), failure);
+  events_.tell(self, ChildEvent::Kind::failed, place->spec.id(), Pid{}, failure);
+  place->state = Child::State::restarting;
+  cast(ServerRef<SupervisorServer>{self.pid()}, TryAgain{place->spec.id()});
+}
+
 Async<> SupervisorServer::start_from(Process& self, Place first) {
   for (Place place = first; place != children_.end(); ++place) {
-    if (std::optional<ExitReason> failure = co_await start(self, place)) {
-      log::error("child {} did not start again: {}", place->spec.id(), *failure);
-      place->state = Child::State::restarting;
-      cast(ServerRef<SupervisorServer>{self.pid()}, TryAgain{place->spec.id()});
-      co_return;
+    if (const auto failure = co_await start(self, place, ChildEvent::Kind::restarted)) {
+      co_return try_again(self, place, *failure);
     }
   }
 }
@@ -128,8 +174,7 @@ Async<Init> SupervisorServer::init(Process& self) {
   for (ChildSpec& spec : initial_) {
     if (const auto why = refusal(spec)) co_return refuse(why->term());
     if (by_id_.contains(spec.id())) co_return refuse(pair("duplicate_child_name", spec.id()));
-    children_.push_back(Child{std::move(spec), {}});
-    by_id_.insert(Term{children_.back().spec.id()}, std::prev(children_.end()));
+    add(std::move(spec));
   }
   initial_ = {};
   for (Place place = children_.begin(); place != children_.end();) {
@@ -158,6 +203,7 @@ Async<Next> SupervisorServer::handle_info(Process& self, Exit exit) {
   if (!found) co_return Next::noreply();  // a stranger's, even if linked
   const Place place = *found;
   report_end(place->spec.id(), place->spec.restart(), exit.reason);
+  events_.tell(self, ChildEvent::Kind::ended, place->spec.id(), exit.from, exit.reason);
   set_stopped(place, Child::State::stopped);
   const Restart kind = place->spec.restart();
   if (kind == permanent || (kind == transient && !exit.reason.is_orderly())) {
@@ -168,6 +214,7 @@ Async<Next> SupervisorServer::handle_info(Process& self, Exit exit) {
 
 Next SupervisorServer::after_end(Place ended) {
   const bool significant = ended->spec.is_significant();
+  if (ended->extras && ended->extras->mail) *ended->extras->mail = {};
   if (ended->spec.restart() == temporary) forget(ended);
   if (!significant) return Next::noreply();
   if (options_.auto_shutdown == AutoShutdown::all_significant) {
@@ -181,17 +228,51 @@ Next SupervisorServer::after_end(Place ended) {
 }
 
 Async<Next> SupervisorServer::restart(Process& self, Place place) {
-  if (!intensity_.allows(monotonic_ns(self))) {
-    log::error("a supervisor gives up: more than {} restarts in {} s", options_.max_restarts,
-               options_.max_seconds.count());
+  const RestartPolicy* policy = place->spec.policy();
+  const bool has_budget = policy && policy->budget;
+  const std::int64_t now = monotonic_ns(self);
+  if (!(has_budget ? place->extras->budget->allows(now) : intensity_.allows(now))) {
+    events_.tell(self, ChildEvent::Kind::given_up, place->spec.id(), Pid{});
+    if (has_budget && policy->budget->then == OverBudget::give_up) {
+      log::error("child {} is given up: more than {} restarts in {} s", place->spec.id(),
+                 policy->budget->max_restarts, policy->budget->period.count());
+      set_stopped(place, Child::State::stopped);
+      co_return after_end(place);
+    }
+    log::error("a supervisor gives up: more than {} restarts in {} s",
+               has_budget ? policy->budget->max_restarts : options_.max_restarts,
+               (has_budget ? policy->budget->period : options_.max_seconds).count());
     co_return Next::stop(ExitReason{atoms::shutdown});
   }
+  if (pause(self, place)) co_return Next::noreply();
+  co_return co_await start_again(self, place);
+}
+
+bool SupervisorServer::pause(Process& self, Place place) {
+  if (!place->spec.policy() || !place->spec.policy()->backoff) return false;
+  const Backoff& backoff = *place->spec.policy()->backoff;
+  Extras& extras = *place->extras;
+  const auto ns = [](Duration time) {
+    return static_cast<double>(std::chrono::nanoseconds{time}.count());
+  };
+  const auto ran = static_cast<double>(monotonic_ns(self) - extras.started_ns);
+  extras.pause_ns = extras.pause_ns == 0 || ran >= ns(backoff.reset_after)
+                        ? ns(backoff.first)
+                        : std::min(ns(backoff.max), extras.pause_ns * backoff.growth);
+  const double chance = static_cast<double>(self.random() >> 11) * 0x1p-53;
+  const double pause_ns = extras.pause_ns * (1 - backoff.jitter * chance);
+  set_stopped(place, Child::State::restarting);
+  extras.pause = ++pauses_;
+  send_after(self.pid(), std::chrono::nanoseconds{static_cast<std::int64_t>(pause_ns)},
+             PauseOver{place->spec.id(), extras.pause});
+  return true;
+}
+
+Async<Next> SupervisorServer::start_again(Process& self, Place place) {
   switch (options_.strategy) {
     case one_for_one:
-      if (std::optional<ExitReason> failure = co_await start(self, place)) {
-        log::error("child {} did not start again: {}", place->spec.id(), *failure);
-        place->state = Child::State::restarting;
-        cast(ServerRef<SupervisorServer>{self.pid()}, TryAgain{place->spec.id()});
+      if (const auto failure = co_await start(self, place, ChildEvent::Kind::restarted)) {
+        try_again(self, place, *failure);
       }
       break;
     case rest_for_one:
@@ -209,7 +290,32 @@ Async<Next> SupervisorServer::restart(Process& self, Place place) {
 Async<Next> SupervisorServer::handle_cast(Process& self, TryAgain request) {
   Place* found = find(request.id);
   if (!found || (*found)->state != Child::State::restarting) co_return Next::noreply();
+  if ((*found)->extras && (*found)->extras->pause != 0) co_return Next::noreply();
   co_return co_await restart(self, *found);
+}
+
+Async<Next> SupervisorServer::handle_info(Process& self, PauseOver message) {
+  Place* found = find(message.id);
+  if (!found || (*found)->state != Child::State::restarting) co_return Next::noreply();
+  const Place place = *found;
+  if (!place->extras || place->extras->pause != message.pause) co_return Next::noreply();
+  place->extras->pause = 0;
+  co_return co_await start_again(self, place);
+}
+
+void SupervisorServer::handle_info(Bequest bequest) {
+  // Before the EXIT of the child that has left it.
+  Place* found = by_pid_.find(bequest.from);
+  if (!found || !(*found)->extras || !(*found)->extras->mail) return;
+  (*found)->extras->mail->append(std::move(bequest.mail));
+}
+
+void SupervisorServer::handle_call(Process& self, Subscribe request) {
+  if (request.on) {
+    events_.subscribe(self, request.subscriber);
+  } else {
+    events_.unsubscribe(self, request.subscriber);
+  }
 }
 
 // --- Administration.
@@ -225,11 +331,11 @@ auto SupervisorServer::handle_call(Process& self, StartChild request) -> Async<S
     }
     co_return std::unexpected(error(ChildError::Code::already_present));
   }
-  children_.push_back(Child{std::move(request.spec), {}});
+  add(std::move(request.spec));
   const Place place = std::prev(children_.end());
-  by_id_.insert(Term{place->spec.id()}, place);
   ChildStarted started;
-  if (std::optional<ExitReason> failure = co_await start(self, place, &started.info)) {
+  if (std::optional<ExitReason> failure =
+          co_await start(self, place, ChildEvent::Kind::started, &started.info)) {
     forget(place);
     co_return std::unexpected(ChildError{ChildError::Code::failed, std::move(*failure), {}});
   }
@@ -244,6 +350,7 @@ auto SupervisorServer::handle_call(Process& self, TerminateChild request)
   if (!found) co_return std::unexpected(error(ChildError::Code::not_found));
   const Place place = *found;
   co_await stop(self, place);
+  if (place->extras && place->extras->mail) *place->extras->mail = {};
   if (place->spec.restart() == temporary) forget(place);
   co_return TerminateChild::Reply{};
 }
@@ -260,7 +367,8 @@ auto SupervisorServer::handle_call(Process& self, RestartChild request)
     co_return std::unexpected(error(ChildError::Code::restarting));
   }
   ChildStarted started;
-  if (std::optional<ExitReason> failure = co_await start(self, place, &started.info)) {
+  if (std::optional<ExitReason> failure =
+          co_await start(self, place, ChildEvent::Kind::started, &started.info)) {
     co_return std::unexpected(ChildError{ChildError::Code::failed, std::move(*failure), {}});
   }
   started.pid = place->pid;

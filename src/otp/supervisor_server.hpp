@@ -3,12 +3,15 @@
 
 #include <expected>
 #include <list>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include <troupe/detail/bequest.hpp>
 #include <troupe/supervisor.hpp>
 
 #include "base/flat_map.hpp"
+#include "otp/child_events.hpp"
 #include "otp/restart_intensity.hpp"
 #include "otp/term_hash.hpp"
 
@@ -46,6 +49,17 @@ class SupervisorServer : public GenServer<SupervisorServer> {
     Term id;
     using Reply = std::expected<ChildSpec, ChildError>;
   };
+  struct Subscribe {
+    Pid subscriber;
+    bool on;
+    using Reply = void;
+  };
+  // The pause before a restart is over, unless another one has begun since.
+  struct PauseOver {
+    Term id;
+    std::uint64_t pause;
+  };
+  using Info = troupe::Messages<PauseOver, Bequest>;
   // A restart that failed is tried again by a message to oneself, so that what has queued up is
   // served between the tries.
   struct TryAgain {
@@ -64,26 +78,46 @@ class SupervisorServer : public GenServer<SupervisorServer> {
   GetSpec::Reply handle_call(GetSpec request);
   Async<Next> handle_cast(Process& self, TryAgain request);
   Async<Next> handle_info(Process& self, Exit exit);
+  Async<Next> handle_info(Process& self, PauseOver message);
+  void handle_info(Bequest bequest);
+  void handle_info(Down down) { events_.forget(down.pid); }
+  void handle_call(Process& self, Subscribe request);
   Async<> terminate(Process& self, ExitReason reason);
   Term introspect() const;
 
  private:
+  struct Extras {
+    explicit Extras(const RestartPolicy& policy);
+    std::optional<RestartIntensity> budget;
+    std::shared_ptr<WaitingMail> mail;  // null: it does not keep its mailbox
+    std::int64_t started_ns = 0;
+    double pause_ns = 0;      // the last one; 0: none since it has run for long enough
+    std::uint64_t pause = 0;  // which one it is waiting for
+  };
   struct Child {
     enum class State : std::uint8_t { stopped, running, restarting };
     ChildSpec spec;
     Pid pid;
     State state = State::stopped;
+    std::unique_ptr<Extras> extras = {};  // of what its specification asks for beyond OTP
   };
   using Place = std::list<Child>::iterator;
 
   // nullopt: the child is started, or answered ignore.
-  Async<std::optional<ExitReason>> start(Process& self, Place place, Term* info = nullptr);
+  Async<std::optional<ExitReason>> start(Process& self, Place place,
+                                         ChildEvent::Kind kind = ChildEvent::Kind::started,
+                                         Term* info = nullptr);
   Async<> stop(Process& self, Place place);
   // Stops what runs from `first` on, latest first, and forgets what is temporary.
   Async<> stop_from(Process& self, Place first);
   // Starts everything from `first` on; the first that fails: to be tried again.
   Async<> start_from(Process& self, Place first);
   Async<Next> restart(Process& self, Place place);
+  // True: it waits now, and is started when the pause is over.
+  bool pause(Process& self, Place place);
+  Async<Next> start_again(Process& self, Place place);
+  void add(ChildSpec spec);
+  void try_again(Process& self, Place place, const ExitReason& failure);
   Next after_end(Place ended);
   void forget(Place place);
   void set_running(Place place, Pid pid);
@@ -97,6 +131,8 @@ class SupervisorServer : public GenServer<SupervisorServer> {
   std::list<Child> children_;  // in the order of their start
   FlatMap<Term, Place, TermHash> by_id_;
   FlatMap<Pid, Place> by_pid_;
+  ChildEvents events_;
+  std::uint64_t pauses_ = 0;
 };
 
 }  // namespace detail

@@ -7,14 +7,16 @@
 //      arrives before the EXIT and DOWN below. Spawn, link, register and timers do nothing there;
 //   2. its timeout is cancelled, its inbox closed, its name released: from here on is_alive is
 //      false and the name is free, for everybody;
-//   3. EXIT to its links, DOWN to its monitors, PeerDown to its callers, a last resume to whom it
-//      had suspended; requests that came too late answer themselves with noproc;
+//   3. what it has not received to its heir, if it has one; EXIT to its links, DOWN to its
+//      monitors, PeerDown to its callers, a last resume to whom it had suspended; requests that
+//      came too late answer themselves with noproc;
 //   4. its unread messages are freed and its slot is given back.
 //
 // A destructor that lets an exception escape ends the node (std::terminate, with a report): nothing
 // can be said of the state it leaves.
 #include <exception>
 
+#include <troupe/detail/bequest.hpp>
 #include <troupe/detail/call.hpp>
 #include <troupe/log.hpp>
 
@@ -49,6 +51,27 @@ void destroy_locals(Relations& relations) noexcept {
     relations.locals.pop_back();
     free_envelope(last);
   }
+}
+
+// Takes the messages out of a list, in order, and leaves the rest.
+void take_messages(Envelope*& list, MessageQueue& messages) noexcept {
+  for (Envelope** place = &list; *place;) {
+    Envelope* envelope = *place;
+    if (envelope->type->kind == EnvelopeKind::message) {
+      *place = envelope->next;
+      messages.append(envelope);
+    } else {
+      place = &envelope->next;
+    }
+  }
+}
+
+void bequeath(Block& block, Relations& relations, Envelope*& late) noexcept {
+  take_messages(relations.untaken, block.queue);
+  take_messages(late, block.queue);
+  if (!block.queue.head) return;
+  WaitingMail mail{std::exchange(block.queue, {}).head};
+  deliver(relations.heir, make_envelope<Bequest>(block.pid(), std::move(mail)));
 }
 
 void tell_observers(Pid gone, Relations& relations, const ExitReason& reason) noexcept {
@@ -112,6 +135,7 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
     runtime.names.erase(Atom::from_index(name), pid);
   }
   if (relations) {
+    if (relations->heir) bequeath(block, *relations, late);
     // What stood behind the fatal signal comes before what arrived since.
     refuse_all(pid, relations->untaken);
     tell_observers(pid, *relations, reason);

@@ -47,6 +47,7 @@ struct Relations {
   std::string_view body_name;              // what the crash report calls its behaviour
   ExitReason fate;                         // of a doomed process
   Envelope* untaken = nullptr;             // came after the fatal signal, oldest first
+  Pid heir;                                // gets the messages it leaves unread; null: nobody
   FlatMap<Pid, std::uint32_t> suspenders;  // who holds it still, and how many times
   FlatMap<Pid, std::uint32_t> suspending;  // whom it holds still
   std::vector<Envelope*> locals;           // its typed values, in order of creation

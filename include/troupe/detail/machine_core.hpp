@@ -77,8 +77,8 @@ class MachineCore {
   struct Timeout {
     TimeoutKind kind;
     Term name;
-    std::uint64_t id;
-    TimerRef timer;  // null: zero, due as soon as no event is left
+    std::uint64_t id;  // unique on the node: a tick may reach the successor of its machine
+    TimerRef timer;    // null: zero, due as soon as no event is left
     OwnedEnvelope event;
   };
 
@@ -89,7 +89,6 @@ class MachineCore {
   EventList waiting_;  // inserted and retried events
   EventList postponed_;
   std::vector<Timeout> timeouts_;  // in the order in which they were set; they are few
-  std::uint64_t last_id_ = 0;
 };
 
 // Why an event ended its machine: no handler for it in the state it is in.
