@@ -40,11 +40,16 @@ inline constexpr bool is_start_options = std::is_same_v<std::remove_cvref_t<A>, 
 //   handle_call(M, From<R>)    void, Next             answers later, from anywhere (see From)
 //   handle_cast(M)             void, Next             what `cast` sent
 //   handle_info(M)             void, Next             what `send` sent; Exit, Down; Any takes the
-//   rest handle_continue(M)         void, Next             see continue_with handle_timeout() void,
-//   Next             see Next::timeout init(Process&)             void, Init             after the
-//   constructor, before the start returns terminate(ExitReason)      void                   before
-//   an orderly end and after a failed handler introspect() const         Term what sys and the
-//   observer show as the state
+//                                                     rest
+//   handle_continue(M)         void, Next             see continue_with
+//   handle_timeout()           void, Next             see Next::timeout
+//   init(Process&)             void, Init             after the constructor, before the start
+//                                                     returns
+//   terminate(ExitReason)      void                   before an orderly end, and after a handler
+//                                                     has failed
+//   introspect() const         Term                   the state, for sys and the observer
+//   format_status() const      Term                   what of it get_status and crash reports may
+//                                                     show, where that is less
 //
 // The constructor runs in the new process, with the arguments of the start, and with `Process&`
 // before them if it takes one; what it throws is the start's error. An exception in a handler ends

@@ -1,9 +1,12 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <algorithm>
 #include <expected>
 #include <memory>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <troupe/call.hpp>
 
@@ -17,7 +20,8 @@ class SentRequest {
   SentRequest(Process& self, CallTarget target, OwnedEnvelope request);
   SentRequest(const SentRequest&) = delete;
   // The answer is not wanted any more: the server's monitor ends, a late reply is dropped.
-  ~SentRequest();
+  ~SentRequest() { give_up(); }
+  void give_up() noexcept;
 
   bool begin(Duration timeout);
   void suspend() noexcept { suspend_reply_wait(self_, wait_); }
@@ -38,15 +42,17 @@ class SentRequest {
 template <class R>
 class [[nodiscard("a response waits only when it is awaited")]] ResponseAwaiter {
  public:
-  ResponseAwaiter(SentRequest& request, Duration timeout) noexcept
-      : request_{request}, timeout_{timeout} {}
+  ResponseAwaiter(SentRequest& request, Duration timeout, bool is_last = false) noexcept
+      : request_{request}, timeout_{timeout}, is_last_{is_last} {}
   bool await_ready() { return request_.begin(timeout_); }
   void await_suspend(std::coroutine_handle<>) noexcept { request_.suspend(); }
   std::expected<R, CallError> await_resume() {
     using Kept = ReplyValue<R>;
     OwnedEnvelope reply{request_.take()};
     if (!reply.get() || !is_reply_of<Kept>(reply.get())) {
-      return std::unexpected(request_.failure(reply.get()));
+      const std::unexpected failure{request_.failure(reply.get())};
+      if (is_last_) request_.give_up();
+      return failure;
     }
     if constexpr (std::is_void_v<R>) {
       return {};
@@ -58,6 +64,7 @@ class [[nodiscard("a response waits only when it is awaited")]] ResponseAwaiter 
  private:
   SentRequest& request_;
   Duration timeout_;
+  bool is_last_;
 };
 
 }  // namespace detail
@@ -75,10 +82,13 @@ class PendingReply {
       : sent_{std::move(sent)} {}
 
   // The answer, or why there is none. After a timeout it may be asked again; after anything else
-  // the request is done. OTP: gen_server:receive_response, which gives up at a timeout, while
-  // wait_response, which this is, does not.
+  // the request is done. OTP: gen_server:wait_response.
   detail::ResponseAwaiter<R> response(Duration timeout = default_call_timeout) {
     return {*sent_, timeout};
+  }
+  // The same, but a timeout is the end of the request too: a later answer is dropped.
+  detail::ResponseAwaiter<R> receive_response(Duration timeout = default_call_timeout) {
+    return {*sent_, timeout, true};
   }
 
  private:
@@ -95,6 +105,61 @@ template <class M>
 auto send_request(Process& self, Pid server, M message) {
   return PendingReply<typename M::Reply>{std::make_unique<detail::SentRequest>(
       self, detail::CallTarget{server}, detail::dynamic_call(std::move(message)))};
+}
+
+template <class M>
+auto send_request(Process& self, Name server, M message) {
+  return PendingReply<typename M::Reply>{std::make_unique<detail::SentRequest>(
+      self, detail::CallTarget{server.atom}, detail::dynamic_call(std::move(message)))};
+}
+
+// What multi_call gives: who has answered what, and who has not and why, in the order asked.
+template <class S, class R>
+struct MultiReplies {
+  struct Answered {
+    ServerRef<S> server;
+    detail::ReplyValue<R> value;
+  };
+  struct Failed {
+    ServerRef<S> server;
+    CallError error;
+  };
+  std::vector<Answered> replies;
+  std::vector<Failed> failed;
+};
+
+// Asks several servers the same at once, and waits for all answers, for `timeout` at most in all.
+// Never throws because of them. OTP: gen_server:multi_call, which asks those of one name on several
+// nodes.
+template <class S, class M>
+Async<MultiReplies<S, detail::ReplyOf<S, M>>> multi_call(Process& self,
+                                                         std::vector<ServerRef<S>> servers,
+                                                         M message,
+                                                         Duration timeout = default_call_timeout) {
+  static_assert(std::is_copy_constructible_v<M>, "each server gets a copy of the message");
+  using R = detail::ReplyOf<S, M>;
+  std::vector<PendingReply<R>> pending;
+  pending.reserve(servers.size());
+  for (const ServerRef<S>& server : servers) {
+    pending.push_back(send_request(self, server, M(message)));
+  }
+  MultiReplies<S, R> all;
+  const Duration begin = self.monotonic_time();
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    Duration left = timeout;
+    if (timeout != infinity) {
+      left = std::max(Duration::zero(), timeout - (self.monotonic_time() - begin));
+    }
+    auto reply = co_await pending[i].receive_response(left);
+    if (!reply) {
+      all.failed.push_back({servers[i], std::move(reply.error())});
+    } else if constexpr (std::is_void_v<R>) {
+      all.replies.push_back({servers[i], Done{}});
+    } else {
+      all.replies.push_back({servers[i], std::move(*reply)});
+    }
+  }
+  co_return all;
 }
 
 }  // namespace troupe

@@ -24,7 +24,7 @@ struct Status {
   bool is_suspended = false;
   Pid parent;
   std::string_view type;  // of the server
-  Term state;             // as get_state
+  Term state;             // as get_state, or what the server's format_status() gives
 };
 Async<Status> get_status(Process& self, Pid server, Duration timeout = default_call_timeout);
 

@@ -6,11 +6,13 @@ namespace troupe {
 std::string CallError::to_string() const {
   switch (code) {
     case Code::timeout:
-      return "no answer in time";
+      return "no answer in time; the server was not told, and an answer that comes now is dropped";
     case Code::noproc:
-      return "there is no such process";
+      return "there is no such process: it has ended, or nobody has the name (a supervised server "
+             "is away while it is restarted)";
     case Code::calling_self:
-      return "a server cannot call itself: it would wait for ever";
+      return "a server cannot call itself: it would wait for ever. Call the function directly, or "
+             "cast";
     case Code::down:
       return "the server ended before it answered: " + reason.to_string();
   }

@@ -133,6 +133,25 @@ Async<> server_main(Process& self) {
   }
 }
 
+namespace {
+
+// Of a state that a failed handler may have left in any condition. A text of any length makes a
+// report nobody reads.
+std::string text_of_state(const ServerCore& core) {
+  constexpr std::size_t longest = 1000;
+  if (!core.vtable->introspect && !core.vtable->format_status) return {};
+  std::string text;
+  try {
+    text = to_erlang(shown_state(core));
+  } catch (...) {
+    text = "unreadable: " + reason_of(std::current_exception()).to_string();
+  }
+  if (text.size() > longest) text.replace(longest, std::string::npos, "...");
+  return text;
+}
+
+}  // namespace
+
 Async<> wind_up(ServerCore& core) {
   ExitReason reason = core.step->reason;
   if (core.vtable->terminate) {
@@ -156,7 +175,8 @@ Async<> wind_up(ServerCore& core) {
   if (core.step->late_reply) {
     answer_call(core.step->late_head, std::exchange(core.step->late_reply, nullptr));
   }
-  report_crash(*core.self, reason, CrashContext{core.vtable, last_message_of(core)});
+  const std::string state = reason.is_orderly() ? std::string{} : text_of_state(core);
+  report_crash(*core.self, reason, CrashContext{core.vtable, last_message_of(core), state});
   if (!reason.is_normal()) throw ExitException{std::move(reason)};
 }
 

@@ -18,11 +18,12 @@ SentRequest::SentRequest(Process& self, CallTarget target, OwnedEnvelope request
   send_call(request.release());
 }
 
-SentRequest::~SentRequest() {
+void SentRequest::give_up() noexcept {
   if (!was_sent_ || was_taken_) return;
+  was_taken_ = true;
   forget_reply_wait(self_, wait_);
   if (wait_.reply) {
-    free_envelope(wait_.reply);
+    free_envelope(std::exchange(wait_.reply, nullptr));
   } else {
     abandon_call(self_, head_);
   }

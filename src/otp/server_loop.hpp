@@ -53,6 +53,10 @@ void fail(ServerCore& core, std::exception_ptr failure);
 // `normal`.
 Async<> wind_up(ServerCore& core);
 
+// The state as far as it may be shown: format_status, or else introspect; `undefined` if it has
+// neither.
+Term shown_state(const ServerCore& core);
+
 std::string_view last_message_of(const ServerCore& core) noexcept;
 
 }  // namespace troupe::detail

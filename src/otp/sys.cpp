@@ -18,6 +18,14 @@ Term state_of_server(const ServerCore& core) {
   return core.vtable->introspect ? core.vtable->introspect(core) : Term{atoms::undefined};
 }
 
+}  // namespace
+
+Term shown_state(const ServerCore& core) {
+  return core.vtable->format_status ? core.vtable->format_status(core) : state_of_server(core);
+}
+
+namespace {
+
 Watch& watch_of(ServerCore& core) {
   if (!core.watch) core.watch = new Watch;
   return *core.watch;
@@ -70,8 +78,8 @@ void handle_system(ServerCore& core, Envelope* envelope) {
     case SystemVerb::get_state:
       return answer(head, state_of_server(core));
     case SystemVerb::get_status:
-      return answer(
-          head, sys::Status{core.suspended, core.parent, core.vtable->type, state_of_server(core)});
+      return answer(head,
+                    sys::Status{core.suspended, core.parent, core.vtable->type, shown_state(core)});
     case SystemVerb::suspend:
     case SystemVerb::resume:
       core.suspended = request.verb == SystemVerb::suspend;

@@ -57,6 +57,7 @@ void write_report(const Block& block, const ExitReason& reason, const CrashConte
        {"thrown_at", exception ? stack_line(exception->frames) : std::string{"-"}},
        {"last_message",
         context.last_message.empty() ? std::string_view{"-"} : context.last_message},
+       {"state", context.state.empty() ? std::string_view{"-"} : context.state},
        {"at", where.line() ? std::string{where.file_name()} + ":" + std::to_string(where.line())
                            : std::string{"-"}},
        {"mailbox", waiting},

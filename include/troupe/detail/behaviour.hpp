@@ -30,12 +30,13 @@ const Behaviour* behaviour_of(Pid pid) noexcept;
 struct CrashContext {
   const Behaviour* behaviour;
   std::string_view last_message;  // the type of what it was handling; empty before the first
+  std::string_view state = {};    // in Erlang syntax, where it has one that may be shown
 };
 
 // Writes the crash report of the running process now, while its state still stands, as proc_lib
-// does: pid, name or label, behaviour, reason, exception type and text, last message type, links.
-// Nothing for normal, shutdown and {shutdown, _}. The report at the end of the process is left out
-// then.
+// does: pid, name or label, behaviour, reason, exception type and text, last message type, state,
+// links. Nothing for normal, shutdown and {shutdown, _}. The report at the end of the process is
+// left out then.
 void report_crash(Process& self, const ExitReason& reason, const CrashContext& context) noexcept;
 
 // The runtime's monotonic clock, which is virtual in the simulator.

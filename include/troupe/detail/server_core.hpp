@@ -98,6 +98,7 @@ struct ServerVtable : Behaviour {
   void (*terminate)(ServerCore& core, const ExitReason& reason);
   Invoke any;
   Term (*introspect)(const ServerCore& core);
+  Term (*format_status)(const ServerCore& core);  // what of it may be shown in reports
   const Route* routes;
   std::uint32_t route_count;
 };

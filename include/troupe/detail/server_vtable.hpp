@@ -174,6 +174,11 @@ constexpr ServerVtable make_vtable() {
       return static_cast<const ServerCell<S>&>(core).state.introspect();
     };
   }
+  if constexpr (requires(const S& state) { Term{state.format_status()}; }) {
+    table.format_status = [](const ServerCore& core) -> Term {
+      return static_cast<const ServerCell<S>&>(core).state.format_status();
+    };
+  }
   table.routes = route_table<S>.all;
   table.route_count = find_routes<S>().count;
   if constexpr (is_machine<S>) refine_machine<S>(table);
