@@ -151,7 +151,8 @@ struct Promise : PromiseBase {
   Async<T> get_return_object() noexcept {
     return Async<T>{std::coroutine_handle<Promise>::from_promise(*this)};
   }
-  template <class U>
+  // T by default, so that `co_return {a, b}` works.
+  template <class U = T>
     requires std::is_constructible_v<T, U&&>
   void return_value(U&& result) {
     ::new (static_cast<void*>(&value)) T(std::forward<U>(result));
