@@ -87,6 +87,7 @@ class Sources:
             places = [str(pathlib.PurePosixPath(file).parent), "src", "/".join(parts[:2]), "test",
                       "include"]
             places += ["apps/greenroom", "apps/troupectl"] if parts[0] == "test" else []
+            places += ["examples"] if parts[0] == "examples" else []
         for place in places:
             path = str(pathlib.PurePosixPath(place) / spelled)
             if path in self.known:

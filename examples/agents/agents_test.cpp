@@ -1,0 +1,31 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "agents/agents.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/on_every_executor.hpp"
+
+namespace {
+
+using namespace agents;
+
+TEST(Agents, the_counter_counts_to_six) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const auto counter = co_await Counter::start_link(self, 0);
+    co_await add(self, counter, 1);
+    co_await add(self, counter, 5);
+    EXPECT_EQ(co_await count(self, counter), 6);
+  });
+}
+
+TEST(Agents, the_cache_is_found_by_its_name) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    co_await Cache::start_link(self, {.name = "cache"}, Entries{});
+    const auto cache = named<Cache>("cache");
+    EXPECT_EQ(co_await get(self, cache, "key"), std::nullopt);
+    co_await put(self, cache, "key", "value");
+    EXPECT_EQ(co_await get(self, cache, "key"), "value");
+  });
+}
+
+}  // namespace

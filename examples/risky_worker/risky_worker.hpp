@@ -1,0 +1,37 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// Let it crash: a worker that fails now and then, under a supervisor that starts it again. The
+// course's is only linked, so its first failure takes its parent down; ours is supervised, and says
+// after each piece of work how it went.
+#pragma once
+
+#include <stdexcept>
+
+#include <troupe/troupe.hpp>
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace risky_worker {
+
+enum class Outcome { completed, failed };
+
+// Works every second until three pieces in ten have failed it once.
+inline Async<> worker(Process& self, Pid tell) {
+  for (;;) {
+    if (self.random() % 10 < 3) {
+      send(tell, Outcome::failed);
+      throw std::runtime_error("Random failure!");
+    }
+    send(tell, Outcome::completed);
+    co_await self.sleep(1s);
+  }
+}
+
+// One failure in three seconds on the average: the limit is far above that.
+inline auto start(Process& self, Pid tell) {
+  return Supervisor::start_link(self, children(child("worker", worker, tell)),
+                                {.max_restarts = 100, .max_seconds = 5s});
+}
+
+}  // namespace risky_worker

@@ -1,0 +1,32 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// Tasks: work in a process of its own whose result is awaited; several at once take as long as the
+// longest.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <troupe/task.hpp>
+#include <troupe/troupe.hpp>
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace tasks {
+
+inline Async<std::string> slow_work(Process& self, Duration time, std::string result) {
+  co_await self.sleep(time);
+  co_return result;
+}
+
+inline Async<std::vector<std::string>> five_at_once(Process& self) {
+  std::vector<TaskRef<std::string>> running;
+  for (int i = 1; i <= 5; ++i) {
+    running.push_back(
+        Task::async(self, slow_work, Duration{i * 100ms}, "Task " + std::to_string(i) + " done"));
+  }
+  co_return co_await Task::await_many(self, std::move(running));
+}
+
+}  // namespace tasks
