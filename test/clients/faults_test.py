@@ -126,6 +126,38 @@ class Faults(unittest.TestCase):
             self.assertEqual(client("GET", "before"), b"kept")
             self.assertEqual(client("GET", "after"), b"stored")
 
+    def test_a_small_disk_that_fills_up_loses_nothing_that_was_acknowledged(self):
+        # A file system of 4 MB that only this server sees, half of it taken by somebody else.
+        wrapper = pathlib.Path(self.folder.name, "on-a-small-disk")
+        wrapper.write_text(f"""#!/bin/sh
+exec unshare --mount sh -c 'mount -t tmpfs -o size=4m tmpfs "{self.data}" &&
+  head -c 2000000 /dev/zero >"{self.data}/somebody-elses" && exec "{PROGRAM}" "$@"' sh "$@"
+""")
+        wrapper.chmod(0o755)
+        self.data.mkdir()
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True,
+                          check=False).returncode != 0:
+            self.skipTest("mounting a file system needs root")
+        acknowledged = []
+        with Greenroom(str(wrapper), self.data, "--shards", "1") as server:
+            with Client(server.port) as client:
+                for i in range(400):
+                    try:
+                        client("SET", f"key:{i}", f"{i}:".encode() + b"x" * 16_384)
+                    except ServerError as error:
+                        self.assertTrue(str(error).startswith("MISCONF "), error)
+                        break
+                    acknowledged.append(i)
+                self.assertLess(len(acknowledged), 400, "4 MB held more than 6 MB")
+                self.assertGreater(len(acknowledged), 10)
+                for i in acknowledged:
+                    self.assertTrue(client("GET", f"key:{i}").startswith(f"{i}:".encode()))
+                # Through the server's own view of the files.
+                seen = pathlib.Path(f"/proc/{server.process.pid}/root{self.data}")
+                (seen / "somebody-elses").unlink()
+                self.assertEqual(client("SET", "after", "stored"), "OK")
+                self.assertEqual(client("GET", "after"), b"stored")
+
 
 if __name__ == "__main__":
     PROGRAM = sys.argv.pop(1)
