@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "host/stack_trace.hpp"
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -8,8 +10,11 @@
 #include <dlfcn.h>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <unordered_map>
 #include <unwind.h>
+
+#include "host/thread.hpp"
 
 #if TROUPE_HAVE_LIBBACKTRACE
 // Declared here, because the header lies in a directory of GCC's that other compilers do not search
@@ -80,6 +85,39 @@ backtrace_state* debug_information() {
   return state;
 }
 
+int take_nothing(void*, std::uintptr_t, const char*, int, const char*) { return 0; }
+
+// Reading it all is one long step inside the first question, so that step has a thread of its own,
+// and who cannot wait for ever goes on without names.
+struct Loading {
+  std::mutex lock;
+  std::condition_variable changed;
+  bool has_begun = false;
+  bool is_done = false;
+};
+
+bool is_loaded(std::chrono::nanoseconds patience) {
+  static auto& loading = *new Loading;  // outlives every thread
+  std::unique_lock guard{loading.lock};
+  if (!loading.has_begun) {
+    loading.has_begun = true;
+    try {
+      start_thread("troupe-symbols", [] {
+        if (backtrace_state* state = debug_information()) {
+          const auto here = reinterpret_cast<std::uintptr_t>(&take_nothing);
+          backtrace_pcinfo(state, here, &take_nothing, &ignore_error, nullptr);
+        }
+        const std::lock_guard done{loading.lock};
+        loading.is_done = true;
+        loading.changed.notify_all();
+      }).detach();
+    } catch (const std::system_error&) {
+      loading.is_done = true;  // then whoever asks reads it himself
+    }
+  }
+  return loading.changed.wait_for(guard, patience, [] { return loading.is_done; });
+}
+
 void take_name(void* data, std::uintptr_t, const char* name, std::uintptr_t, std::uintptr_t) {
   if (name) *static_cast<std::string*>(data) = demangled(name);
 }
@@ -110,12 +148,15 @@ std::string look_up(void* address) {
   return lines.empty() ? symbol_of(pc) : lines;
 }
 #else
+bool is_loaded(std::chrono::nanoseconds) { return true; }
 std::string look_up(void*) { return {}; }
 #endif
 
 // The lines of one frame, the innermost of its inlined functions first.
-std::string lines_of(void* address) {
-  if (std::string lines = look_up(address); !lines.empty()) return lines;
+std::string lines_of(void* address, bool is_named) {
+  if (is_named) {
+    if (std::string lines = look_up(address); !lines.empty()) return lines;
+  }
   char text[32];
   Dl_info info{};
   if (::dladdr(address, &info) == 0) {
@@ -138,7 +179,7 @@ std::unordered_map<void*, std::string>& known_lines() {
   return known;
 }
 
-void append_lines(std::string& text, void* address) {
+void append_lines(std::string& text, void* address, bool is_named) {
   {
     const std::lock_guard guard{known_lock};
     const auto found = known_lines().find(address);
@@ -147,8 +188,9 @@ void append_lines(std::string& text, void* address) {
       return;
     }
   }
-  std::string lines = lines_of(address);
+  std::string lines = lines_of(address, is_named);
   text += lines;
+  if (!is_named) return;
   const std::lock_guard guard{known_lock};
   if (known_lines().size() >= max_known) known_lines().clear();
   known_lines().emplace(address, std::move(lines));
@@ -164,11 +206,12 @@ void append_lines(std::string& text, void* address) {
   return capture.count;
 }
 
-std::string describe_stack(std::span<void* const> frames) {
+std::string describe_stack(std::span<void* const> frames, std::chrono::nanoseconds patience) {
   std::string text;
+  const bool is_named = frames.empty() || is_loaded(patience);
   for (void* frame : frames) {
     if (!text.empty()) text += '\n';
-    append_lines(text, frame);
+    append_lines(text, frame, is_named);
   }
   return text;
 }

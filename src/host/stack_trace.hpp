@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -24,6 +25,9 @@ namespace troupe {
 std::size_t capture_stack(std::span<void*> frames, const void* outermost) noexcept;
 
 // A line for each frame, `function at file:line`; inlined functions have lines of their own.
-std::string describe_stack(std::span<void* const> frames);
+// The first question waits this long at most for the debug information to be read, on a thread of
+// its own; then exported functions have names, and the rest has offsets.
+std::string describe_stack(std::span<void* const> frames,
+                           std::chrono::nanoseconds patience = std::chrono::hours{1});
 
 }  // namespace troupe

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "runtime/crash_report.hpp"
 
+#include <chrono>
+
 #include <troupe/log.hpp>
 
 #include "host/stack_trace.hpp"
@@ -10,7 +12,10 @@ namespace troupe::detail {
 
 std::string stack_line(std::span<void* const> frames) {
   std::string line;
-  for (const char each : describe_stack(frames)) {
+  // Once in a program's life the names are to be read first. A process that crashes waits a little
+  // for them, and not for long: others wait for its end.
+  constexpr std::chrono::milliseconds patience{250};
+  for (const char each : describe_stack(frames, patience)) {
     if (each == '\n') {
       line += " < ";
     } else {

@@ -12,6 +12,7 @@
 #include <troupe/blocking.hpp>
 #include <troupe/troupe.hpp>
 
+#include "host/stack_trace.hpp"
 #include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
 
@@ -128,6 +129,8 @@ TEST(ExceptionTest, a_failure_of_blocking_work_brings_its_stack_along) {
 }
 
 TEST(ExceptionTest, the_crash_report_says_where_it_was_thrown) {
+  void* here[] = {reinterpret_cast<void*>(&throw_from_deep_below)};
+  (void)describe_stack(here);  // a report waits only so long for names to be read
   test::CapturedLog log;
   Runtime runtime{{.execution = Execution::single}};
   const auto result = runtime.try_run([](Process& self) -> Async<> {

@@ -19,6 +19,7 @@
 
 #include <troupe/troupe.hpp>
 
+#include "host/stack_trace.hpp"
 #include "support/captured_log.hpp"
 
 namespace troupe {
@@ -57,6 +58,12 @@ Async<> tick(Process& self, SharedState shared) {
     co_await self.sleep(1ms);
     ++shared->ticks;
   }
+}
+
+// A report waits only so long for names to be read; these tests want them.
+void read_names() {
+  void* here[] = {reinterpret_cast<void*>(&read_names)};
+  (void)describe_stack(here);
 }
 
 // For what no event tells of: another thread's log, and that nothing happens.
@@ -135,6 +142,7 @@ TEST(WatchdogTest, what_a_stuck_process_wakes_runs_elsewhere) {
 }
 
 TEST(WatchdogTest, the_report_names_the_process_what_it_does_and_where) {
+  read_names();
   test::CapturedLog log;
   Runtime runtime{with_workers(1)};
   const auto shared = std::make_shared<Shared>();
@@ -161,6 +169,7 @@ TEST(WatchdogTest, the_report_names_the_process_what_it_does_and_where) {
 }
 
 TEST(WatchdogTest, a_process_that_blocks_in_the_kernel_is_noticed_too) {
+  read_names();
   test::CapturedLog log;
   Runtime runtime{with_workers(1)};
   int ends[2];
