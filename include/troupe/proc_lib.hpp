@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <troupe/detail/call.hpp>
+#include <troupe/detail/code.hpp>
 #include <troupe/detail/owned_envelope.hpp>
 #include <troupe/from.hpp>
 #include <troupe/spawn.hpp>
@@ -101,9 +102,10 @@ struct AcknowledgedStart {
 Async<AcknowledgedStart> await_ack(Process& self, Pid pid, bool is_linked, Duration timeout);
 
 template <class T, class F, class... A>
-Async<> acknowledging_body(Process& self, F body, A... arguments) {
+Async<> acknowledging_body(Process& self, Code<F> body, A... arguments) {
   proc_lib::InitAck<T> ack{co_await StartTokenAwaiter{self}};
-  using Result = std::invoke_result_t<F&, Process&, proc_lib::InitAck<T>, A...>;
+  using Callable = CodeCallable<F>::Type;
+  using Result = std::invoke_result_t<Callable&, Process&, proc_lib::InitAck<T>, A...>;
   if constexpr (is_async<Result>) {
     co_await body(self, std::move(ack), std::move(arguments)...);
   } else {
@@ -116,11 +118,9 @@ Async<std::expected<proc_lib::Started<T>, StartError>> start_acknowledged(Proces
                                                                           SpawnOptions options,
                                                                           Duration timeout, F body,
                                                                           A... arguments) {
-  static_assert(std::is_empty_v<F> || std::is_pointer_v<F>,
-                "a process body must not capture: pass what it needs as arguments");
-  const Pid pid =
-      spawn_with(options, acknowledging_body<T, F, A...>, std::move(body), std::move(arguments)...)
-          .pid;
+  const Pid pid = spawn_with(options, acknowledging_body<T, F, A...>, Code<F>{std::move(body)},
+                             std::move(arguments)...)
+                      .pid;
   AcknowledgedStart start = co_await await_ack(self, pid, options.link, timeout);
   if (!start.reply.get()) co_return std::unexpected(std::move(start.error));
   co_return proc_lib::Started<T>{

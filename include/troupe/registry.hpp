@@ -97,8 +97,8 @@ class Registry {
     remove(self, registry, key.term, call_value<Predicate>, &fits);
   }
 
-  // All entries of a key, in no particular order. A process that has just died may still be among
-  // them.
+  // All entries of a key, in no particular order. In a duplicate registry a process that has just
+  // died may still be among them; in a unique one the dead have no key.
   static std::vector<RegistryEntry> lookup(Name registry, RegistryKey key);
   // Who has a key of a unique registry; the null pid if nobody.
   static Pid whereis(Name registry, RegistryKey key);

@@ -161,7 +161,7 @@ class TaskStream {
       if (options_.on_timeout == OnTimeout::exit) {
         const Pid late = element.task.pid;
         co_await stop();
-        throw TaskException{atoms::timeout, "async_stream", late};
+        throw TaskException{atoms::timeout, "stream", late};
       }
       (void)co_await Task::shutdown(self_, element.task, brutal_kill);
       element.outcome = Outcome(std::unexpect, ExitReason{atoms::timeout});

@@ -11,15 +11,20 @@ namespace troupe::detail {
 
 namespace {
 
-// Starts a child by its specification; what its start function throws is its error.
+// Starts a child by its specification; what its start function throws is its error. A thrown term
+// stands for a value that is no answer, as in the other supervisor, and not for {nocatch, Value},
+// which Elixir makes of it: its type leaves a start function no other way to give one.
 Async<StartOutcome> start_guarded(Process& self, const ChildStart& start, Atom name) {
   std::exception_ptr thrown;
+  StartOutcome outcome;
   try {
     co_return co_await start.start(self, name);
+  } catch (const ThrownException& value) {
+    outcome.error.reason = value.value();
   } catch (...) {
     thrown = std::current_exception();
   }
-  StartOutcome outcome;
+  if (!thrown) co_return outcome;
   outcome.error.reason = ExitReason::from_exception(thrown);
   co_return outcome;
 }

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "otp/registry_table.hpp"
 
+#include <troupe/detail/lives_now.hpp>
+
 namespace troupe::detail {
 
 NodeDirectory<RegistryTable>& registry_directory() {
@@ -81,9 +83,8 @@ void RegistryTable::add_duplicate(const Term& key, Pid pid, const Term& value) {
 std::vector<RegistryEntry> RegistryTable::find(const Term& key) const {
   std::vector<RegistryEntry> entries;
   if (kind() == RegistryKeys::unique) {
-    if (std::optional<RegistryEntry> entry = unique_.find(key)) {
-      entries.push_back(std::move(*entry));
-    }
+    std::optional<RegistryEntry> entry = unique_.find(key);
+    if (entry && lives_now(entry->pid)) entries.push_back(std::move(*entry));
     return entries;
   }
   const std::shared_ptr<Bucket> bucket = duplicate_.find(key).value_or(nullptr);
@@ -100,7 +101,9 @@ Pid RegistryTable::holder(const Term& key) const {
   if (kind() == RegistryKeys::unique) {
     unique_.visit(key, [&pid](const RegistryEntry& entry) { pid = entry.pid; });
   }
-  return pid;
+  // Whoever knows of a holder's end must not be told that it has the key, though its cleaner may
+  // not have come to it yet.
+  return pid && lives_now(pid) ? pid : Pid{};
 }
 
 std::size_t RegistryTable::remove_unique(const Term& key, Pid pid, ValueTest fits, void* context) {

@@ -104,6 +104,9 @@ Async<std::optional<ExitReason>> SupervisorServer::start(Process& self, Place pl
   if (place->extras) name.mail = place->extras->mail;
   try {
     outcome = co_await place->spec.start()->start(self, std::move(name));
+  } catch (const ThrownException& value) {
+    // OTP catches the call of the start function, which makes a thrown term what it gave back.
+    outcome.error.reason = value.value();
   } catch (...) {
     thrown = std::current_exception();
   }

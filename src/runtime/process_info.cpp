@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "runtime/process_info.hpp"
 
+#include <troupe/detail/lives_now.hpp>
+
 #include "runtime/activation.hpp"
 
 namespace troupe {
@@ -148,6 +150,8 @@ const Behaviour* detail::behaviour_of(Pid pid) noexcept {
   return block->generation.load(std::memory_order_acquire) == pid.generation() ? behaviour
                                                                                : nullptr;
 }
+
+bool detail::lives_now(Pid pid) noexcept { return has_tenant(pid); }
 
 std::int64_t detail::monotonic_ns(Process& self) noexcept {
   return self.runtime().state().executor->now_ns();
