@@ -16,12 +16,6 @@ Async<std::vector<Pid>> links_of(Process& self, Pid pid) {
   co_return (co_await info_of(self, pid)).links;
 }
 
-// Waits for the Exit of this process and gives its normalised reason.
-Async<Term> exit_of(Process& self, Pid from) {
-  co_return co_await self.receive(when([from](const Exit& m) { return m.from == from; },
-                                       [](Exit m) { return norm(m.reason); }));
-}
-
 // The reasons of the Exits of this process in the mailbox, which is emptied; whatever else it held
 // stands as it is.
 Async<Term> exits_of(Process& self, Pid from) {

@@ -30,6 +30,20 @@ std::span<const Scenario> name_scenarios();
 std::span<const Scenario> timer_scenarios();
 std::span<const Scenario> group_scenarios();
 std::span<const Scenario> service_scenarios();
+std::span<const Scenario> server_scenarios();
+std::span<const Scenario> call_scenarios();
+std::span<const Scenario> call_failure_scenarios();
+std::span<const Scenario> term_scenarios();
+std::span<const Scenario> sup_scenarios();
+std::span<const Scenario> restart_scenarios();
+std::span<const Scenario> restart_retry_scenarios();
+std::span<const Scenario> dynsup_scenarios();
+std::span<const Scenario> registry_scenarios();
+std::span<const Scenario> task_scenarios();
+std::span<const Scenario> task_stream_scenarios();
+std::span<const Scenario> agent_scenarios();
+std::span<const Scenario> app_scenarios();
+std::span<const Scenario> example_scenarios();
 
 // All of them, in the order of their numbers.
 std::vector<Scenario> all_scenarios();

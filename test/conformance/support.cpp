@@ -43,6 +43,13 @@ Async<Term> wait(Process& self, Ref monitor) {
                                        [](Down down) { return norm(down.reason); }));
 }
 
+Async<Term> exit_of(Process& self, Pid from) {
+  co_return co_await self.receive(when([from](const Exit& m) { return m.from == from; },
+                                       [](Exit m) { return norm(m.reason); }));
+}
+
+Async<Term> down(Process& self, Pid pid) { return wait(self, self.monitor(pid)); }
+
 Term to_term(const Exit& message) {
   return tuple({atoms::EXIT, message.from, norm(message.reason)});
 }

@@ -48,6 +48,10 @@ Term norm(const ExitReason& reason);
 
 // Waits for the Down of a monitor and gives its normalised reason.
 Async<Term> wait(Process& self, Ref monitor);
+// The same for the Exit of a process.
+Async<Term> exit_of(Process& self, Pid from);
+// Monitors a process and waits for its end.
+Async<Term> down(Process& self, Pid pid);
 // Spawns `body(arguments...)`, waits for its end and gives the normalised reason.
 template <class F, Message... A>
 Async<Term> reason_of(Process& self, F body, A... arguments) {
