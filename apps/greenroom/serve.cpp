@@ -231,6 +231,20 @@ int say(const std::string& sentence) {
   return 1;
 }
 
+// What problems_of has looked at.
+std::vector<User> users_of(const Config& config) {
+  std::vector<User> users;
+  for (const UserConfig& each : config.users) {
+    User user{.name = each.name};
+    user.password_sha256 = each.password_sha256.empty()
+                               ? std::string{view_of(sha256(each.password))}
+                               : bytes_of_hexadecimal(each.password_sha256);
+    user.access = *AccessRules::parse(each.rules);
+    users.push_back(std::move(user));
+  }
+  return users;
+}
+
 // Session ids are hashed with a key of the data directory; where nothing is kept, of this run.
 std::expected<IdHash, std::string> id_hash_of(const ServeOptions& options) {
   if (options.durability == storage::Durability::memory) return IdHash{};
@@ -261,6 +275,9 @@ int serve(const Config& config) {
   server.run_id = random_hexadecimal(40);
   ServerRules rules;
   rules.password = options.requirepass;
+  rules.users = users_of(config);
+  rules.backoff = std::make_shared<LoginBackoff>();
+  server.has_passwords = rules.needs_login();
   server.rules = std::make_shared<const ServerRules>(std::move(rules));
   server.house.durability = options.durability;
   server.house.max_value_bytes = options.max_value_bytes;

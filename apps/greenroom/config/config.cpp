@@ -1,13 +1,43 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "config/config.hpp"
 
+#include <set>
+
 #include <troupe/tls.hpp>
 
+#include "resp/access.hpp"
 #include "security/value_cipher.hpp"
 
 namespace greenroom {
 
 namespace {
+
+bool is_hexadecimal(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+void check_users(const Config& config, std::vector<std::string>& problems) {
+  std::set<std::string> names{"default"};
+  for (const UserConfig& user : config.users) {
+    const std::string who = "user \"" + user.name + "\": ";
+    if (user.name.empty()) problems.push_back("a [[user]] has no name");
+    if (user.name == "default") {
+      problems.push_back(who + "its password is [security] password, and it may do everything");
+    } else if (!names.insert(user.name).second) {
+      problems.push_back(who + "is there twice");
+    }
+    if (user.password.empty() == user.password_sha256.empty()) {
+      problems.push_back(who + "needs either password or password_sha256");
+    }
+    if (!user.password_sha256.empty() &&
+        (user.password_sha256.size() != 64 || !is_hexadecimal(user.password_sha256))) {
+      problems.push_back(who + "password_sha256 is 64 hexadecimal digits");
+    }
+    if (const auto rules = AccessRules::parse(user.rules); !rules) {
+      problems.push_back(who + rules.error());
+    }
+  }
+}
 
 void check_tls(const Config& config, std::vector<std::string>& problems) {
   const bool wanted = config.serve.tls_port >= 0 || config.http.with_tls;
@@ -26,6 +56,7 @@ void check_tls(const Config& config, std::vector<std::string>& problems) {
 
 std::vector<std::string> problems_of(const Config& config) {
   std::vector<std::string> problems;
+  check_users(config, problems);
   check_tls(config, problems);
   if (!config.encryption_key_file.empty()) {
     const auto cipher = ValueCipher::from_file(config.encryption_key_file);

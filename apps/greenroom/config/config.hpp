@@ -8,6 +8,7 @@
 #include <troupe/duration.hpp>
 #include <troupe/log.hpp>
 
+#include "security/users.hpp"
 #include "server/options.hpp"
 
 namespace greenroom {
@@ -44,6 +45,7 @@ struct Config {
   ServeOptions serve;
   TlsFiles tls;
   HttpConfig http;
+  std::vector<UserConfig> users;  // beside the default user, whose password is serve.requirepass
   LogConfig log;
   SnapshotConfig snapshots;
   std::string encryption_key_file;  // empty: payloads are stored as they are

@@ -194,6 +194,13 @@ void take_security(Section section, Config& config) {
   section.take("encryption_key_file", config.encryption_key_file);
 }
 
+void take_user(Section section, UserConfig& user) {
+  section.take("name", user.name);
+  section.take("password", user.password);
+  section.take("password_sha256", user.password_sha256);
+  section.take("rules", user.rules);
+}
+
 void take_log(Section section, Config& config) {
   section.take_choice("format", config.log.format, formats);
   section.take_choice("level", config.log.level, levels);
@@ -228,6 +235,12 @@ std::expected<Config, std::string> read_config_file(const std::string& file, Con
     take_security(section("security"), config);
     take_log(section("log"), config);
     take_snapshots(section("snapshots"), config);
+    if (const toml::array* users = root.tables("user")) {
+      config.users.clear();
+      for (const toml::node& user : *users) {
+        take_user(Section{file, user.as_table(), problems}, config.users.emplace_back());
+      }
+    }
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
   config.file = file;

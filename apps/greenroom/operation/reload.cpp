@@ -65,6 +65,8 @@ std::string fixed_differences(const Config& before, const Config& after) {
   compare("max_reply", before.serve.max_reply_bytes, after.serve.max_reply_bytes);
   compare("tls port", before.serve.tls_port, after.serve.tls_port);
   compare("encryption_key_file", before.encryption_key_file, after.encryption_key_file);
+  compare("password", before.serve.requirepass, after.serve.requirepass);
+  compare("users", before.users, after.users);
   compare("http port", before.http.port, after.http.port);
   compare("http bind", before.http.bind, after.http.bind);
   compare("http tls", before.http.with_tls, after.http.with_tls);

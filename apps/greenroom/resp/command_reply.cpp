@@ -46,8 +46,10 @@ std::vector<std::string_view> flag_names(const CommandSpec& command) {
   return names;
 }
 
+}  // namespace
+
 // Redis derives the ACL categories from the flags in the same way. Containers belong to no group.
-std::vector<std::string_view> category_names(const CommandSpec& command) {
+std::vector<std::string_view> acl_categories(const CommandSpec& command) {
   bool is_container = command.handler == Handler::container;
   bool is_database_wide =
       command.handler == Handler::keyspace || (command.group == Group::keys && !is_container);
@@ -67,6 +69,8 @@ std::vector<std::string_view> category_names(const CommandSpec& command) {
   if (command.group == Group::scripting && !is_container) names.push_back("@scripting");
   return names;
 }
+
+namespace {
 
 // The key specification that says the same as first key, last key and step.
 void write_key_specs(const CommandSpec& command, ReplyWriter& reply) {
@@ -123,7 +127,7 @@ void write_info(const CommandSpec& command, ReplyWriter& reply) {
   reply.integer(command.first_key);
   reply.integer(command.last_key);
   reply.integer(command.key_step);
-  write_names(category_names(command), reply);
+  write_names(acl_categories(command), reply);
   reply.set(0);  // Tips, which only cluster proxies read.
   write_key_specs(command, reply);
   auto children = subcommands(command);

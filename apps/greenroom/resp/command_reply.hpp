@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "resp/command_table.hpp"
 #include "resp/reply_writer.hpp"
@@ -14,6 +15,9 @@ namespace greenroom {
 // `words` is a request that `command` accepts().
 void answer_command(const CommandSpec& command, std::span<const std::string_view> words,
                     ReplyWriter& reply);
+
+// "@read", "@fast" ... of a command.
+std::vector<std::string_view> acl_categories(const CommandSpec& command);
 
 // Answers "<CONTAINER> HELP": the container's subcommands, one line for each and one for its
 // summary.

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "resp/connection_state.hpp"
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "resp/letters.hpp"
 #include "resp/number.hpp"
 #include "resp/secret.hpp"
+#include "security/digest.hpp"
 
 namespace greenroom {
 namespace {
@@ -53,7 +55,7 @@ bool accepts_name(std::string_view name, ReplyWriter& reply) {
 ConnectionState::ConnectionState(std::shared_ptr<const ServerRules> rules, std::uint64_t id,
                                  std::string address, std::string local_address,
                                  std::int64_t now_ms)
-    : rules_{std::move(rules)}, now_ms_{now_ms}, authenticated_{rules_->password.empty()} {
+    : rules_{std::move(rules)}, now_ms_{now_ms}, authenticated_{!rules_->needs_login()} {
   facts_.id = id;
   facts_.address = std::move(address);
   facts_.local_address = std::move(local_address);
@@ -109,6 +111,15 @@ const CommandSpec* ConnectionState::find(Words words, ReplyWriter& reply) const 
   }
   if (!authenticated_ && !command->has(flag_no_auth)) {
     reply.error("NOAUTH Authentication required.");
+    return nullptr;
+  }
+  if (user_ && !user_->access.may_run(*command)) {
+    reply.error("NOPERM User " + user_->name + " has no permissions to run the '" +
+                std::string(command->name) + "' command");
+    return nullptr;
+  }
+  if (user_ && !user_->access.may_use_keys(*command, words)) {
+    reply.error("NOPERM No permissions to access a key");
     return nullptr;
   }
   return command;
@@ -410,21 +421,49 @@ void ConnectionState::answer_select(Words words, ReplyWriter& reply) {
   reply.ok();
 }
 
-// The one user is "default". On failure the connection stays what it was.
+// On failure the connection stays what it was.
 bool ConnectionState::authenticate(std::string_view user, std::string_view password,
                                    ReplyWriter& reply) {
-  bool right = rules_->password.empty() || equal_in_constant_time(password, rules_->password);
-  if (user != "default" || !right) {
+  using namespace std::chrono_literals;
+  // Of the machine, not of the calendar, which jumps.
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const std::string address = facts_.address.substr(0, facts_.address.rfind(':'));
+  if (rules_->backoff) {
+    const auto wait = rules_->backoff->wait_of(address, now);
+    if (wait > 0s) {
+      reply.error("WRONGPASS too many wrong passwords from this address; wait " +
+                  std::to_string(wait / 1ms) + " ms");
+      return false;
+    }
+  }
+  const User* found = nullptr;
+  bool right = false;
+  if (user == "default") {
+    right = !rules_->needs_login() ||
+            (!rules_->password.empty() && equal_in_constant_time(password, rules_->password));
+  } else {
+    // Of digests, and over all users, so that the time tells neither password nor name.
+    const Digest given = sha256(password);
+    for (const User& each : rules_->users) {
+      const bool fits = equal_in_constant_time(view_of(given), each.password_sha256);
+      if (fits && each.name == user) found = &each;
+    }
+    right = found != nullptr;
+  }
+  if (!right) {
+    if (rules_->backoff) rules_->backoff->note_failure(address, now);
     reply.error("WRONGPASS invalid username-password pair or user is disabled.");
     return false;
   }
+  if (rules_->backoff) rules_->backoff->note_success(address);
   authenticated_ = true;
+  user_ = found;
   return true;
 }
 
 void ConnectionState::answer_auth(Words words, ReplyWriter& reply) {
   if (words.size() > 3) return reply.error(error_text::syntax);
-  if (words.size() == 2 && rules_->password.empty())
+  if (words.size() == 2 && !rules_->needs_login())
     return reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you "
         "sure your configuration is correct?");
@@ -490,7 +529,8 @@ void ConnectionState::reset() {
   facts_.is_no_evict = facts_.is_no_touch = false;
   (void)take_transaction();
   replies_ = Replies::on;
-  authenticated_ = rules_->password.empty();
+  authenticated_ = !rules_->needs_login();
+  user_ = nullptr;
 }
 
 void ConnectionState::answer_setinfo(Words words, ReplyWriter& reply) {

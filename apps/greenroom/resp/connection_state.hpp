@@ -8,22 +8,29 @@
 #include <string_view>
 #include <vector>
 
+#include "resp/access.hpp"
 #include "resp/client_facts.hpp"
 #include "resp/command_table.hpp"
 #include "resp/known_scripts.hpp"
 #include "resp/packed_command.hpp"
 #include "resp/parser.hpp"
 #include "resp/reply_writer.hpp"
+#include "security/login_backoff.hpp"
 
 namespace greenroom {
 
 // What all connections of a server have in common; fixed while it runs.
 struct ServerRules {
-  std::string password;               // Empty: none is needed.
-  std::string server_name = "redis";  // HELLO's "server": clients compare it.
+  std::string password;                   // Of the user "default", who may do everything.
+  std::vector<User> users;                // The others.
+  std::shared_ptr<LoginBackoff> backoff;  // Null: wrong passwords cost nothing.
+  std::string server_name = "redis";      // HELLO's "server": clients compare it.
   std::string redis_version = "7.2.5";
   std::uint8_t databases = 16;
   std::size_t max_queued_bytes = 256u << 20;  // What MULTI may gather; a request's limit.
+  // Whether somebody has to say who they are. With users and without a password of its own the
+  // default user is nobody.
+  bool needs_login() const { return !password.empty() || !users.empty(); }
   std::shared_ptr<ScriptCache> scripts = std::make_shared<ScriptCache>();
 };
 
@@ -127,6 +134,7 @@ class ConnectionState {
   ClientFacts facts_;
   std::int64_t now_ms_;
   bool authenticated_;
+  const User* user_ = nullptr;  // one of the rules'; null: the default user
   Replies replies_ = Replies::on;
   bool in_transaction_ = false;
   bool is_broken_ = false;  // A request behind MULTI was wrong: EXEC will not.

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "security/digest.hpp"
 
+#include <charconv>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
@@ -52,6 +53,16 @@ std::string hexadecimal(std::string_view bytes) {
     text += digits[byte % 16];
   }
   return text;
+}
+
+std::string bytes_of_hexadecimal(std::string_view digits) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    unsigned byte = 0;
+    std::from_chars(digits.data() + i, digits.data() + i + 2, byte, 16);
+    bytes += static_cast<char>(byte);
+  }
+  return bytes;
 }
 
 std::string random_hexadecimal(std::size_t digits) {

@@ -19,6 +19,8 @@ std::string random_bytes(std::size_t count);
 std::string random_hexadecimal(std::size_t digits);
 
 std::string hexadecimal(std::string_view bytes);
+// The other way; for digits that were checked.
+std::string bytes_of_hexadecimal(std::string_view digits);
 inline std::string_view view_of(const Digest& digest) noexcept {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }

@@ -19,7 +19,7 @@ constexpr Duration pause_without_descriptors = 100ms;
 // A server that everybody may write to is a mistake more often than a wish.
 bool is_refused_by_protected_mode(const Server& server, const net::Address& peer) {
   const bool is_local = peer.host.starts_with("127.") || peer.host == "::1";
-  return server.options.protected_mode && !is_local && server.options.requirepass.empty();
+  return server.options.protected_mode && !is_local && !server.has_passwords;
 }
 
 // What a client is told before it is closed; within TLS nothing could be said before a handshake.

@@ -27,6 +27,7 @@ struct Server {
   std::shared_ptr<const ServerRules> rules;
   std::string run_id;
   std::int64_t started_at_ms = 0;
+  bool has_passwords = false;          // somebody has to log in
   std::atomic<std::uint16_t> port{0};  // set by the listener before the first connection
   std::atomic<std::uint16_t> tls_port{0};
 

@@ -1,0 +1,138 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "resp/access.hpp"
+
+#include <algorithm>
+
+#include "resp/command_reply.hpp"
+#include "resp/glob.hpp"
+
+namespace greenroom {
+
+namespace {
+
+std::size_t index_of(const CommandSpec& command) { return static_cast<std::size_t>(command.id); }
+
+// Writes that tell nothing of what was there. Every other write also reads.
+bool only_writes(const CommandSpec& command, std::span<const std::string_view> words) {
+  switch (command.id) {
+    case CommandId::set:
+      return std::none_of(words.begin() + 3, words.end(), [](std::string_view word) {
+        return word.size() == 3 && (word[0] | 0x20) == 'g';  // GET, the only such option
+      });
+    case CommandId::setex:
+    case CommandId::psetex:
+    case CommandId::setnx:
+    case CommandId::mset:
+    case CommandId::msetnx:
+    case CommandId::del:
+    case CommandId::unlink:
+    case CommandId::expire:
+    case CommandId::pexpire:
+    case CommandId::expireat:
+    case CommandId::pexpireat:
+    case CommandId::persist:
+    case CommandId::hset:
+    case CommandId::hmset:
+    case CommandId::hsetnx:
+    case CommandId::hdel:
+    case CommandId::sadd:
+    case CommandId::srem:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+AccessRules AccessRules::everything() {
+  AccessRules rules;
+  rules.commands_.set();
+  rules.patterns_.push_back({"*", true, true});
+  return rules;
+}
+
+std::expected<AccessRules, std::string> AccessRules::parse(std::span<const std::string> words) {
+  AccessRules rules;
+  for (const std::string& word : words) {
+    if (auto applied = rules.apply(word); !applied) {
+      return std::unexpected("\"" + word + "\" " + applied.error());
+    }
+  }
+  return rules;
+}
+
+std::expected<void, std::string> AccessRules::apply(std::string_view word) {
+  if (word == "allcommands") return apply_to_commands("@all", true);
+  if (word == "nocommands") return apply_to_commands("@all", false);
+  if (word == "allkeys") word = "~*";
+  if (word == "resetkeys") {
+    patterns_.clear();
+    return {};
+  }
+  if (word.starts_with('+') || word.starts_with('-')) {
+    return apply_to_commands(word.substr(1), word.starts_with('+'));
+  }
+  Pattern pattern;
+  if (word.starts_with("%R~")) pattern.writes = false;
+  if (word.starts_with("%W~")) pattern.reads = false;
+  const std::size_t mark = word.find('~');
+  const bool is_known = word.starts_with('~') || word.starts_with("%R~") ||
+                        word.starts_with("%W~") || word.starts_with("%RW~");
+  if (!is_known) return std::unexpected("is no rule: +command, +@category, ~pattern");
+  pattern.glob = word.substr(mark + 1);
+  patterns_.push_back(std::move(pattern));
+  return {};
+}
+
+std::expected<void, std::string> AccessRules::apply_to_commands(std::string_view what,
+                                                                bool allowed) {
+  bool found = what == "@all";
+  if (found && allowed) commands_.set();
+  if (found && !allowed) commands_.reset();
+  for (const CommandSpec& command : all_commands()) {
+    bool fits = command.name == what;
+    if (command.parent != CommandId::none) fits |= command_spec(command.parent).name == what;
+    if (what.starts_with('@')) {
+      const auto categories = acl_categories(command);
+      fits |= std::find(categories.begin(), categories.end(), what) != categories.end();
+    }
+    if (fits) commands_.set(index_of(command), allowed);
+    found |= fits;
+  }
+  if (!found) return std::unexpected("names no command or category");
+  return {};
+}
+
+bool AccessRules::may_run(const CommandSpec& command) const {
+  return command.has(flag_no_auth) || commands_.test(index_of(command));
+}
+
+bool AccessRules::may_use_keys(const CommandSpec& command,
+                               std::span<const std::string_view> words) const {
+  if (command.id == CommandId::eval || command.id == CommandId::evalsha) {
+    return words.size() <= 3 || may_use_key(words[3], true, true);
+  }
+  if (command.first_key == 0) return true;
+  const bool writes = command.has(flag_write);
+  const bool reads = !writes || !only_writes(command, words);
+  for (std::size_t i = 0; i < count_keys(command, words.size()); ++i) {
+    if (!may_use_key(words[command.key_at(i)], reads, writes)) return false;
+  }
+  return true;
+}
+
+bool AccessRules::may_use_key(std::string_view key, bool reads, bool writes) const {
+  bool may_read = !reads;
+  bool may_write = !writes;
+  for (const Pattern& pattern : patterns_) {
+    if (may_read && may_write) return true;
+    const bool helps = (pattern.reads && !may_read) || (pattern.writes && !may_write);
+    if (!helps || !glob_match(pattern.glob, key)) continue;
+    may_read |= pattern.reads;
+    may_write |= pattern.writes;
+  }
+  return may_read && may_write;
+}
+
+}  // namespace greenroom

@@ -1,0 +1,58 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#pragma once
+
+#include <bitset>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "resp/command_table.hpp"
+
+namespace greenroom {
+
+// What a user may do, in the subset of Redis' ACL language that exporters and frameworks use:
+//
+//     +get  -flushall  +client|id      a command (a container with all of its subcommands)
+//     +@read  -@dangerous  +@all       a category, as COMMAND INFO tells them
+//     allcommands  nocommands
+//     ~sess:*  %R~cache:*  %W~log:*    keys by glob pattern: all access, only reading, only writing
+//     allkeys  resetkeys
+//
+// Later words beat earlier ones. Without any, nothing is allowed but AUTH, HELLO, QUIT and RESET,
+// which always are. Commands that look at all keys (KEYS, SCAN, DBSIZE, FLUSHALL) touch no key by
+// name: they are allowed or not as commands, as in Redis.
+class AccessRules {
+ public:
+  static AccessRules everything();
+  // The error is a sentence that names the word.
+  static std::expected<AccessRules, std::string> parse(std::span<const std::string> words);
+
+  bool may_run(const CommandSpec& command) const;
+  // Whether all keys of the request, one that the command accepts, may be used as it uses them.
+  bool may_use_keys(const CommandSpec& command, std::span<const std::string_view> words) const;
+
+ private:
+  struct Pattern {
+    std::string glob;
+    bool reads = true;
+    bool writes = true;
+  };
+
+  std::expected<void, std::string> apply(std::string_view word);
+  std::expected<void, std::string> apply_to_commands(std::string_view what, bool allowed);
+  bool may_use_key(std::string_view key, bool reads, bool writes) const;
+
+  std::bitset<256> commands_;  // by CommandId
+  std::vector<Pattern> patterns_;
+};
+
+// A user beside the default one.
+struct User {
+  std::string name;
+  std::string password_sha256;  // 32 bytes
+  AccessRules access;
+};
+
+}  // namespace greenroom
