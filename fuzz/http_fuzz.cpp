@@ -87,6 +87,7 @@ void write_and_read(std::string_view bytes, MessageParser::Limits limits) {
   MessageParser first{MessageParser::Kind::request, limits};
   first.feed(bytes);
   if (first.state() != MessageParser::State::complete) return;
+  if (!first.request().fields.has("host")) return;  // HTTP/1.0; we write HTTP/1.1, which needs one
   std::string wire;
   try {
     wire = to_wire(first.request());
