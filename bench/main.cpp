@@ -33,8 +33,6 @@ std::vector<std::int64_t> numbers(std::string_view text) {
   return result;
 }
 
-void ignore(void*, const troupe::log::Record&) {}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -50,8 +48,8 @@ int main(int argc, char** argv) {
   if (is_tiny) words.erase(words.begin());
   for (const Workload* workload : all) {
     if (words.empty() || workload->name != words[0]) continue;
-    // Crashes are reported on purpose nowhere: every peer's reports are switched off too.
-    troupe::log::set_sink(&ignore, nullptr);
+    // Every peer's reports of crashes are switched off too.
+    troupe::log::set_level(troupe::log::Level::none);
     std::string sizes;
     for (std::size_t i = 1; i < words.size(); ++i) sizes.append(words[i]).append(" ");
     workload->run(Arguments{numbers(is_tiny ? workload->tiny : std::string_view{sizes})});

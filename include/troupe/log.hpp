@@ -17,7 +17,8 @@
 // line costs a user's compile next to nothing.
 namespace troupe::log {
 
-enum class Level : std::uint8_t { debug, info, notice, warning, error };
+// `none` is no line's level: as the lowest one that is written, it silences all.
+enum class Level : std::uint8_t { debug, info, notice, warning, error, none };
 
 // Anything that can stand in for `{}`, as text.
 class Argument {

@@ -119,11 +119,11 @@ Async<> make_body(Process& self, Owned<F> body, A... arguments) {
 
 template <class F, class... A>
 Newborn start(Runtime* runtime, const SpawnOptions& options, F body, A... arguments) {
+  static constexpr std::string_view name = type_name<F>();
   const Newborn newborn = conceive(runtime, options);
   if (!newborn.process) return newborn;  // a destructor of an ending process: spawns nothing
   try {
-    launch(newborn, make_body(*newborn.process, std::move(body), std::move(arguments)...),
-           type_name<F>());
+    launch(newborn, make_body(*newborn.process, std::move(body), std::move(arguments)...), name);
   } catch (...) {
     abandon(newborn);
     throw;

@@ -5,6 +5,7 @@
 // an unknown call or cast is an error in the server, an unknown plain message is logged.
 #include <troupe/log.hpp>
 
+#include "base/thrown.hpp"
 #include "otp/server_loop.hpp"
 #include "otp/system_message.hpp"
 
@@ -58,15 +59,11 @@ void follow(ServerCore& core, Init& init) {
 }
 
 ExitReason reason_of(std::exception_ptr failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const ExitException& exit) {
-    return exit.reason();
-  } catch (const ThrownException& thrown) {
-    return ExitReason{tuple({atoms::bad_return_value, thrown.value()})};
-  } catch (...) {
-    return ExitReason::from_exception(std::move(failure));
+  if (const auto* exit = thrown_as<ExitException>(failure)) return exit->reason();
+  if (const auto* thrown = thrown_as<ThrownException>(failure)) {
+    return ExitReason{tuple({atoms::bad_return_value, thrown->value()})};
   }
+  return ExitReason::from_exception(std::move(failure));
 }
 
 void fail(ServerCore& core, std::exception_ptr failure) {
@@ -88,6 +85,11 @@ const Route* find_route(const ServerCore& core, const MessageType* message, Requ
     if (route->message == message && route->role == role) return route;
   }
   return nullptr;
+}
+
+// A call is noted before its handler runs, unless that answers at once.
+void note(ServerCore& core, Envelope* envelope) {
+  if (envelope->type->kind == EnvelopeKind::call) note_call(*core.self, call_head(envelope));
 }
 
 [[noreturn]] void refuse_unknown(Envelope* envelope, const char* what) {
@@ -115,10 +117,12 @@ void dispatch_info(ServerCore& core, Envelope* envelope, const MessageType* mess
 void dispatch_request(ServerCore& core, Envelope* envelope) {
   const RequestType& type = request_type_of(envelope);
   if (type.server == core.vtable) [[likely]] {
+    if (!type.answers_at_once) note(core, envelope);
     type.invoke(core, envelope);
     return;
   }
   const Route* route = type.server ? nullptr : find_route(core, type.message, type.role);
+  if (!route || !route->answers_at_once) note(core, envelope);
   if (route) {
     route->invoke(core, envelope);
     return;
@@ -154,6 +158,7 @@ void dispatch_timeout(ServerCore& core) {
 void dispatch(ServerCore& core, Envelope* envelope) noexcept {
   try {
     if (envelope && is_system(envelope)) {
+      note(core, envelope);
       // The wait starts anew with its full time afterwards.
       handle_system(core, envelope);
       return;
@@ -174,6 +179,7 @@ void dispatch(ServerCore& core, Envelope* envelope) noexcept {
       step.reason = std::move(value_of<Exit>(envelope).reason);
       free_envelope(envelope);
     } else if (envelope->type->kind == EnvelopeKind::call) {
+      note(core, envelope);
       refuse_unknown(envelope, "bad_call");
     } else {
       dispatch_info(core, envelope, envelope->type);

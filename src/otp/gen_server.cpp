@@ -8,6 +8,9 @@
 // continuation; with a stop, terminate before the reply, and the reply before the end.
 #include <exception>
 
+#include <troupe/log.hpp>
+
+#include "base/thrown.hpp"
 #include "otp/reply_drop.hpp"
 #include "otp/server_loop.hpp"
 #include "otp/system_message.hpp"
@@ -36,7 +39,7 @@ struct Life {
 // holds one awaiter. Yields false at the end.
 class [[nodiscard]] Activity : Receiver {
  public:
-  explicit Activity(Life& life) : Receiver{&match_any, infinity}, life_{life} {}
+  explicit Activity(Life& life) : Receiver{&match_any, infinity}, life_{life} { serves = true; }
   Activity(const Activity&) = delete;
   [[gnu::noinline]] ~Activity() {
     if (taken) free_envelope(taken);
@@ -163,21 +166,16 @@ Async<> wind_up(ServerCore& core) {
       failure = std::current_exception();
     }
     // What terminate throws as a term is ignored like what it returns; only a failure counts.
-    if (failure) {
-      try {
-        std::rethrow_exception(failure);
-      } catch (const ThrownException&) {
-      } catch (...) {
-        reason = reason_of(failure);
-      }
-    }
+    if (failure && !thrown_as<ThrownException>(failure)) reason = reason_of(failure);
   }
   if (core.step->late_reply) {
     answer_call(core.step->late_head, std::exchange(core.step->late_reply, nullptr));
   }
-  const std::string state = reason.is_orderly() ? std::string{} : text_of_state(core);
+  const bool is_told = !reason.is_orderly() && log::level() <= log::Level::error;
+  const std::string state = is_told ? text_of_state(core) : std::string{};
   report_crash(*core.self, reason, CrashContext{core.vtable, last_message_of(core), state});
-  if (!reason.is_normal()) throw ExitException{std::move(reason)};
+  // Not thrown: nothing is left between here and the end that could catch it.
+  if (!reason.is_normal()) end_with(*core.self, std::move(reason));
 }
 
 }  // namespace troupe::detail

@@ -49,8 +49,8 @@ ExitReason reason_of(std::exception_ptr failure);
 // Makes core.step say that a callback has failed.
 void fail(ServerCore& core, std::exception_ptr failure);
 
-// The last part: terminate, the late reply, the report. Throws ExitException unless the reason is
-// `normal`.
+// The last part: terminate, the late reply, the report. The process ends with the reason as soon as
+// its loop returns.
 Async<> wind_up(ServerCore& core);
 
 // The state as far as it may be shown: format_status, or else introspect; `undefined` if it has

@@ -130,7 +130,7 @@ namespace {
 // pid.
 class [[nodiscard]] StartMessage : Receiver {
  public:
-  explicit StartMessage(Process& self) : Receiver{&match, infinity}, self_{self} {}
+  explicit StartMessage(Process& self) : Receiver{&match, infinity}, self_{self} { serves = true; }
   StartMessage(const StartMessage&) = delete;
   ~StartMessage() {
     if (taken) free_envelope(taken);
@@ -190,6 +190,7 @@ void take_name(Process& self, const StartHead& head) {
 Async<> bring_up(Process& self, OwnedServer& server) {
   OwnedEnvelope request = co_await StartMessage{self};
   const StartHead head = value_of<StartHead>(request.get());
+  UnansweredCall unanswered{self, head.call};
   if (head.name.mail) bequeath_mailbox(self, head.parent);
   take_name(self, head);
   if (head.name.via) {
@@ -230,7 +231,7 @@ Async<> bring_up(Process& self, OwnedServer& server) {
     }
   }
   set_behaviour(self, head.vtable);
-  tell(head.call, StartAnswer{true, {}});
+  unanswered.answer(make_reply(head.call.id, StartAnswer{true, {}}));
 }
 
 }  // namespace detail

@@ -10,6 +10,8 @@
 // never resume the coroutine.
 #include "runtime/activation.hpp"
 
+#include <troupe/detail/call.hpp>
+
 #include "base/assert.hpp"
 #include "runtime/signal.hpp"
 
@@ -19,6 +21,15 @@ constinit thread_local Context context;
 
 namespace {
 
+// A call that leaves the queue is noted by the runtime, unless the receiver sees to it.
+void give(Block& block, Receiver& receiver, Envelope* message, int clause) noexcept {
+  receiver.taken = message;
+  receiver.clause = clause;
+  if (message->type->kind == EnvelopeKind::call && !receiver.serves) {
+    note_call(block, call_head(message));
+  }
+}
+
 // Tests what has come since the last look. True: receiver.taken is set.
 bool scan(Block& block, Receiver& receiver) noexcept {
   Envelope* before = block.scanned;
@@ -27,8 +38,7 @@ bool scan(Block& block, Receiver& receiver) noexcept {
     const int clause = receiver.match(receiver, candidate);
     if (clause >= 0) {
       unlink_message(*context.runtime, block, before, candidate);
-      receiver.taken = candidate;
-      receiver.clause = clause;
+      give(block, receiver, candidate, clause);
       return true;
     }
     before = candidate;
@@ -70,19 +80,28 @@ std::int64_t timeout_of(const Block& block) noexcept {
   return -1;
 }
 
-WaitTimer* timer_of(Block& block) noexcept {
-  if (block.phase == Phase::receiving) return &block.receiver->timer;
-  if (block.phase == Phase::replying) return &block.wait->timer;
-  return nullptr;
+void start_clock(RuntimeState& runtime, Block& block, WaitClock& clock) {
+  clock.id = fresh_ref(runtime);
+  clock.timer = runtime.executor->start_timer(
+      runtime.node, clock.limit_ns,
+      TimerTask{.to = block.pid(), .message = nullptr, .wait_id = clock.id});
+  clock.timer_ns = clock.limit_ns;
 }
 
-}  // namespace
+// The process is about to sleep in a wait with a limit.
+void set_limit(RuntimeState& runtime, Block& block, std::int64_t timeout_ns) {
+  if (!block.clock) block.clock = new WaitClock;
+  WaitClock& clock = *block.clock;
+  if (clock.limit_ns != WaitClock::never) return;  // woken for nothing
+  const std::int64_t now = runtime.executor->now_ns();
+  clock.limit_ns = timeout_ns >= WaitClock::never - now ? WaitClock::never - 1 : now + timeout_ns;
+  if (clock.timer_ns <= clock.limit_ns) return;
+  stop_clock(runtime, block);
+  start_clock(runtime, block, clock);
+}
 
-void take_mail(RuntimeState& runtime, Block& block) noexcept {
-  // Nothing acts on it any more; what comes now is refused when it ends.
-  if (block.doomed) return;
-  const bool limited = block.limited.load(std::memory_order_relaxed) != 0;
-  Envelope* envelope = reversed(limited ? take_limited_mail(block) : block.inbox.take_all());
+// Messages join the queue, signals act. `limited`: the mailbox has a limit.
+void take_in(RuntimeState& runtime, Block& block, Envelope* envelope, bool limited) noexcept {
   while (envelope) {
     Envelope* next = envelope->next;
     if (envelope->type->kind == EnvelopeKind::message && !limited) [[likely]] {
@@ -100,25 +119,61 @@ void take_mail(RuntimeState& runtime, Block& block) noexcept {
     settle_limited_mail(runtime, block);
 }
 
-void arm_timeout(RuntimeState& runtime, Block& block, WaitTimer& wait_timer,
-                 std::int64_t timeout_ns) {
-  block.wait_id = fresh_ref(runtime);
-  const std::int64_t now = runtime.executor->now_ns();
-  const std::int64_t deadline = timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
-  const TimerRef timer = runtime.executor->start_timer(
-      runtime.node, deadline,
-      TimerTask{.to = block.pid(), .message = nullptr, .wait_id = block.wait_id});
-  wait_timer =
-      WaitTimer{timer.slot(), timer.generation(), static_cast<std::uint16_t>(timer.wheel()), true};
+// The commonest case, without the queue: the process stands in a receive, and one message has come,
+// which fits. False: nothing of the kind, and whatever has come has been taken in.
+bool take_one(RuntimeState& runtime, Block& block) noexcept {
+  if (block.doomed) return false;
+  if (block.limited.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    take_mail(runtime, block);
+    return false;
+  }
+  Envelope* mail = block.inbox.take_all();
+  if (!mail) return false;
+  const EnvelopeKind kind = mail->type->kind;
+  const Relations* relations = block.relations;
+  if (!mail->next && (kind == EnvelopeKind::message || kind == EnvelopeKind::call) &&
+      block.phase == Phase::receiving && block.scanned == block.queue.tail &&
+      (!relations || relations->suspenders.empty())) {
+    Receiver& receiver = *block.receiver;
+    const int clause = receiver.match(receiver, mail);
+    if (clause >= 0) {
+      give(block, receiver, mail, clause);
+      return true;
+    }
+    block.queue.append(mail);
+    block.scanned = mail;
+    return false;
+  }
+  take_in(runtime, block, reversed(mail), false);
+  return false;
 }
 
-void disarm_timeout(RuntimeState& runtime, Block& block) noexcept {
-  WaitTimer* timer = timer_of(block);
-  if (!timer || !timer->armed) return;
-  timer->armed = false;
-  block.wait_id = 0;  // a TimeoutSignal that is under way finds nobody
-  (void)runtime.executor->cancel_timer(
-      TimerRef{runtime.node, timer->wheel, timer->slot, timer->generation});
+}  // namespace
+
+void take_mail(RuntimeState& runtime, Block& block) noexcept {
+  // Nothing acts on it any more; what comes now is refused when it ends.
+  if (block.doomed) return;
+  const bool limited = block.limited.load(std::memory_order_relaxed) != 0;
+  take_in(runtime, block, reversed(limited ? take_limited_mail(block) : block.inbox.take_all()),
+          limited);
+}
+
+void stop_clock(RuntimeState& runtime, Block& block) noexcept {
+  WaitClock& clock = *block.clock;
+  if (!clock.runs()) return;
+  clock.timer_ns = WaitClock::never;
+  clock.id = 0;  // a TimeoutSignal that is under way finds nobody
+  (void)runtime.executor->cancel_timer(clock.timer);
+}
+
+void take_timeout(RuntimeState& runtime, Block& block, std::uint64_t timer_id) noexcept {
+  if (!block.clock || block.clock->id != timer_id) return;
+  WaitClock& clock = *block.clock;
+  clock.id = 0;
+  clock.timer_ns = WaitClock::never;
+  if (clock.limit_ns == WaitClock::never) return;  // that wait has ended
+  if (runtime.executor->now_ns() < clock.limit_ns) return start_clock(runtime, block, clock);
+  block.timed_out = true;
 }
 
 bool activate(RuntimeState& runtime, Block& block) noexcept {
@@ -128,23 +183,24 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
   block.budget = runtime.executor->budget();
   bool yields = false;
   for (;;) {
-    take_mail(runtime, block);
+    const bool is_served = take_one(runtime, block);
     if (block.doomed) [[unlikely]] {
       end_process(runtime, block, std::move(relations_of(block).fate));
       break;
     }
     const bool suspended = block.relations && !block.relations->suspenders.empty();
-    if (suspended || !can_go_on(block)) {
+    if (suspended || (!is_served && !can_go_on(block))) {
       const std::int64_t timeout = timeout_of(block);
-      if (timeout >= 0 && !block.timed_out) {
-        WaitTimer& timer = *timer_of(block);
-        if (!timer.armed) arm_timeout(runtime, block, timer, timeout);
+      if (timeout >= 0) {
+        if (!block.timed_out) set_limit(runtime, block, timeout);
+      } else if (block.clock) {
+        stop_clock(runtime, block);
       }
       // From here on the block belongs to whoever wakes it.
       if (block.inbox.sleep()) break;
       continue;
     }
-    disarm_timeout(runtime, block);
+    if (block.clock) block.clock->limit_ns = WaitClock::never;
     block.phase = Phase::running;
     do {
       block.continuation().next.resume();
@@ -166,6 +222,11 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
     if (block.yielded) {
       block.yielded = false;
       yields = true;
+      break;
+    }
+    // It has just looked at all it has, and waits without a limit.
+    if (block.phase == Phase::receiving && block.receiver->timeout_ns < 0 && !block.clock &&
+        block.inbox.sleep()) {
       break;
     }
   }

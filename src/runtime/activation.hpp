@@ -43,7 +43,9 @@ inline void unlink_message(RuntimeState& runtime, Block& block, Envelope* before
   }
 }
 
-// Ends the timeout of the wait the process stands in, if it runs.
-void disarm_timeout(RuntimeState& runtime, Block& block) noexcept;
+// Cancels the timer of its waits, if one runs.
+void stop_clock(RuntimeState& runtime, Block& block) noexcept;
+// The timer has fired: the limit has come, or another timer runs for the rest of it.
+void take_timeout(RuntimeState& runtime, Block& block, std::uint64_t timer_id) noexcept;
 
 }  // namespace troupe::detail

@@ -17,6 +17,27 @@ namespace troupe::detail {
 struct Relations;
 struct RuntimeState;
 
+// The limit of the wait a process stands in, and the timer that wakes it. They are two things: a
+// process that calls and calls again sets a limit of five seconds each time and is answered within
+// a microsecond. So the timer stays when a wait ends, and serves the next wait as well if it fires
+// before that one's limit: the process looks at the clock then, and starts another for the rest.
+// Before a wait without a limit, and at its end, the process cancels it, so that no timer runs that
+// nobody waits for.
+//
+// Starting and cancelling one for each call cost 45 ns of its 220.
+struct WaitClock {
+  static constexpr std::int64_t never = INT64_MAX;
+
+  std::int64_t limit_ns = never;  // of this wait; never: it has none, or none has begun
+  std::int64_t timer_ns = never;  // when the timer fires; never: none runs
+  std::uint64_t id = 0;           // of the timer: what its TimeoutSignal carries
+  TimerRef timer;
+
+  bool runs() const noexcept { return timer_ns != never; }
+  void* operator new(std::size_t size) { return allocate(size); }
+  void operator delete(void* memory, std::size_t size) noexcept { deallocate(memory, size); }
+};
+
 // What a process does at the moment. Only the thread that runs it, or the one that has just taken
 // it from a run queue, reads or writes this.
 enum class Phase : std::uint8_t {
@@ -66,7 +87,7 @@ class alignas(64) Block final : public Process {
   Envelope* scanned;     // the last message the current receive has refused; null: none yet
   Relations* relations;  // links, monitors, names, dictionary...: null in most processes
   std::coroutine_handle<Promise<void>> body;
-  std::uint64_t wait_id;  // of the current wait: what its timeout carries
+  WaitClock* clock;  // null until the first wait with a limit
 
   // The registered name as an atom index; 0 (nil, which is no name) for none. Any thread, see
   // name_process.

@@ -74,13 +74,14 @@ void write_report(const Block& block, const ExitReason& reason, const CrashConte
 void report_crash(Process& self, const ExitReason& reason, const CrashContext& context) noexcept {
   Block& block = Block::of(self);
   if (reason.is_orderly()) return;
-  write_report(block, reason, context);
+  if (log::level() <= log::Level::error) write_report(block, reason, context);
   block.crash_reported = true;
 }
 
 void report_crash(const Block& block, const ExitReason& reason) noexcept {
   // A signal that killed it was reported where it came from; what is told here left the body
   // itself.
+  if (log::level() > log::Level::error) return;
   if (block.doomed || block.crash_reported || reason.is_orderly()) return;
   write_report(block, reason, CrashContext{block.behaviour.load(), {}});
 }

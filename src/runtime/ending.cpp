@@ -74,6 +74,15 @@ void bequeath(Block& block, Relations& relations, Envelope*& late) noexcept {
   deliver(relations.heir, make_envelope<Bequest>(block.pid(), std::move(mail)));
 }
 
+// Calls that nobody has taken out of the queue.
+void tell_callers(const MessageQueue& queue, const ExitReason& reason) noexcept {
+  for (Envelope* message = queue.head; message; message = message->next) {
+    if (message->type->kind != EnvelopeKind::call) continue;
+    const CallHead& head = call_head(message);
+    deliver_reply(head.caller, make_reply(head.id, PeerDown{reason}));
+  }
+}
+
 void tell_observers(Pid gone, Relations& relations, const ExitReason& reason) noexcept {
   for (auto [partner, end] : relations.links) {
     if (end.active) post(partner, make_signal<ExitSignal>(gone, reason, true));
@@ -119,10 +128,19 @@ void destructor_has_thrown() noexcept {
   std::terminate();
 }
 
+void end_with(Process& self, ExitReason reason) {
+  Block& block = Block::of(self);
+  relations_of(block).fate = std::move(reason);
+  block.doomed = true;
+}
+
 void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcept {
   const Pid pid = block.pid();
   report_crash(block, reason);
-  disarm_timeout(runtime, block);
+  if (block.clock) {
+    stop_clock(runtime, block);
+    delete std::exchange(block.clock, nullptr);
+  }
   block.ending = true;
   block.doomed = true;
   destroy_frames(block);
@@ -134,6 +152,7 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
   if (const std::uint32_t name = block.name.exchange(0)) {
     runtime.names.erase(Atom::from_index(name), pid);
   }
+  tell_callers(block.queue, reason);
   if (relations) {
     if (relations->heir) bequeath(block, *relations, late);
     // What stood behind the fatal signal comes before what arrived since.

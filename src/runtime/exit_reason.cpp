@@ -1,10 +1,12 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <cstdlib>
 #include <cxxabi.h>
+#include <span>
 #include <typeinfo>
 
 #include <troupe/exit_reason.hpp>
 
+#include "base/thrown.hpp"
 #include "host/stack_trace.hpp"
 #include "runtime/throw_site.hpp"
 
@@ -20,9 +22,18 @@ std::string demangled(const char* name) {
   return result;
 }
 
-std::string current_type() {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  return type ? demangled(type->name()) : std::string{"unknown"};
+// The last name is kept: what crashes once crashes often, and a name takes as long to write out as
+// a process takes to start.
+std::string type_of(const std::exception_ptr& exception) {
+  thread_local const std::type_info* last_type = nullptr;
+  thread_local std::string last_name;
+  const std::type_info* type = thrown_type(exception);
+  if (!type) return "unknown";
+  if (type != last_type) {
+    last_name = demangled(type->name());
+    last_type = type;
+  }
+  return last_name;
 }
 
 // What stands where Erlang has its list of frames; never empty, as Erlang's is not, because
@@ -54,30 +65,23 @@ ExitReason ExitReason::from_exception(std::exception_ptr exception) {
 }
 
 ExitReason ExitReason::describe(std::exception_ptr exception) {
-  // Before anything else is thrown.
+  if (const auto* exit = thrown_as<ExitException>(exception)) return exit->reason();
   const std::span<void* const> site = detail::throw_site_of(exception);
   auto report = std::make_shared<ExceptionReport>();
   report->frames.assign(site.begin(), site.end());
+  report->type = type_of(exception);
   ExitReason reason;
-  try {
-    std::rethrow_exception(exception);
-  } catch (const ExitException& exit) {
-    return exit.reason();
-  } catch (const ErrorException& error) {
-    report->type = current_type();
-    report->text = error.what();
-    reason.term_ = tuple({error.error(), stack_term(*report)});
-  } catch (const ThrownException& thrown) {
-    report->type = current_type();
-    report->text = to_erlang(thrown.value());
-    reason.term_ = tuple({tuple({atoms::nocatch, thrown.value()}), stack_term(*report)});
-  } catch (const std::exception& error) {
-    report->type = current_type();
-    report->text = error.what();
+  if (const auto* error = thrown_as<ErrorException>(exception)) {
+    report->text = error->what();
+    reason.term_ = tuple({error->error(), stack_term(*report)});
+  } else if (const auto* thrown = thrown_as<ThrownException>(exception)) {
+    report->text = to_erlang(thrown->value());
+    reason.term_ = tuple({tuple({atoms::nocatch, thrown->value()}), stack_term(*report)});
+  } else if (const auto* other = thrown_as<std::exception>(exception)) {
+    report->text = other->what();
     reason.term_ =
         tuple({tuple({type_atom(report->type), Term::binary(report->text)}), stack_term(*report)});
-  } catch (...) {
-    report->type = current_type();
+  } else {
     reason.term_ = tuple({type_atom(report->type), stack_term(*report)});
   }
   reason.exception_ = std::move(report);

@@ -22,7 +22,7 @@ std::atomic<Level> lowest{Level::info};
 std::mutex target_lock;
 Target target{nullptr, nullptr};  // guarded by target_lock
 
-constexpr std::string_view level_names[] = {"debug", "info", "notice", "warning", "error"};
+constexpr std::string_view level_names[] = {"debug", "info", "notice", "warning", "error", "none"};
 
 void append_time(std::string& line, std::int64_t ns) {
   const std::time_t seconds = static_cast<std::time_t>(ns / 1'000'000'000);

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "runtime/process_info.hpp"
 
+#include <troupe/detail/call.hpp>
 #include <troupe/detail/lives_now.hpp>
 
 #include "runtime/activation.hpp"
@@ -29,6 +30,10 @@ ProcessInfo describe(Block& block) {
                                                : ProcessInfo::State::waiting;
   for (Envelope* message = block.queue.head; message; message = message->next) {
     ++info.mailbox_length;
+    // A call that waits is a monitor too.
+    if (message->type->kind == EnvelopeKind::call) {
+      info.monitored_by.push_back(call_head(message).caller);
+    }
   }
   info.reductions = block.reductions;
   info.traps_exits = block.traps_exits;

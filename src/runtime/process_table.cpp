@@ -140,7 +140,7 @@ Block* ProcessTable::allocate(unsigned lane_number) noexcept {
   block->scanned = nullptr;
   block->relations = nullptr;
   block->body = {};
-  block->wait_id = 0;
+  block->clock = nullptr;
   block->reductions = 0;
   block->name.store(0, std::memory_order_relaxed);
   block->behaviour.store(nullptr, std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <troupe/runtime.hpp>
 
 #include "base/assert.hpp"
+#include "host/memory.hpp"
 #include "host/thread.hpp"
 #include "runtime/activation.hpp"
 #include "runtime/runtime_state.hpp"
@@ -62,6 +63,7 @@ RuntimeState::RuntimeState(Runtime& runtime_object, RuntimeOptions runtime_optio
       names{node},
       table{node, options.max_processes, *this,
             options.executor ? ProcessTable::Generations::anew : ProcessTable::Generations::go_on} {
+  keep_freed_memory();
 }
 
 RuntimeState::~RuntimeState() { owned_executor.reset(); }

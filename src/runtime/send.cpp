@@ -112,6 +112,10 @@ void send_call(Envelope* envelope) noexcept {
   deliver_reply(head.caller, make_reply(head.id, PeerDown{ExitReason{why}}));
 }
 
+void note_call(Process& server, const CallHead& head) {
+  relations_of(Block::of(server)).monitored_by.insert(head.id, WatcherEnd{head.caller, true});
+}
+
 void answer_call(const CallHead& head, Envelope* reply) noexcept {
   if (context.process && context.process->pid() == head.server) {
     if (context.process->relations) context.process->relations->monitored_by.erase(head.id);

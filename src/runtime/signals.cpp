@@ -131,13 +131,10 @@ void handle_signal(RuntimeState& runtime, Block& block, Envelope* envelope) noex
     case EnvelopeKind::message:
       append_message(block, envelope);
       return;
-    case EnvelopeKind::call: {
+    case EnvelopeKind::call:
       // Request and monitor in one; see detail/call.hpp.
-      const CallHead& head = call_head(envelope);
-      relations_of(block).monitored_by.insert(head.id, WatcherEnd{head.caller, true});
       append_message(block, envelope);
       return;
-    }
     case EnvelopeKind::reply:
       if (take_reply(block, envelope)) return;
       break;
@@ -174,10 +171,7 @@ void handle_signal(RuntimeState& runtime, Block& block, Envelope* envelope) noex
       take_down(block, value_of<DownSignal>(envelope));
       break;
     case EnvelopeKind::timeout:
-      if (block.wait_id == value_of<TimeoutSignal>(envelope).wait_id) {
-        block.wait_id = 0;
-        block.timed_out = true;
-      }
+      take_timeout(runtime, block, value_of<TimeoutSignal>(envelope).wait_id);
       break;
     case EnvelopeKind::alias_message: {
       auto& message = value_of<AliasMessage>(envelope);

@@ -21,6 +21,7 @@ const char* name_of(troupe::log::Level level) {
     case Level::warning:
       return "warning";
     case Level::error:
+    case Level::none:
       return "error";
   }
   return "error";

@@ -39,6 +39,10 @@ struct CrashContext {
 // left out then.
 void report_crash(Process& self, const ExitReason& reason, const CrashContext& context) noexcept;
 
+// Ends the running process with this reason when it next gives way, as an ExitException that leaves
+// its body would, but without unwinding anything.
+void end_with(Process& self, ExitReason reason);
+
 // The runtime's monotonic clock, which is virtual in the simulator.
 std::int64_t monotonic_ns(Process& self) noexcept;
 

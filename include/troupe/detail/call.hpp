@@ -11,11 +11,15 @@ namespace troupe::detail {
 
 // Request and reply, as the runtime carries them; GenServer gives them types.
 //
-// A call envelope is request and monitor in one: when the server takes it, it notes `id` among its
-// monitors, and should it end before the answer, the caller gets Reply<PeerDown> with its reason
-// (noproc if it was gone already). Answering takes the note away. So a call costs two envelopes,
-// and none of OTP's guarantees: the monitor is set before the request can be seen, nothing is left
-// behind, and a late reply finds nobody waiting for its id.
+// A call envelope is request and monitor in one: should the server end before the answer, the
+// caller gets Reply<PeerDown> with its reason (noproc if it was gone already). As long as the
+// request waits in the server's queue it is its own note of that. Whoever takes it out notes `id`
+// among the server's monitors (note_call), and answering takes the note away; a server that answers
+// before it does anything else needs none. So a call costs two envelopes, and none of OTP's
+// guarantees: the monitor is set before the request can be seen, nothing is left behind, and a late
+// reply finds nobody waiting for its id.
+//
+// Noting each call cost 60 of its 1,100 instructions, and every server the 480 bytes of a table.
 struct CallHead {
   Pid caller;
   Pid server;            // as the caller addressed it
@@ -38,6 +42,27 @@ bool is_call_of(const Envelope* envelope) noexcept {
   return envelope->type == &message_type<Call<M>, EnvelopeKind::call>;
 }
 inline CallHead& call_head(Envelope* envelope) noexcept { return value_of<CallHead>(envelope); }
+
+// Notes a call that was taken out of the queue and is not answered yet: if the server ends, its
+// caller is told. A call that has been answered already may be noted: that reaches nobody.
+void note_call(Process& server, const CallHead& head);
+// Notes it when it goes out of scope without having been answered: of an exception, or of the end.
+class UnansweredCall {
+ public:
+  UnansweredCall(Process& server, const CallHead& head) noexcept : server_{&server}, head_{head} {}
+  UnansweredCall(const UnansweredCall&) = delete;
+  ~UnansweredCall() {
+    if (server_) note_call(*server_, head_);
+  }
+  void answer(Envelope* reply) noexcept {
+    server_ = nullptr;
+    deliver_reply(head_.caller, reply);
+  }
+
+ private:
+  Process* server_;
+  const CallHead& head_;
+};
 
 // Sends it to call_head(envelope).server; to a dead one: the caller gets its PeerDown at once.
 void send_call(Envelope* envelope) noexcept;

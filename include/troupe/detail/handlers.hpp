@@ -235,11 +235,24 @@ Async<> await_call(ServerCore& core, CallHead head, M message) {
   }
 }
 
+// Whether the handler is a plain function whose result is the reply: then nothing can happen
+// between the call and its answer, and the runtime need not note it (see detail/call.hpp).
+template <class S, class M>
+consteval bool answers_at_once() {
+  if constexpr (DefersCall<S, M> || !Handles<CallVerb, S, M>) {
+    return false;
+  } else {
+    using Result = HandlerResult<CallVerb, S, M>;
+    return !is_async<Result> &&
+           std::is_same_v<Result, typename StripAnswer<std::remove_cvref_t<Result>>::Type>;
+  }
+}
+
 template <class S, class M>
 void answer_in_server(ServerCore& core, Envelope* envelope) {
   using R = ReplyOf<S, M>;
-  const CallHead head = call_head(envelope);
   Call<M> call = take_value<Call<M>>(envelope);
+  const CallHead& head = call.head;
   if constexpr (DefersCall<S, M>) {
     using Token = From<R>;
     using Result = HandlerResult<CallVerb, S, M, Token>;
@@ -266,8 +279,14 @@ void answer_in_server(ServerCore& core, Envelope* envelope) {
     if constexpr (is_async<Result>) {
       await_later(core, await_call<S, M>(core, head, std::move(call.request)));
     } else if constexpr (std::is_void_v<Result>) {
+      static_assert(answers_at_once<S, M>());
+      UnansweredCall unanswered{*core.self, head};
       run_handler<CallVerb, S, M>(core, std::move(call.request));
-      finish_call<R>(core, head, Done{});
+      unanswered.answer(make_reply<Done>(head.id, Done{}));
+    } else if constexpr (answers_at_once<S, M>()) {
+      UnansweredCall unanswered{*core.self, head};
+      unanswered.answer(make_reply<ReplyValue<R>>(
+          head.id, ReplyValue<R>(run_handler<CallVerb, S, M>(core, std::move(call.request)))));
     } else {
       finish_call<R>(core, head, run_handler<CallVerb, S, M>(core, std::move(call.request)));
     }

@@ -18,14 +18,6 @@ class Process;
 
 namespace detail {
 
-// The timeout of a wait, while it runs; see TimerRef.
-struct WaitTimer {
-  std::uint32_t slot = 0;
-  std::uint32_t generation = 0;
-  std::uint16_t wheel = 0;
-  bool armed = false;
-};
-
 // -1 for ever; -2 is no time at all, which the runtime refuses.
 inline std::int64_t nanoseconds_of(Duration timeout) noexcept {
   if (timeout == infinity) return -1;
@@ -44,7 +36,8 @@ struct Receiver {
   Envelope* taken = nullptr;  // the message that fitted, already out of the mailbox
   std::int64_t timeout_ns;    // see nanoseconds_of
   int clause = -1;            // which clause took it; -1 with a null `taken`: the timeout
-  WaitTimer timer;
+  // Whether it takes calls over: what it takes is answered, or noted with note_call.
+  bool serves = false;
 };
 
 // Scans the mailbox. True: a message was taken or the timeout is zero, go on at once.

@@ -52,7 +52,6 @@ struct ReplyWait {
   std::uint64_t id = 0;
   std::int64_t timeout_ns = -1;  // -1: for ever
   Envelope* reply = nullptr;     // null after the wait: the timeout
-  WaitTimer timer;
   bool done = false;
 };
 

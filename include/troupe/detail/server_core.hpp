@@ -38,6 +38,7 @@ struct RequestType : MessageType {
   Invoke invoke;               // null in a dynamic request
   const MessageType* message;  // of the message inside: its identity and its name
   void (*destroy_value)(Envelope* envelope) noexcept;  // null: nothing to end
+  bool answers_at_once = false;                        // a call that need not be noted
 };
 
 // Ends the value of any request; being the `destroy` of all RequestTypes and of nothing else, it is
@@ -53,7 +54,8 @@ inline const RequestType& request_type_of(const Envelope* envelope) noexcept {
 
 // V is what the envelope holds: M itself, or Call<M>.
 template <class V, class M>
-constexpr RequestType request_type(RequestRole role, const Behaviour* server, Invoke invoke) {
+constexpr RequestType request_type(RequestRole role, const Behaviour* server, Invoke invoke,
+                                   bool answers_at_once = false) {
   const MessageType& plain = message_type<V>;
   const EnvelopeKind kind =
       role == RequestRole::call || role == RequestRole::start || role == RequestRole::system
@@ -64,7 +66,8 @@ constexpr RequestType request_type(RequestRole role, const Behaviour* server, In
                      server,
                      invoke,
                      &message_type<M>,
-                     plain.destroy};
+                     plain.destroy,
+                     answers_at_once};
 }
 
 // The value of an envelope whose type is known, moved out; the envelope is freed, also when the
@@ -87,6 +90,7 @@ struct Route {
   const MessageType* message;
   RequestRole role;
   Invoke invoke;
+  bool answers_at_once = false;
 };
 
 // What a server type is to the loop. Null functions: the type has no such handler.

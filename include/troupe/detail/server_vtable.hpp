@@ -32,8 +32,9 @@ struct Routes {
   static constexpr std::size_t limit = 96;
   Route all[limit] = {};
   std::uint32_t count = 0;
-  constexpr void add(const MessageType* message, RequestRole role, Invoke invoke) {
-    all[count++] = Route{message, role, invoke};
+  constexpr void add(const MessageType* message, RequestRole role, Invoke invoke,
+                     bool answers_at_once = false) {
+    all[count++] = Route{message, role, invoke, answers_at_once};
   }
 };
 
@@ -46,7 +47,7 @@ consteval void add_listed(Routes& routes) {
                 "a type in the server's Messages has no public handle_call, handle_cast or "
                 "handle_info");
   if constexpr (HandlesCall<S, M>) {
-    routes.add(&message_type<M>, RequestRole::call, &invoke_call<S, M>);
+    routes.add(&message_type<M>, RequestRole::call, &invoke_call<S, M>, answers_at_once<S, M>());
   }
   if constexpr (Handles<CastVerb, S, M>) {
     routes.add(&message_type<M>, RequestRole::cast, &invoke_message<CastVerb, S, M>);
@@ -199,8 +200,8 @@ const Behaviour* behaviour_for() noexcept {
 // --- The constants per server and message type: the types of the envelopes.
 
 template <class S, class M>
-inline constexpr RequestType call_type =
-    request_type<Call<M>, M>(RequestRole::call, &server_vtable<S>, &invoke_call<S, M>);
+inline constexpr RequestType call_type = request_type<Call<M>, M>(
+    RequestRole::call, &server_vtable<S>, &invoke_call<S, M>, answers_at_once<S, M>());
 template <class S, class M>
 inline constexpr RequestType cast_type =
     request_type<M, M>(RequestRole::cast, &server_vtable<S>, &invoke_message<CastVerb, S, M>);
