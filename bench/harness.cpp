@@ -83,6 +83,7 @@ RuntimeOptions options() {
   RuntimeOptions options;
   if (const char* workers = std::getenv("BENCH_SCHED")) {
     options.workers = static_cast<unsigned>(std::atoi(workers));
+    if (options.workers == 0) options.execution = Execution::single;
   }
   return options;
 }

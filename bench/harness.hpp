@@ -74,7 +74,8 @@ class Histogram {
 };
 using SharedHistogram = std::shared_ptr<Histogram>;
 
-// The number of workers BENCH_SCHED asks for; else one per core.
+// The number of workers BENCH_SCHED asks for, 0 for the main thread alone (nothing there depends on
+// time, which is what counting instructions wants); else one per core.
 RuntimeOptions options();
 
 // Runs `body(self, arguments...)` as the main process of a runtime with default options; ends the
