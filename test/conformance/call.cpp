@@ -324,6 +324,42 @@ Async<> s126_call_addressing(Process& self) {
   p("old_pid", co_await catch_exit([&] { return call(self, old, Id{}); }));
 }
 
+struct Holds : GenServer<Holds> {
+  struct Set {
+    int value;
+  };
+  struct Get {
+    using Reply = int;
+  };
+  explicit Holds(int value) : value_{value} {}
+  int handle_call(Get) const { return value_; }
+  void handle_cast(Set m) { value_ = m.value; }
+
+ private:
+  int value_;
+};
+
+// One name on several nodes in Erlang; several servers here.
+Async<> s127_call_multi_call(Process& self) {
+  const auto counter = named<Holds>("counter");
+  const auto nobody = named<Holds>("nobody");
+  co_await Holds::start(self, StartOptions{.name = "counter"}, 7);
+  const auto replies_of = [](const auto& all, ServerRef<Holds> asked) {
+    std::vector<Term> replies;
+    for (const auto& [server, value] : all.replies)
+      replies.push_back(tuple({server == asked, value}));
+    return list(replies);
+  };
+  const auto some = co_await multi_call(self, std::vector{counter}, Holds::Get{});
+  p("replies", tuple({replies_of(some, counter), list(std::vector<Term>(some.failed.size()))}));
+  const auto none = co_await multi_call(self, std::vector{nobody}, Holds::Get{});
+  const bool is_nobody = none.failed.size() == 1 && none.failed[0].server == nobody;
+  p("nobody", tuple({replies_of(none, nobody), is_nobody}));
+  const Term abcast = ok([&] { cast(counter, Holds::Set{8}); });
+  p("abcast", abcast.is_atom(atoms::ok) ? atom("abcast") : abcast);
+  p("after_abcast", co_await call(self, counter, Holds::Get{}));
+}
+
 constexpr Scenario scenarios[] = {
     {"111-call-dispatch-order", s111_call_dispatch_order},
     {"117-call-reply-from-elsewhere", s117_call_reply_from_elsewhere},
@@ -336,6 +372,7 @@ constexpr Scenario scenarios[] = {
     {"124-call-wire-format", nullptr, "a call is no tuple in a mailbox"},
     {"125-call-send-request", s125_call_send_request},
     {"126-call-addressing", s126_call_addressing},
+    {"127-call-multi-call", s127_call_multi_call},
 };
 
 }  // namespace

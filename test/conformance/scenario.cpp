@@ -12,9 +12,10 @@ std::vector<Scenario> all_scenarios() {
                           alias_scenarios(),         name_scenarios(),   timer_scenarios(),
                           server_scenarios(),        call_scenarios(),   call_failure_scenarios(),
                           term_scenarios(),          sup_scenarios(),    restart_scenarios(),
-                          restart_retry_scenarios(), dynsup_scenarios(), registry_scenarios(),
-                          group_scenarios(),         task_scenarios(),   task_stream_scenarios(),
-                          agent_scenarios(),         app_scenarios(),    example_scenarios(),
+                          restart_retry_scenarios(), dynsup_scenarios(), partition_scenarios(),
+                          registry_scenarios(),      group_scenarios(),  task_scenarios(),
+                          task_stream_scenarios(),   agent_scenarios(),  app_scenarios(),
+                          statem_scenarios(),        event_scenarios(),  example_scenarios(),
                           service_scenarios()}) {
     all.insert(all.end(), area.begin(), area.end());
   }

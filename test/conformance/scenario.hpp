@@ -38,11 +38,14 @@ std::span<const Scenario> sup_scenarios();
 std::span<const Scenario> restart_scenarios();
 std::span<const Scenario> restart_retry_scenarios();
 std::span<const Scenario> dynsup_scenarios();
+std::span<const Scenario> partition_scenarios();
 std::span<const Scenario> registry_scenarios();
 std::span<const Scenario> task_scenarios();
 std::span<const Scenario> task_stream_scenarios();
 std::span<const Scenario> agent_scenarios();
 std::span<const Scenario> app_scenarios();
+std::span<const Scenario> statem_scenarios();
+std::span<const Scenario> event_scenarios();
 std::span<const Scenario> example_scenarios();
 
 // All of them, in the order of their numbers.
