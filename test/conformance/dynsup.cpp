@@ -1,6 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// Dynamic supervisors (187 to 192).
+// Dynamic supervisors (186 to 192).
 #include <troupe/dynamic_supervisor.hpp>
 
 #include "conformance/scenario.hpp"
@@ -132,6 +132,7 @@ Async<> s192_dynsup_intensity(Process& self) {
 }
 
 constexpr Scenario scenarios[] = {
+    {"186-restart-simple-one-for-one", nullptr, "a DynamicSupervisor is in its place"},
     {"187-dynsup-start-and-terminate", s187_dynsup_start_and_terminate},
     {"188-dynsup-max-children", s188_dynsup_max_children},
     {"189-dynsup-restart-types", s189_dynsup_restart_types},
