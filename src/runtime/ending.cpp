@@ -130,6 +130,7 @@ void destructor_has_thrown() noexcept {
 
 void end_with(Process& self, ExitReason reason) {
   Block& block = Block::of(self);
+  if (block.doomed) return;  // by a fatal signal, whose reason counts
   relations_of(block).fate = std::move(reason);
   block.doomed = true;
 }
