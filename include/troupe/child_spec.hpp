@@ -73,6 +73,8 @@ struct ChildStarted {
 };
 using ChildStartResult = std::expected<ChildStarted, ExitReason>;
 
+class ExtraArguments;  // see dynamic_supervisor.hpp
+
 namespace detail {
 
 // How a child is started, any number of times, by the running process and linked to it.
@@ -84,6 +86,8 @@ class ChildStart {
   virtual Async<StartOutcome> start(Process& supervisor, StartName name) const = 0;
   // Whether what it starts takes StartName::mail into account.
   virtual bool can_keep_mailbox() const noexcept { return false; }
+  // The same with a supervisor's extra arguments; null if it takes none, or others than these.
+  virtual std::shared_ptr<const ChildStart> with(const ExtraArguments&) const { return nullptr; }
 };
 
 // A server, from a copy of its arguments.
@@ -126,6 +130,10 @@ class ViaChild final : public ChildStart {
     return child_->start(supervisor, std::move(name));
   }
   bool can_keep_mailbox() const noexcept override { return child_->can_keep_mailbox(); }
+  std::shared_ptr<const ChildStart> with(const ExtraArguments& extra) const override {
+    auto child = child_->with(extra);
+    return child ? std::make_shared<ViaChild>(std::move(child), via_) : nullptr;
+  }
 
  private:
   std::shared_ptr<const ChildStart> child_;

@@ -31,6 +31,12 @@ Async<StartOutcome> start_guarded(Process& self, const ChildStart& start, Atom n
 
 }  // namespace
 
+Async<StartOutcome> IncompleteChild::start(Process&, StartName) const {
+  StartOutcome outcome;
+  outcome.error.reason = ExitReason{tuple({atoms::badarg, Term{Atom{"extra_arguments"}}})};
+  co_return outcome;
+}
+
 DynamicSupervisorServer::DynamicSupervisorServer(Process& self, DynamicSupervisorOptions options)
     : options_{options}, intensity_{options.max_restarts, options.max_seconds} {
   self.trap_exits();
@@ -57,7 +63,9 @@ auto DynamicSupervisorServer::handle_call(Process& self, StartChild request)
                                                   "children of a Supervisor")})},
                    {}});
   }
-  StartOutcome outcome = co_await start_guarded(self, *spec.start(), spec.name());
+  std::shared_ptr<const ChildStart> start = spec.start()->with(options_.extra_arguments);
+  if (!start) start = spec.start();
+  StartOutcome outcome = co_await start_guarded(self, *start, spec.name());
   if (!outcome.pid) {
     if (outcome.error.code == StartError::Code::ignored) co_return ChildStarted{};
     co_return std::unexpected(
@@ -65,7 +73,7 @@ auto DynamicSupervisorServer::handle_call(Process& self, StartChild request)
   }
   const bool starts_again = spec.restart() != temporary;
   supervisors_ += spec.type() == ChildType::supervisor;
-  children_.insert(Pid{outcome.pid}, Child{starts_again ? spec.start() : nullptr,
+  children_.insert(Pid{outcome.pid}, Child{starts_again ? std::move(start) : nullptr,
                                            ChildStop::of(spec), spec.name(), spec.type()});
   co_return ChildStarted{outcome.pid, std::move(outcome.info)};
 }

@@ -115,6 +115,30 @@ Async<> s190_dynsup_start_failures(Process& self) {
   p("children", list(std::vector<Term>(left.size())));
 }
 
+struct Started {
+  Term with;
+  Pid pid;
+};
+
+struct Extended : GenServer<Extended> {
+  Extended(Process& self, Atom x, Atom y, int own) {
+    send("main", Started{tuple({x, y, own}), self.pid()});
+  }
+};
+
+Async<> s191_dynsup_extra_arguments(Process& self) {
+  self.register_name("main");
+  const auto sup =
+      co_await DynamicSupervisor::start_link(self, {.extra_arguments = {Atom{"x"}, Atom{"y"}}});
+  const auto started =
+      co_await DynamicSupervisor::start_child(self, sup, child_with_extra<Extended, Atom, Atom>(1));
+  const Started first = co_await self.receive<Started>();
+  p("started_with", first.pid == started.value().pid ? first.with : atom("somebody_else"));
+  exit(first.pid, atoms::kill);
+  const Started again = co_await self.receive<Started>();
+  p("restarted_with", tuple({again.with, again.pid != first.pid}));
+}
+
 Async<> s192_dynsup_intensity(Process& self) {
   self.register_name("main");
   self.trap_exits();
@@ -137,6 +161,7 @@ constexpr Scenario scenarios[] = {
     {"188-dynsup-max-children", s188_dynsup_max_children},
     {"189-dynsup-restart-types", s189_dynsup_restart_types},
     {"190-dynsup-start-failures", s190_dynsup_start_failures},
+    {"191-dynsup-extra-arguments", s191_dynsup_extra_arguments},
     {"192-dynsup-intensity", s192_dynsup_intensity},
 };
 

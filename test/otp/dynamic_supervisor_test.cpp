@@ -49,6 +49,40 @@ TEST_F(DynamicSupervisorTest, children_are_started_and_terminated_on_demand) {
   });
 }
 
+struct Extended : GenServer<Extended> {
+  struct Which {
+    using Reply = std::string;
+  };
+  Extended(std::string common, int own) : made_of_{common + " " + std::to_string(own)} {}
+  std::string handle_call(Which) const { return made_of_; }
+
+ private:
+  std::string made_of_;
+};
+
+TEST_F(DynamicSupervisorTest, extra_arguments_come_first_where_they_have_the_types_asked_for) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto child = [](int own) { return child_with_extra<Extended, std::string>(own); };
+    const auto with = co_await DynamicSupervisor::start_link(
+        self, {.name = "with", .extra_arguments = {"common"}});
+    for (const int own : {1, 2}) {
+      const auto started = co_await DynamicSupervisor::start_child(self, with, child(own));
+      EXPECT_EQ(co_await call(self, ServerRef<Extended>{started.value().pid}, Extended::Which{}),
+                "common " + std::to_string(own));
+    }
+    const auto others =
+        co_await DynamicSupervisor::start_link(self, {.name = "others", .extra_arguments = {1, 2}});
+    const auto without = co_await DynamicSupervisor::start_link(self);
+    for (const auto& supervisor : {others, without}) {
+      const auto started = co_await DynamicSupervisor::start_child(self, supervisor, child(1));
+      EXPECT_FALSE(started.has_value());
+      EXPECT_EQ(started.error().reason.term(),
+                tuple({atoms::badarg, Term{Atom{"extra_arguments"}}}));
+    }
+    for (const auto& supervisor : {with, others, without}) co_await stop(self, supervisor);
+  });
+}
+
 TEST_F(DynamicSupervisorTest, max_children_limits_their_number) {
   on_every_executor([](Process& self) -> Async<> {
     const auto sup = co_await DynamicSupervisor::start_link(self, {.max_children = 2});
