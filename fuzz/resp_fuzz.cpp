@@ -34,15 +34,15 @@ struct Run {
 
 void check_stored(const LocalServer& server) {
   require(server.stored.size() == server.sessions.size());
-  for (const auto& [key, session] : server.sessions) {
+  for (const auto& [key, state] : server.sessions) {
     auto stored = server.stored.find(key);
     require(stored != server.stored.end());
-    auto decoded = greenroom::decode_session(stored->second);
+    auto decoded = greenroom::decode_key(stored->second);
     require(decoded.has_value());
-    require(decoded->type() == session.type());
-    require(decoded->revision() == session.revision());
-    require(decoded->expires_at_ms() == session.expires_at_ms());
-    require(encode_session(*decoded) == stored->second);
+    require(decoded->session.type() == state.session.type());
+    require(decoded->session.revision() == state.session.revision());
+    require(decoded->session.expires_at_ms() == state.session.expires_at_ms());
+    require(encode_key(*decoded) == stored->second);
   }
 }
 
@@ -86,6 +86,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(whole.closed == cut.closed);
   require(greenroom::test::split_replies(whole.replies).has_value());
   // Whatever the bytes are, they are no session, or one that is stored as these bytes.
-  if (auto session = greenroom::decode_session(bytes)) require(encode_session(*session) == bytes);
+  if (auto key = greenroom::decode_key(bytes)) require(encode_key(*key) == bytes);
   return 0;
 }

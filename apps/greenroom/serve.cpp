@@ -59,14 +59,16 @@ namespace {
 // predecessor has not answered.
 Async<> writer(Process& self, ServerPtr server, StoresPtr stores, unsigned shard) {
   const auto shards = static_cast<unsigned>(server->house.writers.size());
-  std::uint64_t cursor = 0;
-  do {
-    cursor = server->house.sessions.scan(cursor, 1'000, [&](std::string_view key, Pid session) {
-      if (storage::shard_of(key, shards) == shard) {
-        send(session, SessionServer::WriterStarted{});
-      }
-    });
-  } while (cursor != 0);
+  for (const KeyTable* table : {&server->house.sessions, &server->house.absent}) {
+    std::uint64_t cursor = 0;
+    do {
+      cursor = table->scan(cursor, 1'000, [&](std::string_view key, Pid session) {
+        if (storage::shard_of(key, shards) == shard) {
+          send(session, SessionServer::WriterStarted{});
+        }
+      });
+    } while (cursor != 0);
+  }
   co_await shard_writer(self, stores.shard(shard), server->options.durability);
 }
 

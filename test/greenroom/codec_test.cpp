@@ -151,12 +151,12 @@ TEST(Codec, what_is_stored_after_each_change_is_what_is_in_memory) {
     connection.send(std::string(requests[random() % std::size(requests)]) + "\r\n");
     server.now_ms += static_cast<std::int64_t>(random() % 3000);
   }
-  for (const auto& [key, session] : server.sessions) {
+  for (const auto& [key, state] : server.sessions) {
     ASSERT_TRUE(server.stored.contains(key)) << key.second;
     auto decoded = decode_session(server.stored[key]);
     ASSERT_TRUE(decoded.has_value());
-    EXPECT_EQ(decoded->expires_at_ms(), session.expires_at_ms());
-    EXPECT_EQ(decoded->revision(), session.revision());
+    EXPECT_EQ(decoded->expires_at_ms(), state.session.expires_at_ms());
+    EXPECT_EQ(decoded->revision(), state.session.revision());
   }
   EXPECT_EQ(server.stored.size(), server.sessions.size());
 }

@@ -48,12 +48,13 @@ ApplyContext LocalServer::context(const ConnectionState& state) const {
           .version = state.version(),
           .max_string_bytes = max_string_bytes,
           .counts_as_access = !state.is_no_touch(),
+          .client = state.id(),
           .random = 4};  // Chosen by fair dice roll: tests want the same each time.
 }
 
-void LocalServer::keep(const Key& key, const Session& session) {
-  if (session.exists()) {
-    stored[key] = encode_session(session);
+void LocalServer::keep(const Key& key, const KeyState& state) {
+  if (state.session.exists() || state.dead_until_ms() != 0) {
+    stored[key] = encode_key(state);
   } else {
     sessions.erase(key);
     stored.erase(key);
@@ -67,27 +68,28 @@ std::string LocalServer::apply_to_key(std::string_view key, const CommandSpec& c
   CommandWords received{message};
   std::string reply;
   Key name{state.database(), key};
-  Session& session = sessions[name];
-  last_outcome = apply(session, command_spec(message.id), received.view(), context(state), reply);
-  if (!session.exists() || last_outcome.must_store()) keep(name, session);
+  KeyState& kept = sessions[name];
+  last_outcome = perform(kept, prefix_rules.find(key), key, command_spec(message.id),
+                         received.view(), context(state), reply);
+  if (!kept.session.exists() || last_outcome.must_store()) keep(name, kept);
   return reply;
 }
 
 std::string LocalServer::apply_together(const CommandSpec& command, Words words,
                                         const ConnectionState& state) {
-  HeldKeys held;
+  HeldKeys held{prefix_rules};
   for (const std::string& key : keys_to_hold(command, words, state.database())) {
     const auto found = sessions.find(Key{database_of(key), key_in(key)});
-    held.add(key, found == sessions.end() ? Session{} : found->second.clone());
+    held.add(key, found == sessions.end() ? KeyState{} : found->second.clone());
   }
   std::string reply;
   apply_held(command, words, state.database(), held, context(state), reply);
   for (auto& [key, state_held] : held.all()) {
     if (!state_held.changed) continue;
     const Key name{database_of(key), key_in(key)};
-    Session& session = sessions[name];
-    session = std::move(state_held.session);
-    keep(name, session);
+    KeyState& kept = sessions[name];
+    kept = std::move(state_held.state);
+    keep(name, kept);
   }
   return reply;
 }
@@ -96,9 +98,10 @@ std::vector<std::string_view> LocalServer::live_keys(std::uint8_t database,
                                                      std::string_view pattern,
                                                      std::string_view type) const {
   std::vector<std::string_view> keys;
-  for (const auto& [key, session] : sessions)
-    if (key.first == database && !session.is_due(now_ms) && glob_match(pattern, key.second) &&
-        (type.empty() || type == type_name(session.type())))
+  for (const auto& [key, state] : sessions)
+    if (key.first == database && state.session.exists() && !state.session.is_due(now_ms) &&
+        glob_match(pattern, key.second) &&
+        (type.empty() || type == type_name(state.session.type())))
       keys.push_back(key.second);
   return keys;
 }
@@ -181,7 +184,7 @@ std::string LocalConnection::run_transaction() {
   bool touched = false;
   for (const auto& [key, revision] : std::exchange(watched_, {})) {
     const auto found = server_.sessions.find(key);
-    touched |= revision != (found == server_.sessions.end() ? 0 : found->second.revision());
+    touched |= revision != (found == server_.sessions.end() ? 0 : found->second.session.revision());
   }
   const auto queue = state_.take_transaction();
   if (touched) {
@@ -235,6 +238,9 @@ std::string LocalConnection::fetch(const Verdict& verdict) {
       server_.killed.insert(server_.killed.end(), ids.begin(), ids.end());
       break;
     }
+    case Verdict::Action::ask_users:
+      reply.error("ERR there are no users here");
+      break;
     case Verdict::Action::ask_channels:
       subscriptions_.answer(*verdict.command, words, reply);
       state_.set_subscriptions(subscriptions_.channels(), subscriptions_.patterns());
@@ -243,7 +249,8 @@ std::string LocalConnection::fetch(const Verdict& verdict) {
       for (std::string_view key : words.subspan(1)) {
         const LocalServer::Key name{state_.database(), key};
         const auto found = server_.sessions.find(name);
-        watched_.emplace(name, found == server_.sessions.end() ? 0 : found->second.revision());
+        watched_.emplace(name,
+                         found == server_.sessions.end() ? 0 : found->second.session.revision());
       }
       reply.ok();
       break;

@@ -14,7 +14,7 @@
 #include "resp/parser.hpp"
 #include "resp/server_facts.hpp"
 #include "resp/slow_log.hpp"
-#include "session/apply.hpp"
+#include "session/key_state.hpp"
 #include "session/session.hpp"
 
 namespace greenroom::test {
@@ -33,10 +33,11 @@ class LocalServer {
   std::size_t max_string_bytes = 64u << 20;
   ServerFacts facts;
 
-  std::map<Key, Session> sessions;    // Entries without a value may stay behind.
-  std::map<Key, std::string> stored;  // What storage would hold: encoded sessions.
+  std::map<Key, KeyState> sessions;   // With a value, or a tombstone.
+  std::map<Key, std::string> stored;  // What storage would hold: encoded keys.
   std::vector<std::uint64_t> killed;  // By CLIENT KILL.
-  Outcome last_outcome;
+  KeyOutcome last_outcome;
+  PrefixRules prefix_rules;
   Channels channels;
   SlowLog slow_log;
 
@@ -59,7 +60,7 @@ class LocalServer {
                                           std::string_view type) const;
 
   ApplyContext context(const ConnectionState& state) const;
-  void keep(const Key& key, const Session& session);
+  void keep(const Key& key, const KeyState& state);
 
   std::shared_ptr<const ServerRules> rules_;
   std::uint64_t next_id_ = 1;

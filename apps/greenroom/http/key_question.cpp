@@ -10,7 +10,8 @@ using namespace troupe;
 Async<std::string> ask_key(Process& self, HouseRef house, CommandId command,
                            std::vector<std::string> words, std::uint8_t database) {
   const std::vector<std::string_view> views{words.begin(), words.end()};
-  KeyRequest request{house, command_spec(command), views, database, RespVersion::resp2, false};
+  KeyRequest request{house, command_spec(command), views, database,
+                     KeyRequest::Asker{0, RespVersion::resp2, false, true}};
   co_await request.send(self);
   co_return co_await request.reply(self);
 }

@@ -185,13 +185,16 @@ class HeldSession {
     co_return held;
   }
 
-  Session& session() { return locks_.keys().find(address_.key)->session; }
+  Session& session() { return locks_.keys().find(address_.key)->state.session; }
   std::int64_t now_ms() const { return self_.system_time() / 1ms; }
   const Address& address() const { return address_; }
 
   // Applies a command of Redis; its error text without "ERR", or nothing.
-  std::optional<std::string> apply(CommandId command, std::vector<std::string_view> words) {
-    const ApplyContext context{.now_ms = now_ms(), .max_string_bytes = house_->max_value_bytes};
+  std::optional<std::string> apply(CommandId command, std::vector<std::string_view> words,
+                                   bool leaves_tombstone = true) {
+    const ApplyContext context{.now_ms = now_ms(),
+                               .max_string_bytes = house_->max_value_bytes,
+                               .leaves_tombstone = leaves_tombstone};
     std::string reply;
     apply_held(command_spec(command), words, address_.database, locks_.keys(), context, reply);
     if (!reply.starts_with('-')) return std::nullopt;
@@ -221,7 +224,8 @@ std::optional<std::string> put(HeldSession& held, const Wish& wish) {
   if (wish.fields) {
     if (held.session().exists()) {
       const std::int64_t expires_at_ms = held.session().expires_at_ms();
-      (void)held.apply(CommandId::del, {"DEL", id});
+      constexpr bool leaves_tombstone = false;  // it is about to have another value
+      (void)held.apply(CommandId::del, {"DEL", id}, leaves_tombstone);
       std::vector<std::string_view> words{"HSET", id};
       for (const auto& [name, value] : *wish.fields) words.insert(words.end(), {name, value});
       if (auto failure = held.apply(CommandId::hset, std::move(words))) return failure;

@@ -155,6 +155,8 @@ std::string_view group_name(Group group) {
       return "hash";
     case Group::set:
       return "set";
+    case Group::sessions:
+      return "sessions";
   }
   return "generic";
 }

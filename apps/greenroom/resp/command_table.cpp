@@ -358,6 +358,27 @@ constexpr auto table = std::to_array<CommandSpec>({
      "Removes members."},
     {sscan, none, "sscan", -3, readonly, 1, 1, 1, H::single_key, M::none, G::set, "2.8.0",
      "Returns members, some at a time."},
+
+    {sess_bind, none, "sess.bind", 3, write | fast, 1, 1, 1, H::single_key, M::none, G::sessions,
+     "greenroom", "Says whose session this is."},
+    {sess_create, none, "sess.create", -3, grow, 1, 1, 1, H::single_key, M::none, G::sessions,
+     "greenroom", "Makes a session with a new id behind the prefix, and returns its key."},
+    {sess_destroy, none, "sess.destroy", 2, write | fast, 1, 1, 1, H::single_key, M::none,
+     G::sessions, "greenroom", "Ends a session."},
+    {sess_get, none, "sess.get", 2, look, 1, 1, 1, H::single_key, M::none, G::sessions, "greenroom",
+     "Returns a session with its version, user and times."},
+    {sess_patch, none, "sess.patch", 3, grow, 1, 1, 1, H::single_key, M::none, G::sessions,
+     "greenroom", "Changes members of a JSON object, and returns the new version."},
+    {sess_set, none, "sess.set", -3, grow, 1, 1, 1, H::single_key, M::none, G::sessions,
+     "greenroom", "Saves a session, if wanted only over a certain version."},
+    {sess_stats, none, "sess.stats", 1, anytime | dangerous, 0, 0, 0, H::users, M::none,
+     G::sessions, "greenroom", "Returns what the prefixes' rules have done."},
+    {sess_user_erase, none, "sess.user.erase", 2, write | dangerous, 0, 0, 0, H::users, M::none,
+     G::sessions, "greenroom", "Ends all sessions of a user and forgets the user."},
+    {sess_user_list, none, "sess.user.list", 2, readonly, 0, 0, 0, H::users, M::none, G::sessions,
+     "greenroom", "Returns the keys of a user's sessions and when each began."},
+    {sess_user_revoke, none, "sess.user.revoke", -2, write, 0, 0, 0, H::users, M::none, G::sessions,
+     "greenroom", "Ends all sessions of a user, or all but one."},
 });
 
 consteval bool rows_are_in_the_order_of_their_ids() {

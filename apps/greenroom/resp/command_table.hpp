@@ -177,6 +177,17 @@ enum class CommandId : std::uint8_t {
   srandmember,
   srem,
   sscan,
+  // Sessions.
+  sess_bind,
+  sess_create,
+  sess_destroy,
+  sess_get,
+  sess_patch,
+  sess_set,
+  sess_stats,
+  sess_user_erase,
+  sess_user_list,
+  sess_user_revoke,
   none  // The parent of a command that is no subcommand.
 };
 
@@ -191,6 +202,7 @@ enum class Handler : std::uint8_t {
   transaction,  // WATCH, UNWATCH and EXEC: the connection, with the keys held still.
   channels,     // Whoever knows the subscribers: see channels.hpp.
   scripts,      // The connection, which knows the scripts: see known_scripts.hpp.
+  users,        // The index of users: see server/users.hpp.
   keyspace,     // Whoever knows all keys of a database.
 };
 
@@ -232,6 +244,7 @@ enum class Group : std::uint8_t {
   string,
   hash,
   set,
+  sessions,
 };
 
 struct CommandSpec {

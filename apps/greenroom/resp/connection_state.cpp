@@ -165,7 +165,8 @@ bool ConnectionState::queue(const CommandSpec& command, Words words, ReplyWriter
   }
   // FLUSHALL and SCAN TYPE ask the processes of all keys, some of which EXEC would be holding.
   const bool asks_all = command.id == CommandId::flushall || command.id == CommandId::flushdb ||
-                        (command.id == CommandId::scan && words.size() > 2);
+                        (command.id == CommandId::scan && words.size() > 2) ||
+                        command.handler == Handler::users;
   if (command.has(flag_no_multi) || asks_all) {
     is_broken_ = true;
     reply.error("ERR Command not allowed inside a transaction");
@@ -313,6 +314,8 @@ Verdict ConnectionState::dispatch(const CommandSpec& command, Words words, std::
     }
     case Handler::keyspace:
       return {.action = ask_keyspace, .command = &command, .words = words};
+    case Handler::users:
+      return {.action = ask_users, .command = &command, .words = words};
     case Handler::channels:
       return {.action = ask_channels, .command = &command, .words = words};
     case Handler::scripts:

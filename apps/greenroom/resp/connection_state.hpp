@@ -46,6 +46,7 @@ struct Verdict {
     ask_keys,         // Send a KeyPart to the process of each key, make a MergedReply.
     ask_together,     // Hold all keys, then apply_held().
     ask_keyspace,     // DBSIZE, KEYS, SCAN, FLUSHALL and so on, for database().
+    ask_users,        // SESS.USER.*, SESS.STATS.
     ask_channels,     // Subscriptions::answer(), then set_subscriptions().
     watch,            // Watch the keys, then answer OK.
     unwatch,          // Answered; forget the keys that are watched.

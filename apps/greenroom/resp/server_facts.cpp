@@ -155,7 +155,13 @@ void keyspace_section(const ServerFacts& facts, Lines& out) {
 void greenroom_section(const ServerFacts& facts, Lines& out) {
   out.section("Greenroom")
       .line("greenroom_processes", facts.processes)
-      .line("greenroom_unsaved_changes", facts.unsaved_changes);
+      .line("greenroom_unsaved_changes", facts.unsaved_changes)
+      .line("greenroom_users", facts.users)
+      .line("greenroom_dead_writes", facts.dead_writes)
+      .line("greenroom_merged_saves", facts.merged_saves)
+      .line("greenroom_merge_conflicts", facts.merge_conflicts)
+      .line("greenroom_lock_waits", facts.lock_waits)
+      .line("greenroom_sessions_revoked", facts.sessions_revoked);
 }
 
 constexpr struct {

@@ -65,8 +65,14 @@ struct ServerFacts {
   double cpu_system_seconds = 0;
   double cpu_user_seconds = 0;
 
-  std::uint64_t channels = 0;   // That somebody listens to,
-  std::uint64_t patterns = 0;   // and patterns.
+  std::uint64_t channels = 0;     // That somebody listens to,
+  std::uint64_t patterns = 0;     // and patterns.
+  std::uint64_t users = 0;        // That have sessions, where a rule says who they are.
+  std::uint64_t dead_writes = 0;  // Saves to ended sessions, answered and not stored.
+  std::uint64_t merged_saves = 0;
+  std::uint64_t merge_conflicts = 0;
+  std::uint64_t lock_waits = 0;
+  std::uint64_t sessions_revoked = 0;
   std::uint64_t processes = 0;  // Of the Troupe runtime.
   std::array<DatabaseFacts, 16> databases{};
 

@@ -7,6 +7,7 @@
 #include "server/connection_process.hpp"
 #include "server/keyspace.hpp"
 #include "server/settings.hpp"
+#include "server/users.hpp"
 
 namespace greenroom {
 
@@ -209,6 +210,9 @@ Async<> Connection::carry_out(const Verdict& verdict, std::string& out) {
       out = co_await answer_keyspace(self_, house(), *verdict.command, verdict.words,
                                      state_.database(), state_.version());
       break;
+    case ask_users:
+      out = co_await answer_users(self_, house(), *verdict.command, verdict.words, asker());
+      break;
     case ask_keys:
       out = co_await ask_several(verdict);
       break;
@@ -298,7 +302,7 @@ std::string Connection::answer_about_channels(const Verdict& verdict) {
 // DEBUG PANIC key: crashes the key's process.
 Async<> Connection::panic(std::string_view key) {
   co_await settle();
-  const Pid pid = server_->house.sessions.find(storage_key(state_.database(), key));
+  const Pid pid = server_->house.find(storage_key(state_.database(), key));
   ReplyWriter reply{out_, state_.version()};
   if (!pid) {
     reply.error("ERR no such key");

@@ -5,6 +5,7 @@
 #include "resp/number.hpp"
 #include "server/connection_process.hpp"
 #include "server/key_locks.hpp"
+#include "server/users.hpp"
 
 namespace greenroom {
 
@@ -66,16 +67,21 @@ ApplyContext Connection::apply_context() const {
                       .version = state_.version(),
                       .max_string_bytes = server_->house.max_value_bytes,
                       .counts_as_access = !state_.is_no_touch(),
+                      .client = id_,
                       .random = self_.random()};
 }
 
+KeyRequest::Asker Connection::asker() const {
+  return KeyRequest::Asker{id_, state_.version(), !state_.is_no_touch(), true};
+}
+
 Async<> Connection::ask(const Verdict& verdict) {
+  if (verdict.command->id == CommandId::sess_create) co_return co_await create_session(verdict);
   Pending& pending = pending_.emplace_back();
   pending.wants_reply = verdict.wants_reply;
   if (may_carry_value(*verdict.command, verdict.words)) ++values_pending_;
-  KeyRequest& part =
-      pending.parts.emplace_back(house(), *verdict.command, verdict.words, state_.database(),
-                                 state_.version(), !state_.is_no_touch());
+  KeyRequest& part = pending.parts.emplace_back(house(), *verdict.command, verdict.words,
+                                                state_.database(), asker());
   co_await send_in_order(part);
 }
 
@@ -141,9 +147,8 @@ Async<std::optional<std::string>> Connection::gather(const Verdict& verdict) {
   for (std::size_t answered = 0; answered < keys; ++answered) {
     while (asked < keys && under_way.size() < width) {
       const KeyPart share{*verdict.command, verdict.words, asked++};
-      KeyRequest& part =
-          under_way.emplace_back(house(), *verdict.command, share.words(), state_.database(),
-                                 state_.version(), !state_.is_no_touch());
+      KeyRequest& part = under_way.emplace_back(house(), *verdict.command, share.words(),
+                                                state_.database(), asker());
       co_await part.send(self_);
     }
     std::string reply = co_await under_way.front().reply(self_);
@@ -175,6 +180,18 @@ Async<std::string> Connection::hold_and_apply(const Verdict& verdict) {
   co_return out;
 }
 
+// SESS.CREATE prefix value: the id behind the prefix is made here, of 128 bits from the system.
+Async<> Connection::create_session(const Verdict& verdict) {
+  const std::string key = std::string{verdict.words[1]} + new_session_id();
+  std::vector<std::string_view> words{verdict.words.begin(), verdict.words.end()};
+  words[1] = key;
+  Pending& pending = pending_.emplace_back();
+  pending.wants_reply = verdict.wants_reply;
+  KeyRequest& part =
+      pending.parts.emplace_back(house(), *verdict.command, words, state_.database(), asker());
+  co_await send_in_order(part);
+}
+
 // --- Transactions.
 
 Async<std::string> Connection::watch(const Verdict& verdict) {
@@ -190,7 +207,7 @@ Async<std::string> Connection::watch(const Verdict& verdict) {
 
 void Connection::unwatch() {
   for (const std::string& key : watched_) {
-    if (const Pid owner = server_->house.sessions.find(key)) {
+    if (const Pid owner = server_->house.find(key)) {
       send(owner, SessionServer::Unwatch{self_.pid()});
     }
   }

@@ -68,7 +68,9 @@ class Connection {
   troupe::Async<> panic(std::string_view key);
 
   // connection_keys.cpp: commands on keys.
+  KeyRequest::Asker asker() const;
   troupe::Async<> ask(const Verdict& verdict);
+  troupe::Async<> create_session(const Verdict& verdict);
   troupe::Async<> send_in_order(KeyRequest& part);
   troupe::Async<> settle();
   troupe::Async<std::string> ask_several(const Verdict& verdict);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "server/server.hpp"
+#include "server/settings.hpp"
 
 namespace greenroom {
 
@@ -40,7 +41,7 @@ std::string_view name_of(storage::Durability durability) {
 std::vector<Setting> settings_of(const Server& server) {
   const ServeOptions& options = server.options;
   const bool stores = options.durability != storage::Durability::memory;
-  return {
+  std::vector<Setting> settings{
       {"bind", options.bind},
       {"port", std::to_string(options.port)},
       {"dir", options.data},
@@ -59,6 +60,10 @@ std::vector<Setting> settings_of(const Server& server) {
       {"replica-read-only", "yes"},
       {"durability", std::string{name_of(options.durability)}},
   };
+  for (const PrefixRule& rule : server.house.rules.all()) {
+    settings.push_back({std::string{prefix_setting} + rule.prefix, to_words(rule)});
+  }
+  return settings;
 }
 
 }  // namespace
@@ -101,6 +106,12 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.last_save_at_ms = durability == commit    ? facts.now_ms
                           : durability == relaxed ? facts.now_ms - 1'000
                                                   : facts.started_at_ms;
+  facts.users = server.house.users.users();
+  facts.dead_writes = counters.dead_writes.load();
+  facts.merged_saves = counters.merged_saves.load();
+  facts.merge_conflicts = counters.merge_conflicts.load();
+  facts.lock_waits = counters.lock_waits.load();
+  facts.sessions_revoked = counters.sessions_revoked.load();
   facts.processes = self.runtime().process_count();
   for (std::size_t i = 0; i < facts.databases.size(); ++i) {
     const std::int64_t keys = counters.keys[i].load();

@@ -26,11 +26,11 @@ Async<Pid> start_session(Process& self, HouseRef house, const std::string& stora
   auto started = co_await DynamicSupervisor::start_child(
       self, named<DynamicSupervisor>(sessions_name), std::move(spec));
   // Somebody else was faster: theirs serves as well.
-  co_return started && started->pid ? started->pid : house->sessions.find(storage_key);
+  co_return started && started->pid ? started->pid : house->find(storage_key);
 }
 
 Async<Pid> find_or_start_session(Process& self, HouseRef house, const std::string& storage_key) {
-  const Pid pid = house->sessions.find(storage_key);
+  const Pid pid = house->find(storage_key);
   if (pid) co_return pid;
   co_return co_await start_session(self, house, storage_key);
 }
@@ -81,7 +81,7 @@ Async<bool> KeyLocks::hold_one(const std::string& key) {
     auto held = co_await pending.response(infinity);
     if (held) {
       owners_.push_back(Owner{key, pid, held->was_touched});
-      keys_.add(key, std::move(held->session));
+      keys_.add(key, std::move(held->state));
       co_return true;
     }
     before = pid;
@@ -105,7 +105,7 @@ Async<std::string> KeyLocks::commit() {
     }
     pending.push_back(
         send_request(self_, ServerRef<SessionServer>{owner.pid},
-                     SessionServer::TakeOver{std::move(key->session), std::move(key->events)}));
+                     SessionServer::TakeOver{std::move(key->state), std::move(key->events)}));
   }
   owners_.clear();
   house_->together_done.fetch_add(1);

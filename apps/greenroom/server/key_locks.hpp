@@ -40,7 +40,8 @@ namespace greenroom {
 // middle would have to be undone).
 class KeyLocks {
  public:
-  KeyLocks(troupe::Process& self, HouseRef house) : self_{self}, house_{house} {}
+  KeyLocks(troupe::Process& self, HouseRef house)
+      : self_{self}, house_{house}, keys_{house->rules} {}
   // Lets go of what is still held.
   ~KeyLocks();
   KeyLocks(const KeyLocks&) = delete;

@@ -22,12 +22,11 @@ constexpr const char* unavailable = "-ERR the session cannot be reached now\r\n"
 
 KeyRequest::KeyRequest(HouseRef house, const CommandSpec& command,
                        std::span<const std::string_view> words, std::uint8_t database,
-                       RespVersion version, bool counts_as_access)
+                       const Asker& asker)
     : house_{house},
       command_{&command},
       packed_{pack_command(command.id, words)},
-      version_{version},
-      counts_as_access_{counts_as_access},
+      asker_{asker},
       key_{greenroom::storage_key(database, words[command.key_at(0)])} {}
 
 Async<> KeyRequest::send(Process& self) {
@@ -38,18 +37,18 @@ Async<> KeyRequest::send(Process& self) {
   } else if (!pid) {
     const CommandWords words{packed_};
     const ApplyContext context{.now_ms = self.system_time() / 1ms,
-                               .version = version_,
+                               .version = asker_.version,
                                .max_string_bytes = house_->max_value_bytes,
+                               .client = asker_.client,
                                .random = 0};
-    Session nothing;
+    KeyState nothing;
     std::string reply;
-    const Outcome outcome = apply(nothing, *command_, words.view(), context, reply);
-    if (!nothing.exists()) {
+    (void)perform(nothing, nullptr, key_in(key_), *command_, words.view(), context, reply);
+    if (!nothing.session.exists()) {
       // What it asks of a key that is not there leaves none behind: no process is needed.
       if (command_->has(flag_readonly)) {
         house_->counters.misses.fetch_add(1, std::memory_order_relaxed);
       }
-      (void)outcome;
       answered_ = std::move(reply);
       sent_to_ = Pid{};
       request_.reset();
@@ -59,8 +58,10 @@ Async<> KeyRequest::send(Process& self) {
   }
   sent_to_ = pid;
   if (pid) {
-    request_.emplace(send_request(self, ServerRef<SessionServer>{pid},
-                                  SessionServer::Apply{packed_, version_, counts_as_access_}));
+    request_.emplace(
+        send_request(self, ServerRef<SessionServer>{pid},
+                     SessionServer::Apply{packed_, asker_.version, asker_.counts_as_access,
+                                          asker_.leaves_tombstone, asker_.client}));
   } else {
     request_.reset();
   }

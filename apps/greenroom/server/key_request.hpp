@@ -18,14 +18,22 @@ namespace greenroom {
 // process has ended in the meantime (look again), and when it has crashed (say so).
 class KeyRequest {
  public:
+  // Who asks, and how.
+  struct Asker {
+    std::uint64_t client = 0;
+    RespVersion version = RespVersion::resp2;
+    bool counts_as_access = true;
+    bool leaves_tombstone = true;
+  };
+
   KeyRequest(HouseRef house, const CommandSpec& command, std::span<const std::string_view> words,
-             std::uint8_t database, RespVersion version, bool counts_as_access);
+             std::uint8_t database, const Asker& asker);
 
   const std::string& storage_key() const { return key_; }
   // Where it was sent; the null pid: it was answered without a process.
   troupe::Pid sent_to() const { return sent_to_; }
   // Where it would be sent now.
-  troupe::Pid destination() const { return house_->sessions.find(key_); }
+  troupe::Pid destination() const { return house_->find(key_); }
 
   // Sends it, or answers it at once. May start the key's process, which takes a moment.
   troupe::Async<> send(troupe::Process& self);
@@ -38,8 +46,7 @@ class KeyRequest {
   HouseRef house_;
   const CommandSpec* command_;
   PackedCommand packed_;
-  RespVersion version_;
-  bool counts_as_access_;
+  Asker asker_;
   std::string key_;
   troupe::Pid sent_to_;
   std::optional<troupe::PendingReply<std::string>> request_;

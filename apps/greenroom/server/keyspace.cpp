@@ -57,7 +57,8 @@ Async<std::vector<std::string>> ask_all(Process& self, HouseRef house, CommandId
   for (std::size_t next = 0; next < keys.size() || !in_flight.empty();) {
     if (next < keys.size() && in_flight.size() < max_in_flight) {
       const std::string_view words[] = {spec.name, keys[next++]};
-      in_flight.emplace_back(house, spec, words, database, RespVersion::resp2, false);
+      in_flight.emplace_back(house, spec, words, database,
+                             KeyRequest::Asker{0, RespVersion::resp2, false, false});
       co_await in_flight.back().send(self);
       continue;
     }

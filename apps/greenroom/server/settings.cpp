@@ -13,6 +13,16 @@ std::optional<std::string> ServerSettings::change(std::string_view name, std::st
     if (mode == Mode::apply) server_.house.event_flags = *flags;
     return std::nullopt;
   }
+  if (lower_case(name.substr(0, prefix_setting.size())) == prefix_setting) {
+    const std::string_view prefix = name.substr(prefix_setting.size());
+    auto rule = parse_prefix_rule(prefix, value);
+    if (!rule) return rule.error();
+    if (mode == Mode::check) return std::nullopt;
+    PrefixRules& rules = server_.house.rules;
+    const bool done = value.empty() ? rules.remove(prefix) : rules.set(std::move(*rule));
+    if (!done) return "the rules were changed too often; restart to go on";
+    return std::nullopt;
+  }
   return std::string{};
 }
 

@@ -6,6 +6,10 @@
 
 namespace greenroom {
 
+// CONFIG SET prefix:sess: "tombstone=60s merge=json": the rule of all keys that begin with "sess:";
+// see session/prefix_rules.hpp for the words.
+inline constexpr std::string_view prefix_setting = "prefix:";
+
 // The settings of a server that CONFIG SET can change while it runs. An empty refusal: there is no
 // such setting, or it is fixed when the server starts.
 class ServerSettings final : public SettingChanges {

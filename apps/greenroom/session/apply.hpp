@@ -20,6 +20,8 @@ struct ApplyContext {
   RespVersion version = RespVersion::resp2;  // Of the connection that asked.
   std::size_t max_string_bytes = 64u << 20;  // For commands that make a string longer.
   bool counts_as_access = true;              // False for a connection that said NO-TOUCH.
+  std::uint64_t client = 0;                  // Who asks: a connection's number.
+  bool leaves_tombstone = true;              // False where an administrator deletes: FLUSHALL.
   std::uint64_t random = 0;                  // Where commands with flag_random begin to draw from.
 };
 

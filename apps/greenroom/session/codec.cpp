@@ -120,4 +120,60 @@ std::expected<Session, DecodeError> decode_session(std::string_view bytes) {
   return session;
 }
 
+namespace {
+
+constexpr unsigned char extended_version = 2;
+constexpr std::size_t bound_flag = 0x8000;
+
+}  // namespace
+
+std::string encode_key(const KeyState& key) {
+  std::string bytes = encode_session(key.session);
+  const std::string_view user = key.user();
+  if (!key.extra || (user.empty() && key.dead_until_ms() == 0)) return bytes;
+  bytes[0] = static_cast<char>(extended_version);
+  const std::size_t length = user.size() | (key.extra->user_was_bound ? bound_flag : 0);
+  bytes[2] = static_cast<char>(length);
+  bytes[3] = static_cast<char>(length >> 8);
+  if (!key.session.exists()) {
+    std::string until;
+    put(until, static_cast<std::uint64_t>(key.dead_until_ms()), 8);
+    bytes.replace(8, 8, until);
+  }
+  bytes.append(user);
+  return bytes;
+}
+
+std::expected<KeyState, DecodeError> decode_key(std::string_view bytes) {
+  const bool is_extended =
+      bytes.size() >= header_bytes && static_cast<unsigned char>(bytes[0]) == extended_version;
+  if (!is_extended) {
+    auto session = decode_session(bytes);
+    if (!session) return std::unexpected(session.error());
+    return KeyState{std::move(*session), nullptr};
+  }
+  const std::size_t length = take(bytes, 2, 2);
+  const std::size_t user_bytes = length & ~bound_flag;
+  if (user_bytes > bytes.size() - header_bytes) return std::unexpected(DecodeError::too_short);
+  KeyState key;
+  if (bytes[1] == 0) {
+    const auto until = static_cast<std::int64_t>(take(bytes, 8, 8));
+    if (bytes.size() != header_bytes || length != 0 || until <= 0)
+      return std::unexpected(DecodeError::damaged);
+    key.more().dead_until_ms = until;
+    key.session.set_revision(take(bytes, 32, 8));
+    return key;
+  }
+  std::string plain{bytes.substr(0, bytes.size() - user_bytes)};
+  plain[0] = static_cast<char>(layout_version);
+  plain[2] = plain[3] = 0;
+  auto session = decode_session(plain);
+  if (!session) return std::unexpected(session.error());
+  if (user_bytes == 0) return std::unexpected(DecodeError::damaged);
+  key.session = std::move(*session);
+  key.more().user = bytes.substr(bytes.size() - user_bytes);
+  key.extra->user_was_bound = (length & bound_flag) != 0;
+  return key;
+}
+
 }  // namespace greenroom

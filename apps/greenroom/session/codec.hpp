@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "session/key_state.hpp"
 #include "session/session.hpp"
 
 namespace greenroom {
@@ -36,6 +37,15 @@ enum class DecodeError : std::uint8_t {
 };
 
 std::string_view to_string(DecodeError error);
+
+// A key with its session, its user and its tombstone. What has neither user nor tombstone is stored
+// as its session alone. Otherwise the version is 2, and
+//
+//        1  1  type of the value; 0: none, a tombstone, and at offset 8 is when it ends
+//        2  2  length of the user's name, and 0x8000 if SESS.BIND said it
+//       40     the value, and behind it the user's name
+std::string encode_key(const KeyState& key);
+std::expected<KeyState, DecodeError> decode_key(std::string_view bytes);
 
 // The counters of reads start anew. The result has a value, and may be due.
 std::expected<Session, DecodeError> decode_session(std::string_view bytes);

@@ -28,7 +28,7 @@ struct HeldCall {
   HeldKey* find(std::string_view key) { return keys.find(storage_key(database, key)); }
 };
 
-void note(HeldKey& key, const Outcome& outcome) {
+void note(HeldKey& key, const KeyOutcome& outcome) {
   key.changed |= outcome.must_store();
   key.events.insert(key.events.end(), outcome.events.begin(), outcome.events.end());
 }
@@ -37,13 +37,15 @@ void note(HeldKey& key, const Outcome& outcome) {
 // come from outside.
 void refuse_unheld(ReplyWriter& reply) { reply.error("ERR a key of this command is not held"); }
 
-void apply_to(HeldKey* key, const CommandSpec& command, Words words, const ApplyContext& context,
+void apply_to(HeldCall& call, std::string_view name, const CommandSpec& command, Words words,
               std::string& out) {
+  HeldKey* key = call.find(name);
   if (key == nullptr) {
-    ReplyWriter reply{out, context.version};
+    ReplyWriter reply{out, call.context.version};
     return refuse_unheld(reply);
   }
-  note(*key, apply(key->session, command, words, context, out));
+  note(*key,
+       perform(key->state, call.keys.rules().find(name), name, command, words, call.context, out));
 }
 
 void apply_parts(HeldCall& call) {
@@ -52,14 +54,21 @@ void apply_parts(HeldCall& call) {
   for (std::size_t i = 0; i < count; ++i) {
     const KeyPart part{call.command, call.words, i};
     std::string reply;
-    apply_to(call.find(part.key()), call.command, part.words(), call.context, reply);
+    apply_to(call, part.key(), call.command, part.words(), reply);
     merged.add(i, std::move(reply));
   }
   merged.finish(call.out, call.context.version);
 }
 
-void drop_if_due(HeldKey& key, std::int64_t now_ms) {
-  note(key, expire_if_due(key.session, now_ms));
+void drop_if_due(HeldCall& call, HeldKey& key, std::string_view name) {
+  note(key, expire_key(key.state, call.keys.rules().find(name), name, call.context.now_ms));
+}
+
+// After a value came or went otherwise than by a command on its key.
+void follow(HeldCall& call, HeldKey& key, std::string_view name) {
+  KeyOutcome outcome;
+  follow_rule(key.state, call.keys.rules().find(name), name, call.context, outcome);
+  note(key, outcome);
 }
 
 void apply_msetnx(HeldCall& call) {
@@ -67,8 +76,8 @@ void apply_msetnx(HeldCall& call) {
   for (std::size_t i = 0; i < count; ++i) {
     HeldKey* key = call.find(call.words[call.command.key_at(i)]);
     if (key == nullptr) return refuse_unheld(call.reply);
-    drop_if_due(*key, call.context.now_ms);
-    if (key->session.exists()) return call.reply.integer(0);
+    drop_if_due(call, *key, call.words[call.command.key_at(i)]);
+    if (key->state.session.exists()) return call.reply.integer(0);
   }
   const CommandSpec& mset = command_spec(CommandId::mset);
   std::string unused;
@@ -79,8 +88,8 @@ void apply_msetnx(HeldCall& call) {
 
 // Puts the value of `from` into `to`, with its expiry; `to` counts as changed.
 void move_value(Session value, HeldKey& to) {
-  value.set_revision(std::max(value.revision(), to.session.revision()) + 1);
-  to.session = std::move(value);
+  value.set_revision(std::max(value.revision(), to.state.session.revision()) + 1);
+  to.state.session = std::move(value);
   to.changed = true;
 }
 
@@ -88,16 +97,23 @@ void apply_rename(HeldCall& call) {
   HeldKey* from = call.find(call.words[1]);
   HeldKey* to = call.find(call.words[2]);
   if (from == nullptr || to == nullptr) return refuse_unheld(call.reply);
-  drop_if_due(*from, call.context.now_ms);
-  drop_if_due(*to, call.context.now_ms);
+  drop_if_due(call, *from, call.words[1]);
+  drop_if_due(call, *to, call.words[2]);
   const bool only_if_free = call.command.id == CommandId::renamenx;
-  if (!from->session.exists()) return call.reply.error("ERR no such key");
-  if (only_if_free && to->session.exists()) return call.reply.integer(0);
+  if (!from->state.session.exists()) return call.reply.error("ERR no such key");
+  if (only_if_free && to->state.session.exists()) return call.reply.integer(0);
   if (from != to) {
-    Session value = from->session.clone();
-    from->session.clear();
+    Session value = from->state.session.clone();
+    from->state.session.clear();
     from->changed = true;
     move_value(std::move(value), *to);
+    // Whose session it is goes along.
+    if (!from->state.user().empty()) {
+      to->state.more().user = from->state.extra->user;
+      to->state.extra->user_was_bound = from->state.extra->user_was_bound;
+    }
+    follow(call, *from, call.words[1]);
+    follow(call, *to, call.words[2]);
     from->events.push_back({event_generic, "rename_from"});
     to->events.push_back({event_generic, "rename_to"});
   }
@@ -137,11 +153,12 @@ void apply_copy(HeldCall& call) {
   HeldKey* to = call.keys.find(storage_key(options->database, call.words[2]));
   if (from == nullptr || to == nullptr) return refuse_unheld(call.reply);
   if (from == to) return call.reply.error("ERR source and destination objects are the same");
-  drop_if_due(*from, call.context.now_ms);
-  drop_if_due(*to, call.context.now_ms);
-  if (!from->session.exists() || (to->session.exists() && !options->replaces))
+  drop_if_due(call, *from, call.words[1]);
+  drop_if_due(call, *to, call.words[2]);
+  if (!from->state.session.exists() || (to->state.session.exists() && !options->replaces))
     return call.reply.integer(0);
-  move_value(from->session.clone(), *to);
+  move_value(from->state.session.clone(), *to);
+  follow(call, *to, call.words[2]);
   to->events.push_back({event_generic, "copy_to"});
   call.reply.integer(1);
 }
@@ -181,7 +198,7 @@ void apply_held(const CommandSpec& command, Words words, std::uint8_t database, 
   const bool is_single = command.handler == Handler::single_key ||
                          (command.merge != Merge::array && count_keys(command, words.size()) == 1);
   if (!is_single) return apply_parts(call);
-  apply_to(call.find(words[command.key_at(0)]), command, words, context, out);
+  apply_to(call, words[command.key_at(0)], command, words, out);
 }
 
 }  // namespace greenroom

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "session/apply.hpp"
-#include "session/session.hpp"
+#include "session/key_state.hpp"
+#include "session/prefix_rules.hpp"
 
 namespace greenroom {
 
 // A key's state while it is held still for somebody: a copy to work on.
 struct HeldKey {
-  Session session;
+  KeyState state;
   std::vector<Event> events;  // What happened to it, in order.
   bool changed = false;       // The owner has to take the copy over.
 };
@@ -25,9 +26,12 @@ struct HeldKey {
 // them over, or never.
 class HeldKeys {
  public:
-  void add(std::string storage_key, Session session) {
-    keys_.insert_or_assign(std::move(storage_key), HeldKey{std::move(session), {}, false});
+  explicit HeldKeys(const PrefixRules& rules) : rules_{rules} {}
+
+  void add(std::string storage_key, KeyState state) {
+    keys_.insert_or_assign(std::move(storage_key), HeldKey{std::move(state), {}, false});
   }
+  const PrefixRules& rules() const { return rules_; }
   // Null for a key that is not held.
   HeldKey* find(std::string_view storage_key) {
     const auto found = keys_.find(storage_key);
@@ -36,6 +40,7 @@ class HeldKeys {
   std::map<std::string, HeldKey, std::less<>>& all() { return keys_; }
 
  private:
+  const PrefixRules& rules_;
   std::map<std::string, HeldKey, std::less<>> keys_;
 };
 

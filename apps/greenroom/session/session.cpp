@@ -76,6 +76,7 @@ Session Session::clone() const {
   copy.last_access_at_ms_ = last_access_at_ms_;
   copy.revision_ = revision_;
   copy.reads_ = reads_;
+  copy.last_client_ = last_client_;
   return copy;
 }
 

@@ -69,6 +69,9 @@ class Session {
   void set_expiry(std::int64_t at_ms) { expires_at_ms_ = at_ms; }
   void set_created(std::int64_t at_ms) { created_at_ms_ = last_access_at_ms_ = at_ms; }
   void note_access(std::int64_t now_ms) { last_access_at_ms_ = now_ms; }
+  // The connection that read the value last, or that took the lock; the low half of its number.
+  std::uint32_t last_client() const { return last_client_; }
+  void set_last_client(std::uint64_t client) { last_client_ = static_cast<std::uint32_t>(client); }
   void note_read() { reads_ += reads_ != UINT32_MAX; }
   void set_revision(std::uint64_t revision) { revision_ = revision; }
 
@@ -88,6 +91,7 @@ class Session {
   std::int64_t last_access_at_ms_ = 0;
   std::uint64_t revision_ = 0;
   std::uint32_t reads_ = 0;
+  std::uint32_t last_client_ = 0;
 };
 
 static_assert(sizeof(Session) <= 72);

@@ -15,7 +15,9 @@
 
 #include "resp/channels.hpp"
 #include "resp/keyspace_events.hpp"
+#include "session/prefix_rules.hpp"
 #include "session/storage_key.hpp"
+#include "session/user_index.hpp"
 
 namespace greenroom {
 
@@ -31,6 +33,12 @@ struct Counters {
   std::atomic<std::uint64_t> connections_open{0};
   std::atomic<std::uint64_t> bytes_received{0};
   std::atomic<std::uint64_t> bytes_sent{0};
+  std::atomic<std::uint64_t> dead_writes{0};  // Saves to ended sessions, not stored
+  std::atomic<std::uint64_t> merged_saves{0};
+  std::atomic<std::uint64_t> merge_conflicts{0};
+  std::atomic<std::uint64_t> lock_waits{0};     // SET NX that waited its turn,
+  std::atomic<std::uint64_t> lock_timeouts{0};  // and those whose turn did not come
+  std::atomic<std::uint64_t> sessions_revoked{0};
   std::array<std::atomic<std::int64_t>, 16> keys{};
   std::array<std::atomic<std::int64_t>, 16> keys_with_expiry{};
 };
@@ -38,12 +46,17 @@ struct Counters {
 // What all session processes of a server have in common. Made before the first process and gone
 // after the last; everything in it is fixed or made to be used by many threads.
 struct SessionHouse {
-  troupe::KeyTable sessions;  // by storage key; an entry of a dead process is one that crashed
+  // By storage key: the keys that have a value, and those whose process lives on without one
+  // (tombstones, keys that are watched or held). An entry of a dead process is one that crashed.
+  troupe::KeyTable sessions;
+  troupe::KeyTable absent;
   Counters counters;
   std::vector<troupe::Name> writers;  // by shard; empty: nothing is stored
   troupe::storage::Durability durability = troupe::storage::Durability::commit;
   std::size_t max_value_bytes = 64u << 20;
 
+  PrefixRules rules;
+  UserIndex users;
   Channels channels;
   std::atomic<std::uint32_t> event_flags{0};  // notify-keyspace-events, as EventFlag bits
 
@@ -52,6 +65,15 @@ struct SessionHouse {
   // Sequentially consistent, beside the messages that they are compared with.
   std::atomic<std::uint64_t> together_begun{0};
   std::atomic<std::uint64_t> together_done{0};
+
+  // The process of a key, whether it has a value or not; the null pid if it has none. A process is
+  // put into the one table before it is taken out of the other, so it is found meanwhile.
+  troupe::Pid find(std::string_view storage_key) const {
+    const troupe::Pid pid = sessions.find(storage_key);
+    if (pid) return pid;
+    const troupe::Pid without_value = absent.find(storage_key);
+    return without_value ? without_value : sessions.find(storage_key);
+  }
 
   troupe::Name writer_for(std::string_view storage_key) const {
     return writers[troupe::storage::shard_of(storage_key, static_cast<unsigned>(writers.size()))];

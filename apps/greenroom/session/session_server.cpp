@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "session/codec.hpp"
+#include "session/expiry_options.hpp"
 
 namespace greenroom {
 
@@ -19,6 +20,9 @@ std::int64_t now_ms(Process& self) { return self.system_time() / 1ms; }
 // How long a restarted session waits for its value; the writer may be busy with a batch.
 constexpr Duration fetch_limit = 30s;
 
+// Told the key of each session that was revoked, by SESS.DESTROY, SESS.USER.REVOKE or a cap.
+constexpr std::string_view revoked_channel = "__greenroom__:revoked";
+
 }  // namespace
 
 SessionServer::SessionServer(HouseRef house, std::string storage_key, std::string stored)
@@ -31,38 +35,77 @@ SessionServer::~SessionServer() {
   if (counted_expiry_) {
     counters.keys_with_expiry[database].fetch_sub(1, std::memory_order_relaxed);
   }
+  if (!state_.user().empty()) house_->users.unbind(state_.user(), storage_key_);
 }
 
 Async<Init> SessionServer::init(Process& self) {
-  const Pid before = house_->sessions.find(storage_key_);
+  // Whoever lives in either table is the key's process, and this one is not needed. The tables are
+  // looked at in the order in which a process that loses its value moves, and the first once more
+  // after the claim, because one that gets a value moves the other way.
+  const Pid listed = house_->sessions.find(storage_key_);
+  if (listed) {
+    const bool lives = co_await is_alive(self, listed);
+    if (lives) co_return Init::ignore();
+  }
+  const Pid before = house_->absent.find(storage_key_);
   if (before) {
     const bool lives = co_await is_alive(self, before);
     if (lives) co_return Init::ignore();
   }
-  if (!house_->sessions.replace(storage_key_, before, self.pid())) co_return Init::ignore();
-  if (before && !house_->writers.empty()) {
+  if (!house_->absent.replace(storage_key_, before, self.pid())) co_return Init::ignore();
+  if (house_->sessions.find(storage_key_) != listed) {
+    house_->absent.erase(storage_key_, self.pid());
+    co_return Init::ignore();
+  }
+  const bool was_crash = listed || before;
+  if (was_crash && !house_->writers.empty()) {
     // The process before this one crashed: what was stored is the truth.
     send(house_->writer_for(storage_key_), FetchValue{self.pid(), storage_key_});
     auto fetched = co_await self.receive<Fetched>(fetch_limit);
     if (!fetched || !fetched->error.empty()) {
-      house_->sessions.erase(storage_key_, self.pid());
+      house_->absent.erase(storage_key_, self.pid());
       co_return Init::stop(ExitReason{"storage_unavailable"});
     }
     if (fetched->value) stored_ = std::move(*fetched->value);
   }
   if (!stored_.empty()) {
-    auto session = decode_session(stored_);
-    if (!session) {
-      house_->sessions.erase(storage_key_, self.pid());
+    auto state = decode_key(stored_);
+    if (!state) {
+      house_->absent.erase(storage_key_, self.pid());
       co_return Init::stop(ExitReason{"damaged_value"});
     }
-    session_ = std::move(*session);
-    stored_revision_ = session_.revision();
+    state_ = std::move(*state);
+    stored_revision_ = state_.session.revision();
     stored_ = {};
     count(false);
+    note_user({});
   }
-  if (!session_.exists()) co_return Init::timeout(first_command_limit);
+  if (listed) house_->sessions.erase(storage_key_, listed);
+  place(self);
+  if (!state_.session.exists() && state_.dead_until_ms() == 0) {
+    co_return Init::timeout(first_command_limit);
+  }
   co_return Init{next(self)};
+}
+
+// Into the table of keys with a value, or the other; first in, then out.
+void SessionServer::place(Process& self) {
+  const bool exists = state_.session.exists();
+  if (exists == is_listed_) return;
+  KeyTable& to = exists ? house_->sessions : house_->absent;
+  KeyTable& from = exists ? house_->absent : house_->sessions;
+  to.insert(storage_key_, self.pid());
+  from.erase(storage_key_, self.pid());
+  is_listed_ = exists;
+}
+
+const PrefixRule* SessionServer::rule() {
+  const auto generation = static_cast<std::uint32_t>(house_->rules.generation());
+  if (generation != rules_seen_) {
+    rules_seen_ = generation;
+    rule_ = house_->rules.find(key());
+  }
+  return rule_;
 }
 
 // Keeps the database's number of keys, and of those that expire, up to date.
@@ -70,11 +113,11 @@ void SessionServer::count(bool expired) {
   Counters& counters = house_->counters;
   const std::uint8_t database = database_of(storage_key_);
   if (expired) counters.expired.fetch_add(1, std::memory_order_relaxed);
-  if (const bool exists = session_.exists(); exists != counted_) {
+  if (const bool exists = state_.session.exists(); exists != counted_) {
     counters.keys[database].fetch_add(exists ? 1 : -1, std::memory_order_relaxed);
     counted_ = exists;
   }
-  if (const bool expires = session_.exists() && session_.expires_at_ms() != 0;
+  if (const bool expires = state_.session.exists() && state_.session.expires_at_ms() != 0;
       expires != counted_expiry_) {
     counters.keys_with_expiry[database].fetch_add(expires ? 1 : -1, std::memory_order_relaxed);
     counted_expiry_ = expires;
@@ -83,11 +126,11 @@ void SessionServer::count(bool expired) {
 
 // Sends the newest value to the writer, unless one is under way already: that one's answer does.
 void SessionServer::store(Process& self) {
-  if (under_way_ != 0 || stored_revision_ == session_.revision()) return;
-  under_way_ = session_.revision();
+  if (under_way_ != 0 || stored_revision_ == state_.session.revision()) return;
+  under_way_ = state_.session.revision();
   under_way_since_ms_ = now_ms(self);
-  StoreValue request{self.pid(), session_.revision(), storage_key_, std::nullopt};
-  if (session_.exists()) request.value = encode_session(session_);
+  StoreValue request{self.pid(), state_.session.revision(), storage_key_, std::nullopt};
+  if (state_.session.exists() || state_.dead_until_ms() != 0) request.value = encode_key(state_);
   const Pid writer = whereis(house_->writer_for(storage_key_));
   if (!writer) {
     under_way_ = 0;  // between two incarnations of the writer; the next says WriterStarted
@@ -118,25 +161,31 @@ SessionServer::Company& SessionServer::company() {
 Next SessionServer::next(Process& self) {
   if (company_ && company_->is_gone()) company_.reset();
   if (is_held()) return Next::noreply();
-  if (!session_.exists()) {
-    if (under_way_ != 0 || company_ || stored_revision_ != session_.revision()) {
+  std::int64_t wake_ms =
+      state_.session.exists() ? state_.session.expires_at_ms() : state_.dead_until_ms();
+  if (company_ && !company_->lock_waiters.empty()) {
+    const std::int64_t until = company_->lock_waiters.front().until_ms;
+    if (wake_ms == 0 || until < wake_ms) wake_ms = until;
+  }
+  if (!state_.session.exists() && wake_ms == 0) {
+    if (under_way_ != 0 || company_ || stored_revision_ != state_.session.revision()) {
       return Next::noreply();
     }
     // Nobody looks this process up any more; a call that is already under way finds nobody and
     // looks again.
-    house_->sessions.erase(storage_key_, self.pid());
+    house_->absent.erase(storage_key_, self.pid());
     return Next::stop();
   }
-  if (session_.expires_at_ms() == 0) return Next::noreply();
-  const std::int64_t left = session_.expires_at_ms() - now_ms(self);
+  if (wake_ms == 0) return Next::noreply();
+  const std::int64_t left = wake_ms - now_ms(self);
   return Next::timeout(std::chrono::milliseconds{left > 0 ? left : 0});
 }
 
 // After every change: revisions only grow, watchers are touched, listeners are told.
 void SessionServer::note_change(std::uint64_t revision_before, std::span<const Event> events,
                                 bool is_new) {
-  session_.set_revision(std::max(session_.revision(), revision_before + 1));
-  if (house_->writers.empty()) stored_revision_ = session_.revision();
+  state_.session.set_revision(std::max(state_.session.revision(), revision_before + 1));
+  if (house_->writers.empty()) stored_revision_ = state_.session.revision();
   if (company_) {
     for (Watcher& watcher : company_->watchers) watcher.touched = true;
   }
@@ -154,28 +203,70 @@ void SessionServer::answer(Process& self, bool changed, std::string reply, From<
   if (house_->durability == storage::Durability::relaxed && !overdue) {
     std::move(from).reply(std::move(reply));
   } else {
-    company().late.push_back(LateReply{session_.revision(), std::move(from), std::move(reply)});
+    company().late.push_back(
+        LateReply{state_.session.revision(), std::move(from), std::move(reply)});
   }
 }
 
+// Keeps the index of users up to date, and ends the user's oldest session if there are too many.
+void SessionServer::note_user(const std::string& before) {
+  const std::string_view now = state_.user();
+  if (!before.empty() && before != now) house_->users.unbind(before, storage_key_);
+  if (now.empty()) return;
+  const PrefixRule* all = rule();
+  const auto too_many =
+      house_->users.bind(now, storage_key_, state_.session.created_at_ms(), all ? all->cap : 0);
+  if (!too_many) return;
+  if (const Pid oldest = house_->find(*too_many)) send(oldest, Revoke{});
+}
+
+// Everything that follows from a command, before it is answered.
+void SessionServer::note_outcome(Process& self, const KeyOutcome& outcome,
+                                 std::uint64_t revision_before, const std::string& user_before) {
+  Counters& counters = house_->counters;
+  count(outcome.expired);
+  if (outcome.refused) counters.dead_writes.fetch_add(1, std::memory_order_relaxed);
+  if (outcome.merged) counters.merged_saves.fetch_add(1, std::memory_order_relaxed);
+  if (outcome.conflicted) counters.merge_conflicts.fetch_add(1, std::memory_order_relaxed);
+  if (outcome.must_store() || outcome.deleted || outcome.created) {
+    note_change(revision_before, outcome.events, outcome.created);
+  }
+  place(self);
+  if (outcome.user_changed) note_user(user_before);
+}
+
 void SessionServer::serve(Process& self, Apply message, From<std::string> from) {
+  if (waits_for_lock(message, now_ms(self))) {
+    house_->counters.lock_waits.fetch_add(1, std::memory_order_relaxed);
+    const std::int64_t until = now_ms(self) + rule_->lock_wait_ms;
+    const Ref monitor = self.monitor(from.caller());
+    company().lock_waiters.push_back(
+        LockWaiter{std::move(message), std::move(from), until, monitor});
+    return;
+  }
   const CommandWords words{message.command};
   const CommandSpec& command = command_spec(message.command.id);
   const ApplyContext context{.now_ms = now_ms(self),
                              .version = message.version,
                              .max_string_bytes = house_->max_value_bytes,
                              .counts_as_access = message.counts_as_access,
+                             .client = message.client,
+                             .leaves_tombstone = message.leaves_tombstone,
                              .random = command.has(flag_random) ? self.random() : 0};
-  const std::uint64_t revision = session_.revision();
+  const std::uint64_t revision = state_.session.revision();
+  const std::string user{state_.user()};
   std::string reply;
-  const Outcome outcome = apply(session_, command, words.view(), context, reply);
-  count(outcome.expired);
+  const KeyOutcome outcome = perform(state_, rule(), key(), command, words.view(), context, reply);
   if (command.has(flag_readonly)) {
     auto& counter = outcome.hit ? house_->counters.hits : house_->counters.misses;
     counter.fetch_add(1, std::memory_order_relaxed);
   }
+  note_outcome(self, outcome, revision, user);
+  if (command.id == CommandId::sess_destroy && outcome.deleted) {
+    house_->counters.sessions_revoked.fetch_add(1, std::memory_order_relaxed);
+    house_->channels.publish(revoked_channel, key());
+  }
   const bool changed = outcome.must_store() || outcome.deleted || outcome.created;
-  if (changed) note_change(revision, outcome.events, outcome.created);
   answer(self, changed, std::move(reply), std::move(from));
 }
 
@@ -184,8 +275,62 @@ Next SessionServer::handle_call(Process& self, Apply message, From<std::string> 
     company_->waiting.push_back(Waiting{std::move(message), std::move(from), std::nullopt});
   } else {
     serve(self, std::move(message), std::move(from));
+    hand_lock_on(self);
   }
   return next(self);
+}
+
+Next SessionServer::handle_info(Process& self, Revoke) {
+  if (is_held() || !state_.session.exists()) return next(self);
+  const CommandSpec& destroy = command_spec(CommandId::sess_destroy);
+  const std::string_view words[] = {destroy.name, key()};
+  const std::uint64_t revision = state_.session.revision();
+  const std::string user{state_.user()};
+  std::string unused;
+  const KeyOutcome outcome =
+      perform(state_, rule(), key(), destroy, words, ApplyContext{.now_ms = now_ms(self)}, unused);
+  note_outcome(self, outcome, revision, user);
+  house_->counters.sessions_revoked.fetch_add(1, std::memory_order_relaxed);
+  house_->channels.publish(revoked_channel, key());
+  if (!house_->writers.empty()) store(self);
+  return next(self);
+}
+
+// --- Locks that are waited for.
+
+// Whether a command is SET NX PX on a lock that another connection has, where the rule lets it
+// wait. The same connection is refused at once, as by Redis: its own release may stand behind.
+bool SessionServer::waits_for_lock(const Apply& message, std::int64_t now_ms) {
+  const PrefixRule* all = rule();
+  if (all == nullptr || all->lock_wait_ms == 0 || message.command.id != CommandId::set)
+    return false;
+  if (!state_.session.exists() || state_.session.is_due(now_ms) || !all->is_lock(key()))
+    return false;
+  if (state_.session.last_client() == static_cast<std::uint32_t>(message.client)) return false;
+  const CommandWords words{message.command};
+  if (words.view().size() < 5) return false;
+  const auto options = parse_string_options(words.view().subspan(3), StringOptions::For::set);
+  return options && options->expiry && !options->returns_old &&
+         options->condition == StringOptions::Condition::if_absent;
+}
+
+// The next in line gets the lock, if it is free; who has waited too long gets null.
+void SessionServer::hand_lock_on(Process& self) {
+  while (company_ && !is_held() && !company_->lock_waiters.empty()) {
+    const bool is_free = !state_.session.exists();
+    if (!is_free && company_->lock_waiters.front().until_ms > now_ms(self)) return;
+    LockWaiter next = std::move(company_->lock_waiters.front());
+    company_->lock_waiters.pop_front();
+    (void)self.demonitor(next.monitor, Flush::yes);
+    if (is_free) {
+      serve(self, std::move(next.command), std::move(next.from));
+    } else {
+      house_->counters.lock_timeouts.fetch_add(1, std::memory_order_relaxed);
+      std::string reply;
+      ReplyWriter{reply, next.command.version}.null();
+      std::move(next.from).reply(std::move(reply));
+    }
+  }
 }
 
 // --- Holding and watching.
@@ -200,15 +345,15 @@ void SessionServer::grant(Process& self, From<Held> from) {
     if (watcher.pid == holder) touched = watcher.touched;
   }
   // What is due is gone for the holder too, and tells so.
-  const std::uint64_t revision = session_.revision();
-  const Outcome outcome = expire_if_due(session_, now_ms(self));
-  if (outcome.expired) {
-    count(true);
-    note_change(revision, outcome.events, false);
-    store(self);
+  const std::uint64_t revision = state_.session.revision();
+  const std::string user{state_.user()};
+  const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
+  if (outcome.must_store()) {
+    note_outcome(self, outcome, revision, user);
+    if (!house_->writers.empty()) store(self);
     for (const Watcher& watcher : all.watchers) touched |= watcher.pid == holder;
   }
-  std::move(from).reply(Held{session_.clone(), touched});
+  std::move(from).reply(Held{state_.clone(), touched});
 }
 
 Next SessionServer::handle_call(Process& self, Hold, From<Held> from) {
@@ -233,6 +378,7 @@ void SessionServer::let_go(Process& self) {
       serve(self, std::move(*waiting.command), std::move(*waiting.from));
     }
   }
+  hand_lock_on(self);
 }
 
 Next SessionServer::handle_call(Process& self, TakeOver message, From<std::string> from) {
@@ -240,11 +386,14 @@ Next SessionServer::handle_call(Process& self, TakeOver message, From<std::strin
     std::move(from).reply("-ERR the key is not held by this connection\r\n");
     return next(self);
   }
-  const std::uint64_t revision = session_.revision();
-  const bool existed = session_.exists();
-  session_ = std::move(message.session);
+  const std::uint64_t revision = state_.session.revision();
+  const bool existed = state_.session.exists();
+  const std::string user{state_.user()};
+  state_ = std::move(message.state);
   count(false);
-  note_change(revision, message.events, !existed && session_.exists());
+  note_change(revision, message.events, !existed && state_.session.exists());
+  place(self);
+  if (user != state_.user()) note_user(user);
   answer(self, true, {}, std::move(from));
   let_go(self);
   return next(self);
@@ -282,6 +431,13 @@ Next SessionServer::handle_info(Process& self, Unwatch message) {
 // A connection has ended: it holds nothing and watches nothing any more.
 Next SessionServer::handle_info(Process& self, Down message) {
   forget_watcher(self, message.pid);
+  if (company_) {
+    std::erase_if(company_->lock_waiters, [&](LockWaiter& waiter) {
+      if (waiter.from.caller() != message.pid) return false;
+      std::move(waiter.from).reply({});  // nobody is there to hear it
+      return true;
+    });
+  }
   if (is_held() && company_->holder == message.pid) let_go(self);
   return next(self);
 }
@@ -327,13 +483,14 @@ Next SessionServer::handle_info(Process& self, StoreAgain) {
 }
 
 Next SessionServer::handle_timeout(Process& self) {
-  const std::uint64_t revision = session_.revision();
-  const Outcome outcome = expire_if_due(session_, now_ms(self));
-  if (outcome.expired) {
-    count(true);
-    note_change(revision, outcome.events, false);
-    store(self);
+  const std::uint64_t revision = state_.session.revision();
+  const std::string user{state_.user()};
+  const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
+  if (outcome.must_store()) {
+    note_outcome(self, outcome, revision, user);
+    if (!house_->writers.empty()) store(self);
   }
+  hand_lock_on(self);
   return next(self);
 }
 

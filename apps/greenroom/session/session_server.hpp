@@ -33,6 +33,9 @@ namespace greenroom {
 // the change it reports is stored; otherwise it is sent at once, unless the last write has been
 // under way for longer than `relaxed_limit`.
 //
+// After its end a session may stay on as a tombstone (session/prefix_rules.hpp), without a value
+// and out of sight of KEYS and DBSIZE, so that late saves find it.
+//
 // A key can be held (see server/key_locks.hpp): the holder gets a copy, everybody else's commands
 // wait here in order, until the holder gives a new state, or lets go, or dies.
 //
@@ -43,6 +46,8 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     PackedCommand command;
     RespVersion version = RespVersion::resp2;
     bool counts_as_access = true;
+    bool leaves_tombstone = true;
+    std::uint64_t client = 0;
     using Reply = std::string;
   };
   // For tests of isolation: throws.
@@ -52,7 +57,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
 
   // Holds the key for the caller from the answer on.
   struct Held {
-    Session session;
+    KeyState state;
     bool was_touched = false;  // since the caller began to watch it; or it is not watching
   };
   struct Hold {
@@ -61,7 +66,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   // From the holder: this is the state now. Lets go. Answered when it is as durable as a command's
   // change would be: nothing, or an error as the client gets it.
   struct TakeOver {
-    Session session;
+    KeyState state;
     std::vector<Event> events;
     using Reply = std::string;
   };
@@ -76,6 +81,9 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   struct Unwatch {
     troupe::Pid watcher;
   };
+
+  // The session's user has more sessions than the rule allows, and this is the oldest.
+  struct Revoke {};
 
   // The shard's writer has started: whatever its predecessor had not answered is lost.
   struct WriterStarted {};
@@ -92,13 +100,14 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   troupe::Next handle_call(troupe::Process& self, TakeOver message, troupe::From<std::string> from);
   troupe::Next handle_call(troupe::Process& self, Watch message, troupe::From<bool> from);
   using Info = troupe::Messages<Stored, StoreFailed, WriterStarted, StoreAgain, LetGo, Unwatch,
-                                troupe::Down>;
+                                Revoke, troupe::Down>;
   troupe::Next handle_info(troupe::Process& self, Stored message);
   troupe::Next handle_info(troupe::Process& self, StoreFailed message);
   troupe::Next handle_info(troupe::Process& self, WriterStarted message);
   troupe::Next handle_info(troupe::Process& self, StoreAgain message);
   troupe::Next handle_info(troupe::Process& self, LetGo message);
   troupe::Next handle_info(troupe::Process& self, Unwatch message);
+  troupe::Next handle_info(troupe::Process& self, Revoke message);
   troupe::Next handle_info(troupe::Process& self, troupe::Down message);
   troupe::Next handle_timeout(troupe::Process& self);
 
@@ -115,6 +124,13 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     std::optional<troupe::From<std::string>> from;
     std::optional<troupe::From<Held>> holder;
   };
+  // A SET NX on a lock that somebody has; it gets the lock in its turn.
+  struct LockWaiter {
+    Apply command;
+    troupe::From<std::string> from;
+    std::int64_t until_ms;
+    troupe::Ref monitor;
+  };
   struct Watcher {
     troupe::Pid pid;
     troupe::Ref monitor;
@@ -123,12 +139,15 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   // What few sessions have, and those for a moment.
   struct Company {
     std::deque<LateReply> late;
-    std::deque<Waiting> waiting;  // at most what the connections have under way
+    std::deque<Waiting> waiting;          // at most what the connections have under way
+    std::deque<LockWaiter> lock_waiters;  // likewise
     std::vector<Watcher> watchers;
     troupe::Pid holder;
     troupe::Ref holder_monitor;
 
-    bool is_gone() const { return late.empty() && waiting.empty() && watchers.empty() && !holder; }
+    bool is_gone() const {
+      return late.empty() && waiting.empty() && lock_waiters.empty() && watchers.empty() && !holder;
+    }
   };
 
   static constexpr std::int64_t relaxed_limit_ms = 1'000;
@@ -139,6 +158,14 @@ struct SessionServer : troupe::GenServer<SessionServer> {
 
   Company& company();
   bool is_held() const { return company_ && company_->holder; }
+  const PrefixRule* rule();
+  std::string_view key() const { return key_in(storage_key_); }
+  bool waits_for_lock(const Apply& message, std::int64_t now_ms);
+  void hand_lock_on(troupe::Process& self);
+  void place(troupe::Process& self);
+  void note_user(const std::string& before);
+  void note_outcome(troupe::Process& self, const KeyOutcome& outcome, std::uint64_t revision_before,
+                    const std::string& user_before);
   void serve(troupe::Process& self, Apply message, troupe::From<std::string> from);
   void note_change(std::uint64_t revision_before, std::span<const Event> events, bool is_new);
   void answer(troupe::Process& self, bool changed, std::string reply,
@@ -154,11 +181,14 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   HouseRef house_;
   std::string storage_key_;
   std::string stored_;
-  Session session_;
+  KeyState state_;
+  const PrefixRule* rule_ = nullptr;
   std::uint64_t stored_revision_ = 0;
   std::uint64_t under_way_ = 0;  // the revision that is being stored; 0: none
   std::int64_t under_way_since_ms_ = 0;
   std::unique_ptr<Company> company_;
+  std::uint32_t rules_seen_ = 0;  // the generation in which rule_ was looked up
+  bool is_listed_ = false;        // in the table of keys with a value, or in the other
   bool counted_ = false;
   bool counted_expiry_ = false;
 };
@@ -166,6 +196,6 @@ struct SessionServer : troupe::GenServer<SessionServer> {
 }  // namespace greenroom
 
 template <>
-inline constexpr bool troupe::enable_message<greenroom::Session> = true;
+inline constexpr bool troupe::enable_message<greenroom::KeyState> = true;
 template <>
 inline constexpr bool troupe::enable_message<greenroom::Event> = true;  // its name is a literal

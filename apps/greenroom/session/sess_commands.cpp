@@ -1,0 +1,190 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "session/sess_commands.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "resp/error_text.hpp"
+#include "resp/letters.hpp"
+#include "resp/number.hpp"
+#include "session/expiry_options.hpp"
+#include "session/json_object.hpp"
+
+namespace greenroom {
+namespace {
+
+using Words = std::span<const std::string_view>;
+
+// What may stand behind the value of SESS.CREATE and SESS.SET.
+struct SessOptions {
+  std::int64_t expires_at_ms = 0;
+  std::string_view user;
+  std::optional<std::int64_t> version;
+};
+
+// Nothing if an error was answered.
+std::optional<SessOptions> parse_options(const CommandSpec& command, Words words,
+                                         std::int64_t now_ms, ReplyWriter& reply) {
+  const bool creates = command.id == CommandId::sess_create;
+  SessOptions options;
+  for (std::size_t i = 3; i < words.size(); i += 2) {
+    if (i + 1 == words.size()) {
+      reply.error(error_text::syntax);
+      return std::nullopt;
+    }
+    const std::string_view value = words[i + 1];
+    if (same_word(words[i], "ex")) {
+      const auto deadline = parse_expiry(ExpiryWord{.number = value}, now_ms, command.name);
+      if (!deadline) {
+        reply.error(deadline.error());
+        return std::nullopt;
+      }
+      options.expires_at_ms = *deadline;
+    } else if (creates && same_word(words[i], "user")) {
+      options.user = value;
+    } else if (!creates && same_word(words[i], "if")) {
+      options.version = parse_integer(value);
+      if (!options.version) {
+        reply.error(error_text::not_an_integer);
+        return std::nullopt;
+      }
+    } else {
+      reply.error(error_text::syntax);
+      return std::nullopt;
+    }
+  }
+  return options;
+}
+
+void bind(KeyState& state, std::string_view user, KeyOutcome& outcome) {
+  KeyExtra& extra = state.more();
+  outcome.user_changed |= extra.user != user;
+  extra.user = user;
+  extra.user_was_bound = true;
+}
+
+void write_session(const KeyState& state, ReplyWriter& reply) {
+  const Session& session = state.session;
+  reply.map(7);
+  reply.bulk("type");
+  reply.bulk(type_name(session.type()));
+  reply.bulk("value");
+  if (session.type() == ValueType::string) {
+    reply.bulk(session.string());
+  } else {
+    reply.null();  // HGETALL and SMEMBERS tell it.
+  }
+  reply.bulk("version");
+  reply.integer(static_cast<std::int64_t>(session.revision()));
+  reply.bulk("user");
+  if (state.user().empty()) {
+    reply.null();
+  } else {
+    reply.bulk(state.user());
+  }
+  reply.bulk("created_at_ms");
+  reply.integer(session.created_at_ms());
+  reply.bulk("accessed_at_ms");
+  reply.integer(session.last_access_at_ms());
+  reply.bulk("expires_at_ms");
+  reply.integer(session.expires_at_ms());
+}
+
+// RFC 7396 for the first level: members replace members, null takes one away.
+std::optional<std::string> patched(std::string_view present, std::string_view patch) {
+  auto members = split_json_object(present.empty() ? "{}" : present);
+  const auto changes = split_json_object(patch);
+  if (!members || !changes) return std::nullopt;
+  for (const JsonMember& change : *changes) {
+    const auto found = std::ranges::find(*members, change.name, &JsonMember::name);
+    if (change.value == "null") {
+      if (found != members->end()) members->erase(found);
+    } else if (found != members->end()) {
+      found->value = change.value;
+    } else {
+      members->push_back(change);
+    }
+  }
+  return join_json_object(*members);
+}
+
+void store(KeyState& state, std::string_view value, const SessOptions& options,
+           const ApplyContext& context, KeyOutcome& outcome) {
+  Session& session = state.session;
+  outcome.created = !session.exists();
+  outcome.value_changed = true;
+  session.set_string(value);
+  if (outcome.created) session.set_created(context.now_ms);
+  session.note_access(context.now_ms);
+  if (options.expires_at_ms != 0) {
+    session.set_expiry(options.expires_at_ms);
+    outcome.expiry_changed = true;
+  }
+  if (!options.user.empty()) bind(state, options.user, outcome);
+  outcome.events.add(event_string, "set");
+}
+
+}  // namespace
+
+void apply_sess(KeyState& state, const CommandSpec& command, Words words,
+                const ApplyContext& context, std::string& out, KeyOutcome& outcome) {
+  ReplyWriter reply{out, context.version};
+  Session& session = state.session;
+  outcome.hit = session.exists();
+  switch (command.id) {
+    case CommandId::sess_get:
+      if (!session.exists()) {
+        reply.null();
+        break;
+      }
+      session.note_read();
+      if (context.counts_as_access) session.note_access(context.now_ms);
+      write_session(state, reply);
+      break;
+    case CommandId::sess_create:
+    case CommandId::sess_set: {
+      const auto options = parse_options(command, words, context.now_ms, reply);
+      if (!options) break;
+      const bool creates = command.id == CommandId::sess_create;
+      const std::int64_t version =
+          session.exists() ? static_cast<std::int64_t>(session.revision()) : 0;
+      if ((creates && session.exists()) || (options->version && *options->version != version)) {
+        reply.null();
+        break;
+      }
+      store(state, words[2], *options, context, outcome);
+      if (creates) {
+        reply.bulk(words[1]);
+      } else {
+        reply.integer(static_cast<std::int64_t>(session.revision()));
+      }
+      break;
+    }
+    case CommandId::sess_patch: {
+      if (session.exists() && session.type() != ValueType::string) {
+        reply.error(error_text::wrong_type);
+        break;
+      }
+      const auto value = patched(session.exists() ? session.string() : "", words[2]);
+      if (!value || value->size() > context.max_string_bytes) {
+        reply.error(value ? error_text::too_long : "ERR this is no JSON object");
+        break;
+      }
+      store(state, *value, {}, context, outcome);
+      reply.integer(static_cast<std::int64_t>(session.revision()));
+      break;
+    }
+    case CommandId::sess_bind:
+      if (session.exists()) bind(state, words[2], outcome);
+      reply.integer(session.exists() ? 1 : 0);
+      break;
+    default:  // SESS.DESTROY
+      reply.integer(session.exists() ? 1 : 0);
+      if (!session.exists()) break;
+      session.clear();
+      outcome.value_changed = outcome.deleted = true;
+      outcome.events.add(event_generic, "del");
+  }
+}
+
+}  // namespace greenroom

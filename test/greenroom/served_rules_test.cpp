@@ -1,0 +1,115 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// The prefixes' rules in the program itself, where they need processes: locks that are waited for,
+// users and their sessions, tombstones over a crash.
+#include <gtest/gtest.h>
+#include <thread>
+
+#include "greenroom/served.hpp"
+
+namespace greenroom::test {
+namespace {
+
+class ServedRules : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = Served::greenroom(); }
+  static void TearDownTestSuite() { server_.reset(); }
+  void SetUp() override { ASSERT_NE(server_, nullptr); }
+
+  static void set_rule(std::string_view prefix, std::string_view words) {
+    Wire wire{server_->port()};
+    ASSERT_EQ(wire("CONFIG SET prefix:" + std::string{prefix} + " \"" + std::string{words} + "\""),
+              "+OK\r\n");
+  }
+
+  static inline std::unique_ptr<Served> server_;
+};
+
+TEST_F(ServedRules, a_rule_is_shown_changed_and_refused) {
+  Wire wire{server_->port()};
+  EXPECT_EQ(wire("CONFIG SET prefix:r: \"tombstone=1m cap=3\""), "+OK\r\n");
+  EXPECT_NE(wire("CONFIG GET prefix:r:").find("tombstone=1m cap=3"), std::string::npos);
+  EXPECT_EQ(wire("CONFIG SET prefix:r: \"tombstone=x\"").substr(0, 4), "-ERR");
+  EXPECT_EQ(wire("CONFIG SET prefix:r: \"\""), "+OK\r\n");
+  EXPECT_EQ(wire("CONFIG GET prefix:r:"), "*0\r\n");
+}
+
+TEST_F(ServedRules, a_lock_is_handed_on_in_the_order_of_asking) {
+  set_rule("lk:", "lock-wait=1s");
+  Wire owner{server_->port()};
+  Wire first{server_->port()};
+  Wire second{server_->port()};
+  EXPECT_EQ(owner("SET lk:a_LOCK owner NX PX 30000"), "+OK\r\n");
+  // One's own lock is refused at once.
+  EXPECT_EQ(owner("SET lk:a_LOCK again NX PX 30000"), "$-1\r\n");
+  first.send("SET lk:a_LOCK first NX PX 30000\r\n");
+  Wire watcher{server_->port()};
+  while (watcher("INFO greenroom").find("greenroom_lock_waits:1\r\n") == std::string::npos)
+    std::this_thread::yield();
+  second.send("SET lk:a_LOCK second NX PX 30000\r\n");
+  while (watcher("INFO greenroom").find("greenroom_lock_waits:2\r\n") == std::string::npos)
+    std::this_thread::yield();
+  EXPECT_FALSE(first.has_more());
+  EXPECT_EQ(owner("DEL lk:a_LOCK"), ":1\r\n");
+  EXPECT_EQ(first.read(), "+OK\r\n");
+  EXPECT_EQ(watcher("GET lk:a_LOCK"), "$5\r\nfirst\r\n");
+  EXPECT_EQ(first("DEL lk:a_LOCK"), ":1\r\n");
+  EXPECT_EQ(second.read(), "+OK\r\n");
+  // Whose turn does not come gets null within the limit.
+  EXPECT_EQ(first("SET lk:a_LOCK first NX PX 30000"), "$-1\r\n");
+}
+
+TEST_F(ServedRules, a_users_sessions_are_listed_capped_and_revoked) {
+  set_rule("u:", "tombstone=60s user=/user cap=2");
+  Wire wire{server_->port()};
+  Wire listener{server_->port()};
+  EXPECT_NE(listener("SUBSCRIBE __greenroom__:revoked").find("subscribe"), std::string::npos);
+  for (const char* name : {"1", "2", "3"})
+    EXPECT_EQ(wire("SET u:" + std::string{name} + " '{\"user\":\"alice\"}' EX 100"), "+OK\r\n");
+  EXPECT_NE(listener.read().find("u:1"), std::string::npos) << "the oldest of three had to go";
+  EXPECT_EQ(wire("EXISTS u:1 u:2 u:3"), ":2\r\n");
+  const std::string list = wire("SESS.USER.LIST alice");
+  EXPECT_EQ(list.substr(0, 4), "*2\r\n") << list;
+  EXPECT_EQ(wire("SESS.USER.REVOKE alice EXCEPT u:3"), ":1\r\n");
+  EXPECT_EQ(wire("EXISTS u:2 u:3"), ":1\r\n");
+  EXPECT_EQ(wire("SET u:2 '{\"user\":\"alice\"}'"), "+OK\r\n");
+  EXPECT_EQ(wire("EXISTS u:2"), ":0\r\n") << "a revoked session came back";
+  EXPECT_EQ(wire("SESS.USER.ERASE alice"), ":1\r\n");
+  EXPECT_EQ(wire("SESS.USER.LIST alice"), "*0\r\n");
+  const std::string key = wire("SESS.CREATE u: '{}' EX 60 USER bob");
+  EXPECT_EQ(key.substr(0, 5), "$34\r\n") << key;
+  EXPECT_EQ(wire("SESS.USER.LIST bob").substr(0, 4), "*1\r\n");
+}
+
+TEST_F(ServedRules, tombstones_and_users_survive_a_kill) {
+  set_rule("k:", "tombstone=60s");
+  {
+    Wire wire{server_->port()};
+    EXPECT_EQ(wire("SET k:a 1"), "+OK\r\n");
+    EXPECT_EQ(wire("SESS.CREATE k: v USER eve").substr(0, 1), "$");
+    EXPECT_EQ(wire("DEL k:a"), ":1\r\n");
+  }
+  server_->kill_and_restart();
+  set_rule("k:", "tombstone=60s");
+  Wire wire{server_->port()};
+  EXPECT_EQ(wire("SET k:a late"), "+OK\r\n");
+  EXPECT_EQ(wire("EXISTS k:a"), ":0\r\n");
+  EXPECT_EQ(wire("SESS.USER.LIST eve").substr(0, 4), "*1\r\n");
+}
+
+TEST_F(ServedRules, two_hundred_clients_that_come_and_go_leave_nothing_behind) {
+  Wire stays{server_->port()};
+  for (int round = 0; round < 200; ++round) {
+    Wire wire{server_->port()};
+    wire.send("WATCH storm\r\nMULTI\r\nSUBSCRIBE storm\r\nSET storm " + std::to_string(round) +
+              "\r\nEXEC\r\n");
+    if (round % 2 == 0) (void)wire.read();  // The others go without a look.
+  }
+  Wire after{server_->port()};
+  EXPECT_EQ(after("PUBSUB NUMSUB storm").substr(0, 4), "*2\r\n");
+  // Nobody holds the key any more.
+  EXPECT_EQ(stays("SET storm done"), "+OK\r\n");
+}
+
+}  // namespace
+}  // namespace greenroom::test
