@@ -14,9 +14,9 @@ void discard_memory(void* range, std::size_t bytes) noexcept;
 
 // Keeps malloc from giving the memory of every large buffer back to the kernel and asking for it
 // again: glibc does so when 128 KiB are free at the end of a heap, and a message of 64 KiB that is
-// made, sent and freed cost 16 page faults each way (16 us; 1.7 us without). What malloc keeps is
-// bounded by malloc_keeps_bytes for each of its arenas. Does nothing where the user has set a
-// threshold in the environment, or the library is another; called by every runtime, and idempotent.
+// made, sent and freed costs 16 page faults each way. What malloc keeps is bounded by
+// malloc_keeps_bytes for each of its arenas. Does nothing where the user has set a threshold in the
+// environment, or the library is another; called by every runtime, and idempotent.
 inline constexpr std::size_t malloc_keeps_bytes = std::size_t{32} << 20;
 void keep_freed_memory() noexcept;
 

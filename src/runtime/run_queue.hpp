@@ -129,13 +129,12 @@ class SharedQueue {
 //
 //   take <- [front ring] <- [overflow, a list under a lock] <- [back ring] <- push
 //
-// The overflow is entered and left by half rings at a time, so that its lock costs a process a
-// fraction of a nanosecond, and thieves find everything that waits here.
+// The overflow is entered and left by half rings at a time, so that its lock is
+// taken once for many processes, and thieves find everything that waits here.
 //
 // Tried instead: spilling the older half of one ring to the queue that all workers share, as Go
 // does. A worker looks there every 61st turn, so a process that kept yielding had 60 turns for each
-// one of those: a million processes that one had started took 29 s to end beside it, and take 0.3 s
-// now.
+// one of those, and a million processes that one had started took half a minute to end beside it.
 class RunQueue {
  public:
   static constexpr std::uint32_t capacity = RunRing::capacity;  // of the array thieves need
