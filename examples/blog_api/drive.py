@@ -20,7 +20,7 @@ def ask(method, path, body=None):
             text = response.read()
             return response.status, json.loads(text) if text else None
     except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read() or b"null")
+        return error.code, error.read()
 
 
 try:
