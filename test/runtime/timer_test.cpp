@@ -125,11 +125,14 @@ TEST(TimerTest, a_started_timer_carries_its_own_reference) {
     const TimerRef first = start_timer(self.pid(), 2ms, Tick{1});
     const TimerRef second = start_timer(self.pid(), 1ms, Tick{2});
     EXPECT_NE(first, second);
-    const auto early = co_await self.receive<TimerFired<Tick>>();
-    EXPECT_EQ(early.timer, second);
-    EXPECT_EQ(early.message.number, 2);
-    const auto late = co_await self.receive<TimerFired<Tick>>();
-    EXPECT_EQ(late.timer, first);
+    // Which comes first is not asked: on a busy machine the second may have been set too late.
+    int numbers = 0;
+    for (int i = 0; i < 2; ++i) {
+      const auto fired = co_await self.receive<TimerFired<Tick>>();
+      EXPECT_EQ(fired.timer, fired.message.number == 1 ? first : second);
+      numbers += fired.message.number;
+    }
+    EXPECT_EQ(numbers, 3);
   });
 }
 
