@@ -16,7 +16,7 @@ namespace risky_worker {
 
 enum class Outcome { completed, failed };
 
-// Works every second until three pieces in ten have failed it once.
+// A piece of work each second, of which three in ten fail and end this process.
 inline Async<> worker(Process& self, Pid tell) {
   for (;;) {
     if (self.random() % 10 < 3) {

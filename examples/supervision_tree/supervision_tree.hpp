@@ -49,7 +49,7 @@ struct Endpoint : GenServer<Endpoint> {
   }
 };
 
-// A connection of the pool: connects when it starts, and says how often it has.
+// A connection of the pool: its start is the connecting, so its restart is the reconnecting.
 struct Connection : GenServer<Connection> {
   struct Query {
     int value;
