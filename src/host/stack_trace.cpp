@@ -179,19 +179,19 @@ std::unordered_map<void*, std::string>& known_lines() {
   return known;
 }
 
+// One thread at a time: libbacktrace hands the memory that one question used to the next by atomics
+// of its own, which a thread sanitizer cannot see in a library that was built without it; and a
+// burst of crashes at one place asks for the same names.
 void append_lines(std::string& text, void* address, bool is_named) {
-  {
-    const std::lock_guard guard{known_lock};
-    const auto found = known_lines().find(address);
-    if (found != known_lines().end()) {
-      text += found->second;
-      return;
-    }
+  const std::lock_guard guard{known_lock};
+  const auto found = known_lines().find(address);
+  if (found != known_lines().end()) {
+    text += found->second;
+    return;
   }
   std::string lines = lines_of(address, is_named);
   text += lines;
   if (!is_named) return;
-  const std::lock_guard guard{known_lock};
   if (known_lines().size() >= max_known) known_lines().clear();
   known_lines().emplace(address, std::move(lines));
 }
