@@ -75,8 +75,10 @@ void TimerWheel::put(Wheel& wheel, unsigned slot, TimerNode& node) noexcept {
   const std::uint64_t bit = std::uint64_t{1} << slot;
   if ((wheel.listed & bit) == 0) {
     wheel.listed |= bit;
+    wheel.counts[slot] = 0;
     head.next = head.prev = &head;
   }
+  ++wheel.counts[slot];
   append(head, node);
 }
 
@@ -123,6 +125,9 @@ bool TimerWheel::cancel(TimerNode& node) noexcept {
   node.next = node.prev = nullptr;
   --size_;
   if (node.deadline <= now_) return true;  // it stood in late_ or firing_
+  const unsigned level = level_of(node.deadline ^ now_);
+  const unsigned slot = digit(node.deadline, level);
+  if ((path_[level]->opened >> slot & 1) == 0) --path_[level]->counts[slot];
   if (was_alone) leave(node, neighbour);
   if (node.deadline == next_) next_is_known_ = false;
   return true;
@@ -164,6 +169,7 @@ bool TimerWheel::deal(Place place, std::size_t& budget) noexcept {
   TimerLink& head = wheel.lists[place.slot];
   for (; head.next != &head && budget > 0; --budget) {
     TimerNode& node = *take_front(head);
+    --wheel.counts[place.slot];
     put(child, digit(node.deadline, place.level - 1), node);
   }
   if (head.next == &head) wheel.listed &= ~bit;
@@ -171,14 +177,23 @@ bool TimerWheel::deal(Place place, std::size_t& budget) noexcept {
 }
 
 bool TimerWheel::deal_ahead(std::size_t budget) noexcept {
+  return deal_first_slots(budget, Pace::as_given);
+}
+
+bool TimerWheel::deal_first_slots(std::size_t budget, Pace pace) noexcept {
   for (unsigned level = 1; level < levels; ++level) {
     Wheel* wheel = path_[level];
+    if (wheel->occupied() == 0) continue;
+    const std::uint64_t ticks_left = begin_of_first_slot(level) - now_;
     // The first slot, and the first of its child: a child that is all in one slot would be as dear.
     for (unsigned below = level; below > 0 && wheel->occupied() != 0; --below) {
       const unsigned slot = first(wheel->occupied());
       const std::uint64_t bit = std::uint64_t{1} << slot;
       if ((wheel->listed & bit) != 0) {
         if ((wheel->opened & bit) == 0 && !is_crowded(wheel->lists[slot])) break;
+        if (pace == Pace::in_time) {
+          budget = std::max<std::size_t>(budget, 2 * wheel->counts[slot] / ticks_left);
+        }
         if (budget == 0) return true;
         if (!deal(Place{wheel, below, slot}, budget)) break;
         if ((wheel->listed & bit) != 0) return true;
@@ -228,11 +243,19 @@ std::uint64_t TimerWheel::earliest_in(Wheel& wheel, unsigned level) noexcept {
 TimerNode* TimerWheel::take_due(std::uint64_t now) noexcept {
   while (firing_.empty()) {
     if (step(now)) continue;
-    if (deals_ahead_) deals_ahead_ = deal_ahead(ahead_budget);
+    if (deals_ahead_) deals_ahead_ = deal_first_slots(ahead_budget, Pace::in_time);
     return nullptr;
   }
   --size_;
   return take_front(firing_.head);
+}
+
+// The wheel of the level is not empty.
+std::uint64_t TimerWheel::begin_of_first_slot(unsigned level) const noexcept {
+  const unsigned shift = level * digit_bits;
+  const std::uint64_t slot = first(path_[level]->occupied());
+  const std::uint64_t above = level + 1 == levels ? 0 : ~std::uint64_t{0} << (shift + digit_bits);
+  return (now_ & above) | slot << shift;
 }
 
 // Moves to the first occupied slot that begins by `now`, or to `now` and answers false.
@@ -241,10 +264,7 @@ bool TimerWheel::step(std::uint64_t now) noexcept {
   unsigned level = 0;
   while (level < levels && path_[level]->occupied() == 0) ++level;
   if (level < levels) {
-    const unsigned shift = level * digit_bits;
-    const std::uint64_t slot = first(path_[level]->occupied());
-    const std::uint64_t above = level + 1 == levels ? 0 : ~std::uint64_t{0} << (shift + digit_bits);
-    const std::uint64_t begins = (now_ & above) | slot << shift;
+    const std::uint64_t begins = begin_of_first_slot(level);
     if (begins <= now) {
       move_to(begins);
       enter(level);
@@ -257,8 +277,8 @@ bool TimerWheel::step(std::uint64_t now) noexcept {
 }
 
 void TimerWheel::move_to(std::uint64_t tick) noexcept {
-  // Once in 64 ticks is often enough to look whether something crowded has come near.
-  if (((now_ ^ tick) >> digit_bits) != 0) deals_ahead_ = true;
+  // Once in 16 ticks is often enough to look whether something crowded has come near.
+  if (((now_ ^ tick) >> 4) != 0) deals_ahead_ = true;
   now_ = tick;
 }
 

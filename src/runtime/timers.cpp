@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "runtime/timers.hpp"
 
+#include <algorithm>
+
 #include "runtime/runtime_state.hpp"
 #include "runtime/signal.hpp"
 
@@ -18,41 +20,43 @@ std::uint64_t tick_of_now(std::int64_t now_ns) noexcept {
   return now_ns <= 0 ? 0 : static_cast<std::uint64_t>(now_ns / Timers::tick_ns);
 }
 
-Duration left_of(std::int64_t deadline_ns, std::int64_t now_ns) noexcept {
-  return Duration{deadline_ns > now_ns ? deadline_ns - now_ns : 0};
-}
-
 }  // namespace
 
 Timers::~Timers() {
   for (std::uint32_t i = 0; i < used_; ++i) {
     Slot& slot = chunks_[i / chunk_size][i % chunk_size];
-    if (!slot.armed) continue;
+    if (slot.use == Use::free) continue;
     wheel_.cancel(slot);
-    if (slot.task.message) free_envelope(slot.task.message);
+    if (Envelope* message = message_of(slot)) free_envelope(message);
   }
 }
 
-namespace {
-
 // A timer vanishes with its destination. It is forgotten when it fires or is asked for, whichever
 // comes first, so that a process need not know the timers that point at it.
-bool leads_nowhere(const TimerTask& task) noexcept {
-  return task.name == atoms::undefined && !has_tenant(task.to);
+bool Timers::leads_nowhere(const Slot& slot) noexcept {
+  return slot.name == atoms::undefined && !has_tenant(slot.to);
 }
 
-}  // namespace
+Envelope* Timers::message_of(const Slot& slot) noexcept {
+  return slot.use == Use::timeout ? nullptr : slot.message;
+}
+
+Duration Timers::left_of(const Slot& slot, std::int64_t now_ns) noexcept {
+  const auto deadline_ns =
+      static_cast<std::int64_t>(slot.deadline * std::uint64_t{tick_ns} - slot.rounding_ns);
+  return Duration{deadline_ns > now_ns ? deadline_ns - now_ns : 0};
+}
 
 Timers::Slot* Timers::find(TimerRef timer) noexcept {
   if (timer.slot() >= used_) return nullptr;
   Slot& slot = chunks_[timer.slot() / chunk_size][timer.slot() % chunk_size];
-  return slot.armed && slot.generation == timer.generation() ? &slot : nullptr;
+  return slot.use != Use::free && slot.generation == timer.generation() ? &slot : nullptr;
 }
 
 Timers::Slot& Timers::take_slot() {
   if (free_) {
     Slot& slot = *free_;
-    free_ = slot.next_free;
+    free_ = static_cast<Slot*>(slot.prev);
     return slot;
   }
   if (used_ % chunk_size == 0) chunks_.push_back(std::make_unique<Slot[]>(chunk_size));
@@ -61,11 +65,12 @@ Timers::Slot& Timers::take_slot() {
   return slot;
 }
 
-void Timers::give_back(Slot& slot, const Envelope* message) noexcept {
-  if (message) --messages_;
-  slot.armed = false;
+// The timer is not pending any more.
+void Timers::give_back(Slot& slot) noexcept {
+  if (slot.use != Use::timeout) --messages_;
+  slot.use = Use::free;
   ++slot.generation;
-  slot.next_free = free_;
+  slot.prev = free_;
   free_ = &slot;
 }
 
@@ -77,17 +82,26 @@ TimerRef Timers::start(std::uint32_t node, std::int64_t deadline_ns, TimerTask t
     throw ErrorException{atoms::system_limit};
   }
   Slot& slot = take_slot();
-  if (task.message) ++messages_;
-  slot.task = std::move(task);
-  slot.armed = true;
-  slot.deadline_ns = deadline_ns;
+  slot.to = task.to;
+  slot.name = task.name;
+  if (task.message) {
+    ++messages_;
+    slot.message = task.message;
+    slot.use = task.stamped ? Use::stamped_message : Use::message;
+  } else {
+    slot.wait_id = task.wait_id;
+    slot.use = Use::timeout;
+  }
   const std::uint64_t tick = tick_of_deadline(deadline_ns);
+  slot.rounding_ns = static_cast<std::uint32_t>(
+      tick * std::uint64_t{tick_ns} -
+      static_cast<std::uint64_t>(std::max<std::int64_t>(deadline_ns, 0)));
   wheel_.insert(slot, tick);
   if (tick < next_tick_.load(std::memory_order_relaxed)) {
     next_tick_.store(tick, std::memory_order_relaxed);
   }
   const TimerRef timer{node, wheel_number_, slot.index, slot.generation};
-  if (slot.task.stamped) value_of<TimerRef>(slot.task.message) = timer;
+  if (task.stamped) value_of<TimerRef>(task.message) = timer;
   return timer;
 }
 
@@ -98,10 +112,10 @@ std::optional<Duration> Timers::cancel(TimerRef timer, std::int64_t now_ns) noex
     const std::lock_guard guard{lock_};
     Slot* slot = find(timer);
     if (!slot) return std::nullopt;
-    if (!leads_nowhere(slot->task)) left = left_of(slot->deadline_ns, now_ns);
-    dropped = slot->task.message;
+    if (!leads_nowhere(*slot)) left = left_of(*slot, now_ns);
+    dropped = message_of(*slot);
     wheel_.cancel(*slot);
-    give_back(*slot, dropped);
+    give_back(*slot);
   }
   if (dropped) free_envelope(dropped);
   return left;
@@ -110,35 +124,51 @@ std::optional<Duration> Timers::cancel(TimerRef timer, std::int64_t now_ns) noex
 std::optional<Duration> Timers::read(TimerRef timer, std::int64_t now_ns) noexcept {
   const std::lock_guard guard{lock_};
   const Slot* slot = find(timer);
-  if (!slot || leads_nowhere(slot->task)) return std::nullopt;
-  return left_of(slot->deadline_ns, now_ns);
+  if (!slot || leads_nowhere(*slot)) return std::nullopt;
+  return left_of(*slot, now_ns);
 }
 
-bool Timers::expire_one(std::int64_t now_ns) {
+// Takes out as many timers that are due as there is room for.
+std::size_t Timers::take_due(std::int64_t now_ns, std::span<TimerTask> tasks) {
   const std::uint64_t now = tick_of_now(now_ns);
-  if (next_tick_.load(std::memory_order_relaxed) > now) return false;
+  if (next_tick_.load(std::memory_order_relaxed) > now) return 0;
+  std::size_t taken = 0;
+  const std::lock_guard guard{lock_};
+  wheel_.advance(
+      now,
+      [&](TimerNode& node) {
+        auto& slot = static_cast<Slot&>(node);
+        TimerTask& task = tasks[taken++];
+        task.to = slot.to;
+        task.name = slot.name;
+        task.message = message_of(slot);
+        if (task.message) {
+          __builtin_prefetch(task.message, 1);
+        } else {
+          task.wait_id = slot.wait_id;
+        }
+        give_back(slot);
+      },
+      tasks.size());
+  const bool more = taken == tasks.size();
+  next_tick_.store(more ? now : wheel_.next_deadline(), std::memory_order_relaxed);
+  return taken;
+}
+
+// Firing is outside of the lock, because it delivers, and may start timers.
+bool Timers::expire_one(std::int64_t now_ns) {
   TimerTask task;
-  bool fired = false;
-  {
-    const std::lock_guard guard{lock_};
-    wheel_.advance(
-        now,
-        [&](TimerNode& node) {
-          Slot& slot = static_cast<Slot&>(node);
-          task = std::move(slot.task);
-          give_back(slot, task.message);
-          fired = true;
-        },
-        1);
-    next_tick_.store(fired ? now : wheel_.next_deadline(), std::memory_order_relaxed);
-  }
-  // Outside of the lock: firing delivers, and may start timers.
-  if (fired) fire(task);
-  return fired;
+  if (take_due(now_ns, {&task, 1}) == 0) return false;
+  fire(task);
+  return true;
 }
 
 void Timers::expire(std::int64_t now_ns) {
-  while (expire_one(now_ns)) {
+  TimerTask tasks[batch];
+  std::size_t taken = batch;
+  while (taken == batch) {
+    taken = take_due(now_ns, tasks);
+    for (std::size_t i = 0; i < taken; ++i) fire(tasks[i]);
   }
 }
 

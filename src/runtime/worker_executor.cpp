@@ -1,8 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "runtime/worker_executor.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <string>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "host/posix_host.hpp"
@@ -216,6 +218,7 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   if ((idle_.load() | resting_.load() | me) != all_bits() && steal(worker, now + spin_ns)) return;
 
   while (worker.timers.deal_ahead()) {
+    worker.timers.expire(host_->monotonic_ns());
     if (has_work(worker)) return;
   }
   bool expected = false;
@@ -253,6 +256,13 @@ void WorkerExecutor::poll_io(Worker& worker, std::int64_t timeout_ns) {
 
 void WorkerExecutor::check(Worker& worker) {
   const std::int64_t now = host_->monotonic_ns();
+  const std::int64_t elapsed = now - std::exchange(worker.last_check_ns, now);
+  if (elapsed > check_after_ns) {
+    worker.check_every = std::max(worker.check_every / 4, 1u);
+  } else if (elapsed < check_after_ns / 2) {
+    worker.check_every = std::min(worker.check_every * 2, check_interval);
+  }
+  worker.next_check = worker.turns.load(std::memory_order_relaxed) + worker.check_every;
   worker.timers.expire(now);
   if (now - worker.last_wake_ns >= wake_interval_ns) {
     worker.last_wake_ns = now;
@@ -277,7 +287,8 @@ bool WorkerExecutor::run_one(Worker& worker) {
   if (activate(runtime, *block)) enqueue_last(*block);
   if (worker.passes_on.load(std::memory_order_relaxed)) [[unlikely]]
     come_back(worker);
-  if (worker.turns.load(std::memory_order_relaxed) % check_interval == 0) {
+  const std::uint32_t turns = worker.turns.load(std::memory_order_relaxed);
+  if (static_cast<std::int32_t>(turns - worker.next_check) >= 0) {
     worker.running.store(nullptr,
                          std::memory_order_relaxed);  // it is not to blame for what follows
     check(worker);

@@ -87,7 +87,11 @@ class WorkerExecutor final : public Executor {
   // long as the BEAM's 4,000 reductions take there.
   static constexpr std::int32_t activation_budget = 1'000;
   static constexpr std::uint32_t next_slot_limit = 64;
-  static constexpr std::uint32_t check_interval = 16;   // activations between looks at the clock
+  // Activations between looks at the clock: at most so many, and as few as it takes to look every
+  // `check_after_ns`. One that sends, receives and sets timers a thousand times is half a
+  // millisecond, and sixteen of them would have the timers of another five milliseconds late.
+  static constexpr std::uint32_t check_interval = 16;
+  static constexpr std::int64_t check_after_ns = 200'000;
   static constexpr std::uint32_t shared_interval = 61;  // a prime, so that it beats no rhythm
   static constexpr std::int64_t io_interval_ns = 50'000;
   static constexpr std::int64_t wake_interval_ns = 1'000'000;
@@ -116,6 +120,9 @@ class WorkerExecutor final : public Executor {
     // Whether the owner may wake another worker: taken by that, given back after a while, or by the
     // thief who found something to take. Orders nothing else.
     std::atomic<bool> may_wake{true};
+    std::uint32_t next_check = 1;   // at this turn, or the first after it that ran something
+    std::uint32_t check_every = 1;  // turns
+    std::int64_t last_check_ns = 0;
     std::int64_t last_wake_ns = 0;
     std::int64_t last_io_ns = 0;
     Timers timers;

@@ -335,6 +335,21 @@ TEST(timer_wheel, a_crowded_slot_is_dealt_out_in_pieces_and_keeps_its_order) {
   EXPECT_EQ(wheel.wheels(), 11u);
 }
 
+TEST(timer_wheel, a_crowded_slot_has_been_dealt_out_by_the_tick_that_enters_it) {
+  // A slot of level 1, and one of level 2, whose own first slot is crowded as well.
+  for (const std::uint64_t begin : {std::uint64_t{64}, std::uint64_t{4096}}) {
+    TimerWheel wheel;
+    std::vector<Timer> timers(50'000);
+    for (std::size_t i = 0; i < timers.size(); ++i) wheel.insert(timers[i], begin + i % begin);
+    for (std::uint64_t now = 1; now < begin; ++now) wheel.advance(now, [](TimerNode&) {});
+    EXPECT_FALSE(wheel.deal_ahead(0)) << "something is left to do at " << begin - 1;
+    std::size_t fired = 0;
+    wheel.advance(TimerWheel::never, [&](TimerNode&) { ++fired; });
+    EXPECT_EQ(fired, timers.size());
+    EXPECT_EQ(wheel.wheels(), 11u);
+  }
+}
+
 TEST(timer_wheel, the_last_timer_of_a_half_dealt_list_can_be_cancelled) {
   TimerWheel wheel;
   std::vector<Timer> timers(40);

@@ -186,6 +186,35 @@ TEST(TimerTest, ten_thousand_timers_all_fire_once) {
   });
 }
 
+// However few turns that is: the clock is looked at by time, not only once in so many turns.
+TEST(TimerTest, timers_fire_between_the_turns_of_processes_that_take_long) {
+  for (const Execution execution : {Execution::single, Execution::threads}) {
+    Runtime runtime{{.execution = execution, .workers = 1}};
+    const auto turns = runtime.try_run([](Process& self) -> Async<int> {
+      const auto long_turn = [](Process& process) {
+        const Duration end = process.monotonic_time() + 2ms;
+        while (process.monotonic_time() < end) {
+        }
+      };
+      // The worker finds out that turns are long.
+      for (int i = 0; i < 40; ++i) {
+        long_turn(self);
+        co_await self.yield();
+      }
+      send_after(self.pid(), 1ms, Tick{1});
+      int counted = 0;
+      while (!co_await self.receive<Tick>(0ms)) {
+        long_turn(self);
+        ++counted;
+        co_await self.yield();
+      }
+      co_return counted;
+    });
+    // Due after one, and fired before the next or the one after.
+    EXPECT_TRUE(turns && *turns <= 3) << (turns ? *turns : -1);
+  }
+}
+
 TEST(TimerTest, the_longest_delay_is_accepted) {
   on_every_executor([](Process& self) -> Async<> {
     const TimerRef timer = send_after(self.pid(), infinity, Tick{1});
