@@ -12,8 +12,10 @@ if(PROJECT_IS_TOP_LEVEL)
   find_program(TROUPE_CCACHE ccache)
   mark_as_advanced(TROUPE_CCACHE)
   if(TROUPE_CCACHE AND "${CMAKE_CXX_COMPILER_LAUNCHER}" MATCHES "^$|ccache$")
-    # What ccache's manual asks for with precompiled headers.
-    set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros ${TROUPE_CCACHE})
+    # The sloppiness is what ccache's manual asks for with precompiled headers. By the compiler's
+    # dependency files it knows what a file included without preprocessing it first.
+    set(CMAKE_CXX_COMPILER_LAUNCHER
+      env CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros ${TROUPE_CCACHE})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
       add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
     endif()
