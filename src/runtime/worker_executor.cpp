@@ -165,7 +165,9 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
       if (&victim == &worker) continue;
       const std::uint32_t waiting = victim.queue.size();
       if (waiting < 2) continue;
-      const std::uint32_t progress = victim.queue.taken() - samples[i].taken;
+      // Seen while the owner moves processes within its queue, the count may seem to go back.
+      const auto moved = static_cast<std::int32_t>(victim.queue.taken() - samples[i].taken);
+      const std::int32_t progress = std::max(moved, 0);
       const std::int64_t elapsed = now - samples[i].at_ns;
       if (elapsed < 10'000) continue;
       const std::int64_t each = elapsed / (progress + 1);
