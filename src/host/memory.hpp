@@ -12,6 +12,18 @@ void* reserve_memory(std::size_t bytes) noexcept;
 // Gives the memory behind a reserved range back; the range stays, and reads as zeros from now on.
 void discard_memory(void* range, std::size_t bytes) noexcept;
 
+// Lets the range have large pages where the system has them at hand: for what will be used densely.
+// A page fault costs 1.5 us on one virtual machine and 12 on another, for 4 KiB; a large page costs
+// one fault and the clearing of 2 MiB, 100 to 300 us.
+inline constexpr std::size_t large_page_bytes = std::size_t{2} << 20;
+void prefer_large_pages(void* range, std::size_t bytes) noexcept;
+
+// Reserves one large page. Null when the system refuses.
+void* reserve_large_page() noexcept;
+
+// Ends a reservation.
+void release_memory(void* range, std::size_t bytes) noexcept;
+
 // Keeps malloc from giving the memory of every large buffer back to the kernel and asking for it
 // again: glibc does so when 128 KiB are free at the end of a heap, and a message of 64 KiB that is
 // made, sent and freed costs 16 page faults each way. What malloc keeps is bounded by

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/assert.hpp"
+#include "host/memory.hpp"
 #include "runtime/mailbox.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -33,6 +34,7 @@ constexpr std::size_t largest = 512;
 constexpr std::size_t class_count = largest / class_step;
 constexpr std::uint32_t batch = 64;
 constexpr std::size_t chunk_bytes = 64 * 1024;
+constexpr std::uint32_t small_chunks = 16;  // of a class, before it gets large pages
 
 struct Block {
   Block* next;
@@ -45,6 +47,7 @@ struct Depot {
   Block* loose = nullptr;    // single ones, of threads that have ended
   std::byte* fresh = nullptr;
   std::byte* fresh_end = nullptr;
+  std::uint32_t chunks = 0;
 };
 
 // Never destroyed: threads that outlive main still release memory into it.
@@ -103,6 +106,22 @@ struct ReturnAtExit {
 };
 thread_local ReturnAtExit return_at_exit;
 
+// False: there is no memory.
+bool add_chunk(Depot& depot) noexcept {
+  std::size_t bytes = large_page_bytes;
+  void* chunk = depot.chunks < small_chunks ? nullptr : reserve_large_page();
+  if (!chunk) {
+    bytes = chunk_bytes;
+    chunk = std::malloc(bytes);
+  }
+  depot.fresh = static_cast<std::byte*>(chunk);
+  depot.fresh_end = chunk ? depot.fresh + bytes : nullptr;
+  if (!chunk) return false;
+  TROUPE_ASSERT(Inbox::fits(chunk), "envelopes lie where an inbox cannot point to");
+  ++depot.chunks;
+  return true;
+}
+
 [[gnu::noinline]] void refill(std::size_t index) {
   (void)&return_at_exit;  // the first refill of a thread registers it, or the first full list
   FreeList& list = free_lists[index];
@@ -124,15 +143,9 @@ thread_local ReturnAtExit return_at_exit;
   }
   if (list.head) return;
   for (std::uint32_t i = 0; i < batch; ++i) {
-    if (static_cast<std::size_t>(depot.fresh_end - depot.fresh) < size) {
-      depot.fresh = static_cast<std::byte*>(std::malloc(chunk_bytes));
-      if (!depot.fresh) {
-        depot.fresh_end = nullptr;
-        if (list.head) return;
-        throw std::bad_alloc{};
-      }
-      TROUPE_ASSERT(Inbox::fits(depot.fresh), "envelopes lie where an inbox cannot point to");
-      depot.fresh_end = depot.fresh + chunk_bytes;
+    if (static_cast<std::size_t>(depot.fresh_end - depot.fresh) < size && !add_chunk(depot)) {
+      if (list.head) return;
+      throw std::bad_alloc{};
     }
     auto* block = reinterpret_cast<Block*>(depot.fresh);
     depot.fresh += size;

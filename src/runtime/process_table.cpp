@@ -38,6 +38,15 @@ std::size_t bytes_of(std::uint32_t capacity) noexcept {
   return std::size_t{capacity} * sizeof(Block);
 }
 
+// Small nodes, and there may be many, do not get a large page each.
+void* reserve_blocks(std::size_t bytes) noexcept {
+  void* range = reserve_memory(bytes);
+  if (range && bytes > large_page_bytes) {
+    prefer_large_pages(static_cast<std::byte*>(range) + large_page_bytes, bytes - large_page_bytes);
+  }
+  return range;
+}
+
 // One writer at a time: the lane's owner, or on lane 0 whoever holds the lock.
 void count_one(std::atomic<std::uint64_t>& counter) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -56,7 +65,7 @@ ProcessTable::ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeSt
     blocks_ = nullptr;
   }
   if (!blocks_) {
-    void* range = reserve_memory(bytes_of(capacity));
+    void* range = reserve_blocks(bytes_of(capacity));
     if (!range) throw std::bad_alloc{};
     TROUPE_ASSERT(Inbox::fits(range), "the process table lies where pointers do not fit");
     blocks_ = static_cast<Block*>(range);

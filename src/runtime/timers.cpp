@@ -2,6 +2,8 @@
 #include "runtime/timers.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <new>
 
 #include "runtime/runtime_state.hpp"
 #include "runtime/signal.hpp"
@@ -29,6 +31,7 @@ Timers::~Timers() {
     wheel_.cancel(slot);
     if (Envelope* message = message_of(slot)) free_envelope(message);
   }
+  for (void* page : large_pages_) release_memory(page, large_page_bytes);
 }
 
 // A timer vanishes with its destination. It is forgotten when it fires or is asked for, whichever
@@ -59,10 +62,27 @@ Timers::Slot& Timers::take_slot() {
     free_ = static_cast<Slot*>(slot.prev);
     return slot;
   }
-  if (used_ % chunk_size == 0) chunks_.push_back(std::make_unique<Slot[]>(chunk_size));
+  if (used_ % chunk_size == 0) add_chunk();
   Slot& slot = chunks_.back()[used_ % chunk_size];
   slot.index = used_++;
   return slot;
+}
+
+void Timers::add_chunk() {
+  if (chunks_.size() < small_chunk_count) {
+    small_chunks_.push_back(std::make_unique<Slot[]>(chunk_size));
+    chunks_.push_back(small_chunks_.back().get());
+    return;
+  }
+  const std::size_t place = (chunks_.size() - small_chunk_count) % chunks_per_page;
+  if (place == 0) {
+    void* page = reserve_large_page();
+    if (!page) throw std::bad_alloc{};
+    large_pages_.push_back(page);
+  }
+  auto* chunk = static_cast<Slot*>(large_pages_.back()) + place * chunk_size;
+  std::uninitialized_default_construct_n(chunk, chunk_size);
+  chunks_.push_back(chunk);
 }
 
 // The timer is not pending any more.

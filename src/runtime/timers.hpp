@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/timer_wheel.hpp"
+#include "host/memory.hpp"
 #include "runtime/executor.hpp"
 
 namespace troupe::detail {
@@ -66,10 +67,13 @@ class Timers {
   };
   static_assert(sizeof(Slot) == 64);
   static constexpr std::uint32_t chunk_size = 256;
+  static constexpr std::size_t small_chunk_count = 64;
+  static constexpr std::size_t chunks_per_page = large_page_bytes / chunk_size / sizeof(Slot);
   static constexpr std::size_t batch = 32;  // timers taken out under one lock
 
   Slot* find(TimerRef timer) noexcept;
   Slot& take_slot();
+  void add_chunk();
   void give_back(Slot& slot) noexcept;
   static bool leads_nowhere(const Slot& slot) noexcept;
   static Envelope* message_of(const Slot& slot) noexcept;
@@ -81,8 +85,11 @@ class Timers {
   std::uint32_t messages_ = 0;
   std::mutex lock_;
   TimerWheel wheel_;
-  // Chunks, because the wheel links slots to each other: they must not move.
-  std::vector<std::unique_ptr<Slot[]>> chunks_;
+  // Chunks, because the wheel links slots to each other: they must not move. The first ones are
+  // malloc's, the others parts of large pages.
+  std::vector<Slot*> chunks_;
+  std::vector<std::unique_ptr<Slot[]>> small_chunks_;
+  std::vector<void*> large_pages_;
   Slot* free_ = nullptr;
   std::uint32_t used_ = 0;
   // A copy of the wheel's next deadline that is read without the lock: a worker that has nothing

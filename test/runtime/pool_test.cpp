@@ -51,6 +51,29 @@ TEST(PoolTest, a_block_is_used_again) {
   deallocate(second, 100);
 }
 
+// More than a class gets in small chunks.
+TEST(PoolTest, a_burst_of_megabytes_stands_apart_and_is_used_again) {
+  if (!pool_is_on) GTEST_SKIP() << "AddressSanitizer keeps freed memory apart";
+  constexpr std::size_t count = 40'000;
+  std::vector<std::size_t*> blocks(count);
+  std::unordered_set<void*> addresses;
+  for (std::size_t i = 0; i < count; ++i) {
+    blocks[i] = static_cast<std::size_t*>(allocate(160));
+    EXPECT_TRUE(Inbox::fits(blocks[i]));
+    for (std::size_t k = 0; k < 20; ++k) blocks[i][k] = i;
+    addresses.insert(blocks[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t k = 0; k < 20; ++k) ASSERT_EQ(blocks[i][k], i);
+    deallocate(blocks[i], 160);
+  }
+  for (std::size_t*& block : blocks) {
+    block = static_cast<std::size_t*>(allocate(160));
+    EXPECT_TRUE(addresses.contains(block));
+  }
+  for (std::size_t* block : blocks) deallocate(block, 160);
+}
+
 // One thread allocates, another frees, for ever: the memory must go round.
 TEST(PoolTest, memory_freed_by_another_thread_comes_back) {
   if (!pool_is_on) GTEST_SKIP() << "AddressSanitizer keeps freed memory apart";

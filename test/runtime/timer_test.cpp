@@ -186,6 +186,26 @@ TEST(TimerTest, ten_thousand_timers_all_fire_once) {
   });
 }
 
+TEST(TimerTest, fifty_thousand_timers_can_be_cancelled_and_set_again) {
+  Runtime runtime{{.execution = Execution::single}};
+  const auto cancelled = runtime.try_run([](Process& self) -> Async<int> {
+    constexpr int count = 50'000;
+    int seen = 0;
+    for (int round = 0; round < 2; ++round) {
+      std::vector<TimerRef> timers;
+      for (int i = 0; i < count; ++i) {
+        timers.push_back(send_after(self.pid(), 1h + i * 1us, Tick{i}));
+      }
+      for (const TimerRef timer : timers) {
+        const auto left = cancel_timer(timer);
+        seen += left && *left > 50min && *left <= 1h + count * 1us;
+      }
+    }
+    co_return seen;
+  });
+  EXPECT_EQ(cancelled.value_or(0), 100'000);
+}
+
 // However few turns that is: the clock is looked at by time, not only once in so many turns.
 TEST(TimerTest, timers_fire_between_the_turns_of_processes_that_take_long) {
   for (const Execution execution : {Execution::single, Execution::threads}) {
