@@ -59,8 +59,8 @@ TEST_F(GenServerAskTest, several_servers_are_asked_at_once_within_one_time_limit
     EXPECT_EQ(all.failed.at(0).server, gone);
     EXPECT_EQ(all.failed.at(0).error.code, CallError::Code::noproc);
 
-    auto first = send_request(self, slow, Vault::Slow{30ms});
-    const auto late = co_await multi_call(self, std::vector{slow, quick}, Vault::Double{1}, 5ms);
+    auto first = send_request(self, slow, Vault::Slow{500ms});
+    const auto late = co_await multi_call(self, std::vector{slow, quick}, Vault::Double{1}, 100ms);
     EXPECT_EQ(late.replies.at(0).server, quick);
     EXPECT_EQ(late.failed.at(0).error.code, CallError::Code::timeout);
     EXPECT_EQ((co_await first.response()).value(), 1);
@@ -75,7 +75,7 @@ TEST_F(GenServerAskTest, several_servers_are_asked_at_once_within_one_time_limit
 TEST_F(GenServerAskTest, a_response_that_is_given_up_on_is_dropped) {
   on_every_executor([](Process& self) -> Async<> {
     const auto server = co_await Vault::start(self, {.name = "vault"});
-    auto slow = send_request(self, server, Vault::Slow{20ms});
+    auto slow = send_request(self, server, Vault::Slow{500ms});
     EXPECT_EQ((co_await slow.response(1ms)).error().code, CallError::Code::timeout);
     EXPECT_EQ((co_await slow.receive_response(1ms)).error().code, CallError::Code::timeout);
     EXPECT_EQ((co_await slow.response(infinity)).error().code, CallError::Code::timeout);

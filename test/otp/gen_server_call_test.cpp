@@ -127,7 +127,7 @@ TEST_F(GenServerCall, calling_nobody_is_noproc_and_calling_oneself_is_calling_se
 }
 
 Async<> calls_too_shortly(Process& self, Pid desk) {
-  (void)co_await call(self, ServerRef<Desk>{desk}, Desk::Slow{50ms}, 5ms);
+  (void)co_await call(self, ServerRef<Desk>{desk}, Desk::Slow{500ms}, 5ms);
 }
 
 TEST_F(GenServerCall, an_uncaught_timeout_ends_the_caller_with_otps_reason) {
@@ -145,7 +145,7 @@ TEST_F(GenServerCall, an_uncaught_timeout_ends_the_caller_with_otps_reason) {
 TEST_F(GenServerCall, a_late_reply_is_dropped) {
   on_every_executor([](Process& self) -> Async<> {
     const auto desk = co_await Desk::start_link(self);
-    const auto late = co_await try_call(self, desk, Desk::Slow{30ms}, 5ms);
+    const auto late = co_await try_call(self, desk, Desk::Slow{500ms}, 5ms);
     EXPECT_EQ(late.error().code, CallError::Code::timeout);
     EXPECT_EQ(co_await call(self, desk, Desk::Count{}), 1);
     const auto info = co_await process_info(self, self.pid());
