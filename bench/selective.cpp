@@ -43,6 +43,8 @@ Async<> start(Process& self, std::int64_t unwanted, std::int64_t calls) {
   (void)co_await rate_of_calls(self, server, calls);
   print("selective", "rate_empty_mailbox", co_await rate_of_calls(self, server, calls), "calls/s");
   for (std::int64_t i = 0; i < unwanted; ++i) send(self.pid(), Unwanted{i});
+  // The first wait takes them all out of the inbox, which is not what a call costs.
+  (void)co_await rate_of_calls(self, server, 1);
   print("selective", "rate_marker", co_await rate_of_calls(self, server, calls), "calls/s");
 
   const Pid other = spawn_link(ponger);

@@ -102,6 +102,12 @@ class Registry {
   static std::vector<RegistryEntry> lookup(Name registry, RegistryKey key);
   // Who has a key of a unique registry; the null pid if nobody.
   static Pid whereis(Name registry, RegistryKey key);
+  // A text is looked up where it is, without a term made of it.
+  template <class Text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+  static Pid whereis(Name registry, const Text& key) {
+    return whereis_text(registry, key);
+  }
   // The same as a reference to a server of type S, to be used at once: calls fail with noproc,
   // casts go nowhere if nobody has the key, or no S.
   template <class S>
@@ -165,6 +171,7 @@ class Registry {
   static bool call_value(void* context, const Term& value) {
     return (*static_cast<Predicate*>(context))(value);
   }
+  static Pid whereis_text(Name registry, std::string_view key);
   static void remove(Process& self, Name registry, const Term& key, ValueTest fits, void* context);
   static std::optional<std::pair<Term, Term>> change_value(Process& self, Name registry,
                                                            const Term& key, ValueChange change,

@@ -6,6 +6,7 @@
 #include <troupe/process.hpp>
 
 #include "base/concurrent_map.hpp"
+#include "base/text_hash.hpp"
 
 namespace troupe {
 
@@ -19,10 +20,9 @@ std::uint64_t secret_word() {
   return std::uint64_t{entropy()} << 32 | entropy();
 }
 
-Hash<std::string> secret_hash() {
-  Hash<std::string> hash;
-  hash.key = HashKey{secret_word(), secret_word()};
-  return hash;
+TextHash secret_hash() {
+  const std::uint64_t low = secret_word();
+  return TextHash{HashKey{low, secret_word()}};
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ Hash<std::string> secret_hash() {
 // Before: 4,096 maps of the standard library, each under a shared lock. A reader wrote to the
 // lock's line twice, which the other readers then had to fetch.
 struct KeyTable::Shards {
-  ConcurrentMap<std::string, Pid> map{secret_hash()};
+  ConcurrentMap<std::string, Pid, TextHash> map{secret_hash()};
 };
 
 KeyTable::KeyTable() : shards_{std::make_unique<Shards>()} {}

@@ -20,6 +20,16 @@ class NodeDirectory {
   std::shared_ptr<T> find(Atom name) const {
     return entries_.find(key(current_node(), name)).value_or(nullptr);
   }
+  // use(T*) for a look-up that counts no reference, because everybody who looks up at the same time
+  // would write to that count. The entry stays as long as `use` runs, which must not wait.
+  template <class Use>
+  auto visit(Atom name, Use&& use) const {
+    const EpochGuard guard;
+    T* entry = nullptr;
+    entries_.visit(key(current_node(), name),
+                   [&](const std::shared_ptr<T>& held) { entry = held.get(); });
+    return use(entry);
+  }
   void put(std::uint32_t node, Atom name, std::shared_ptr<T> entry) {
     entries_.assign(key(node, name), std::move(entry));
   }

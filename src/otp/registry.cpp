@@ -13,13 +13,24 @@ namespace {
 
 using Table = std::shared_ptr<RegistryTable>;
 
+[[noreturn]] void throw_unknown(Name registry) {
+  throw ErrorException{
+      tuple({atoms::badarg, tuple({Term{Atom{"unknown_registry"}}, Term{registry.atom}})})};
+}
+
 Table table_of(Name registry) {
   Table table = registry_directory().find(registry.atom);
-  if (!table) {
-    throw ErrorException{
-        tuple({atoms::badarg, tuple({Term{Atom{"unknown_registry"}}, Term{registry.atom}})})};
-  }
+  if (!table) throw_unknown(registry);
   return table;
+}
+
+// For look-ups, which come from everywhere at once: look(const RegistryTable&) must not wait.
+template <class Look>
+auto look_up(Name registry, Look look) {
+  return registry_directory().visit(registry.atom, [&](const RegistryTable* table) {
+    if (!table) throw_unknown(registry);
+    return look(*table);
+  });
 }
 
 // Makes the table known under the registry's name while the registry runs.
@@ -103,7 +114,9 @@ class RegistryVia final : public ViaName {
   void release(Process& self) const override {
     remove_own(self, table_of(registry_), key_, nullptr, nullptr);
   }
-  Pid holder() const override { return table_of(registry_)->holder(key_); }
+  Pid holder() const override {
+    return look_up(registry_, [&](const RegistryTable& table) { return table.holder(key_); });
+  }
 
  private:
   Name registry_;
@@ -173,11 +186,18 @@ void Registry::remove(Process& self, Name registry, const Term& key, ValueTest f
 }
 
 std::vector<RegistryEntry> Registry::lookup(Name registry, RegistryKey key) {
-  return detail::table_of(registry)->find(key.term);
+  return detail::look_up(registry,
+                         [&](const detail::RegistryTable& table) { return table.find(key.term); });
 }
 
 Pid Registry::whereis(Name registry, RegistryKey key) {
-  return detail::table_of(registry)->holder(key.term);
+  return detail::look_up(
+      registry, [&](const detail::RegistryTable& table) { return table.holder(key.term); });
+}
+
+Pid Registry::whereis_text(Name registry, std::string_view key) {
+  return detail::look_up(registry,
+                         [&](const detail::RegistryTable& table) { return table.holder(key); });
 }
 
 std::vector<Term> Registry::keys(Name registry, Pid pid) {

@@ -63,11 +63,13 @@ Pid RegistryTable::add(const Term& key, Pid pid, const Term& value, Pid replaces
 }
 
 Pid RegistryTable::add_unique(const Term& key, Pid pid, const Term& value, Pid replaces) {
-  return unique_.update(key, [&](std::optional<RegistryEntry>& entry) {
-    if (entry && entry->pid != replaces) return entry->pid;
-    if (!entry) size_.fetch_add(1, std::memory_order_relaxed);
-    entry = RegistryEntry{pid, value};
-    return Pid{};
+  return with_unique(*this, key, [&](auto& map, const auto& wanted) {
+    return map.update(wanted, [&](std::optional<RegistryEntry>& entry) {
+      if (entry && entry->pid != replaces) return entry->pid;
+      if (!entry) size_.fetch_add(1, std::memory_order_relaxed);
+      entry = RegistryEntry{pid, value};
+      return Pid{};
+    });
   });
 }
 
@@ -83,7 +85,8 @@ void RegistryTable::add_duplicate(const Term& key, Pid pid, const Term& value) {
 std::vector<RegistryEntry> RegistryTable::find(const Term& key) const {
   std::vector<RegistryEntry> entries;
   if (kind() == RegistryKeys::unique) {
-    std::optional<RegistryEntry> entry = unique_.find(key);
+    std::optional<RegistryEntry> entry = with_unique(
+        *this, key, [](const auto& map, const auto& wanted) { return map.find(wanted); });
     if (entry && lives_now(entry->pid)) entries.push_back(std::move(*entry));
     return entries;
   }
@@ -96,19 +99,31 @@ std::vector<RegistryEntry> RegistryTable::find(const Term& key) const {
   return entries;
 }
 
-Pid RegistryTable::holder(const Term& key) const {
+namespace {
+
+// Whoever knows of a holder's end must not be told that it has the key, though its cleaner may not
+// have come to it yet.
+template <class Map, class Key>
+Pid living_holder(const Map& map, const Key& key) {
   Pid pid;
-  if (kind() == RegistryKeys::unique) {
-    unique_.visit(key, [&pid](const RegistryEntry& entry) { pid = entry.pid; });
-  }
-  // Whoever knows of a holder's end must not be told that it has the key, though its cleaner may
-  // not have come to it yet.
+  map.visit(key, [&pid](const RegistryEntry& entry) { pid = entry.pid; });
   return pid && lives_now(pid) ? pid : Pid{};
 }
 
+}  // namespace
+
+Pid RegistryTable::holder(const Term& key) const {
+  return with_unique(
+      *this, key, [](const auto& map, const auto& wanted) { return living_holder(map, wanted); });
+}
+
+Pid RegistryTable::holder(std::string_view text) const { return living_holder(texts_, text); }
+
 std::size_t RegistryTable::remove_unique(const Term& key, Pid pid, ValueTest fits, void* context) {
-  return unique_.erase_if(key, [&](const RegistryEntry& entry) {
-    return entry.pid == pid && (!fits || fits(context, entry.value));
+  return with_unique(*this, key, [&](auto& map, const auto& wanted) {
+    return map.erase_if(wanted, [&](const RegistryEntry& entry) {
+      return entry.pid == pid && (!fits || fits(context, entry.value));
+    });
   });
 }
 
@@ -162,18 +177,23 @@ void RegistryTable::remove_partition(unsigned partition) {
 
 std::optional<std::pair<Term, Term>> RegistryTable::change(const Term& key, Pid pid,
                                                            ValueChange change, void* context) {
-  return unique_.update(key, [&](std::optional<RegistryEntry>& entry) {
-    std::optional<std::pair<Term, Term>> changed;
-    if (entry && entry->pid == pid) {
-      Term old = entry->value;
-      entry->value = change(context, old);
-      changed.emplace(entry->value, std::move(old));
-    }
-    return changed;
+  return with_unique(*this, key, [&](auto& map, const auto& wanted) {
+    return map.update(wanted, [&](std::optional<RegistryEntry>& entry) {
+      std::optional<std::pair<Term, Term>> changed;
+      if (entry && entry->pid == pid) {
+        Term old = entry->value;
+        entry->value = change(context, old);
+        changed.emplace(entry->value, std::move(old));
+      }
+      return changed;
+    });
   });
 }
 
 void RegistryTable::for_each(Visit visit, void* context) const {
+  texts_.for_each([&](std::string_view text, const RegistryEntry& entry) {
+    visit(context, Term::binary(text), entry.pid, entry.value);
+  });
   unique_.for_each([&](const Term& key, const RegistryEntry& entry) {
     visit(context, key, entry.pid, entry.value);
   });

@@ -5,12 +5,15 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <troupe/registry.hpp>
 
 #include "base/concurrent_map.hpp"
 #include "base/flat_map.hpp"
+#include "base/text_hash.hpp"
 #include "otp/node_directory.hpp"
 #include "otp/term_hash.hpp"
 
@@ -18,9 +21,11 @@ namespace troupe::detail {
 
 // The entries of a registry, which processes read and write directly.
 //
-// A unique key holds one entry, in place: a lookup is lock-free. A duplicate key holds a bucket of
-// its entries by process, with a lock of its own, because it may have very many and changes often.
-// `owners_` says which keys a process is under, so that its end takes as long as it has entries.
+// A unique key holds one entry, in place: a lookup is lock-free, writes nothing that others read,
+// and allocates nothing. Texts have a map of their own, because most keys are texts: it has their
+// bytes in place too, and is asked without a term. A duplicate key holds a bucket of its entries by
+// process, with a lock of its own, because it may have very many and changes often. `owners_` says
+// which keys a process is under, so that its end takes as long as it has entries.
 //
 // Writes to a key, and those to what is known of a process, happen one after the other under the
 // map's own lock for that key. A process writes only its own entries; whoever cleans up after it
@@ -43,6 +48,7 @@ class RegistryTable {
   Pid add(const Term& key, Pid pid, const Term& value, Pid replaces);
   std::vector<RegistryEntry> find(const Term& key) const;
   Pid holder(const Term& key) const;
+  Pid holder(std::string_view text) const;
   std::vector<Term> keys_of(Pid pid) const;
   // Whether it is under any key; costs the same however many those are.
   bool has_keys(Pid pid) const { return owners_.contains(pid); }
@@ -87,7 +93,15 @@ class RegistryTable {
   bool unnote(Pid pid, const Term& key, std::uint32_t times);
 
   RegistryOptions options_;
-  ConcurrentMap<Term, RegistryEntry, TermHash> unique_;
+  // use(map, key) with the map that has the unique key, and what it is asked with.
+  template <class Self, class Use>
+  static auto with_unique(Self& self, const Term& key, Use&& use) {
+    if (const auto text = key.as_binary()) return use(self.texts_, *text);
+    return use(self.unique_, key);
+  }
+
+  ConcurrentMap<std::string, RegistryEntry, TextHash> texts_;  // unique keys that are texts,
+  ConcurrentMap<Term, RegistryEntry, TermHash> unique_;        // and the others
   ConcurrentMap<Term, std::shared_ptr<Bucket>, TermHash> duplicate_;
   ConcurrentMap<Pid, std::shared_ptr<Owner>> owners_;
   ConcurrentMap<std::uint32_t, Pid> cleaners_;

@@ -8,6 +8,8 @@
 
 #include <troupe/pid.hpp>
 
+#include "base/text_hash.hpp"
+
 namespace troupe {
 namespace {
 
@@ -20,20 +22,36 @@ TEST(hash, sip_hash_gives_the_vector_of_its_paper) {
 }
 
 TEST(hash, strings_of_every_length_hash_apart_and_reads_nothing_beyond_them) {
-  std::set<std::uint64_t> seen;
-  const Hash<std::string> hash;
-  for (std::size_t length = 0; length < 100; ++length) {
-    const std::string text(length, '\0');
-    seen.insert(hash(text));
-    EXPECT_EQ(hash(text), hash(std::string_view{text.c_str(), length}));
+  const auto hash_lengths = [](auto hash) {
+    std::set<std::uint64_t> seen;
+    for (std::size_t length = 0; length < 100; ++length) {
+      const std::string text(length, '\0');
+      seen.insert(hash(text));
+      EXPECT_EQ(hash(text), hash(std::string_view{text.c_str(), length}));
+    }
+    EXPECT_EQ(seen.size(), 100u);
+  };
+  hash_lengths(Hash<std::string>{});
+  hash_lengths(TextHash{});
+}
+
+TEST(hash, every_byte_of_a_text_counts) {
+  const TextHash hash;
+  for (std::size_t length = 1; length < 50; ++length) {
+    const std::string text(length, 'a');
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string other = text;
+      other[at] = 'b';
+      EXPECT_NE(hash(other), hash(text)) << length << " " << at;
+    }
   }
-  EXPECT_EQ(seen.size(), 100u);
 }
 
 TEST(hash, another_key_gives_other_hashes) {
   Hash<std::string> other;
   other.key = HashKey{1, 2};
   EXPECT_NE(other("name"), Hash<std::string>{}("name"));
+  EXPECT_NE((TextHash{HashKey{1, 2}}("name")), TextHash{}("name"));
 }
 
 // Neighbours are what tables see: pids of consecutive slots, counters, small negative numbers.
@@ -57,6 +75,8 @@ TEST(hash, neighbouring_keys_spread_over_low_and_high_bits) {
   spread([](std::uint32_t i) { return Hash<Pid>{}(Pid{i, 7, 1}); });
   spread([](std::uint32_t i) { return Hash<Ref>{}(Ref{1, i}); });
   spread([](std::uint32_t i) { return Hash<std::string>{}(std::to_string(i)); });
+  spread([](std::uint32_t i) { return TextHash{}(std::to_string(i)); });
+  spread([](std::uint32_t i) { return TextHash{}("a longer name, number " + std::to_string(i)); });
   spread([](std::uint32_t i) {
     return Hash<char*>{}(reinterpret_cast<char*>(std::uintptr_t{0x7f0000001000} + i * 64u));
   });

@@ -59,6 +59,31 @@ TEST_F(RegistryTest, a_unique_key_leads_to_one_process_and_its_value) {
   });
 }
 
+TEST_F(RegistryTest, a_text_is_found_however_it_is_written_and_is_no_atom) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    const Pid text = co_await start_registered(self, {Term::binary("lobby"), Term::binary("")}, 1);
+    const Pid other = co_await start_registered(
+        self, {atom("lobby"), Term::bitstring(reinterpret_cast<const std::uint8_t*>("lobby"), 39)},
+        2);
+    EXPECT_EQ(Registry::whereis("R", "lobby"), text);
+    EXPECT_EQ(Registry::whereis("R", std::string{"lobby"}), text);
+    EXPECT_EQ(Registry::whereis("R", std::string_view{"lobby 2"}.substr(0, 5)), text);
+    EXPECT_EQ(Registry::whereis("R", Term::binary("lobby")), text);
+    EXPECT_EQ(Registry::whereis("R", ""), text);
+    EXPECT_EQ(Registry::whereis("R", atom("lobby")), other);
+    EXPECT_FALSE(Registry::whereis("R", "lobb"));
+    EXPECT_EQ(Registry::count("R"), 4u);
+    std::vector<Term> keys;
+    Registry::for_each("R", [&](const Term& key, Pid, const Term&) { keys.push_back(Term{key}); });
+    EXPECT_EQ(keys.size(), 4u);
+    EXPECT_EQ(std::ranges::count(keys, Term::binary("lobby")), 1);
+    EXPECT_EQ(std::ranges::count(keys, atom("lobby")), 1);
+    EXPECT_TRUE((co_await Registry::register_key(self, "R", "lobby")).error().holder == text);
+    co_await stop_registry(self, sup);
+  });
+}
+
 TEST_F(RegistryTest, a_unique_key_can_be_taken_once) {
   on_every_executor([](Process& self) -> Async<> {
     const auto sup = co_await Registry::start_link(self, {.name = "R"});
