@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <troupe/detail/held_replies.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/stored_state.hpp>
 #include <troupe/timer.hpp>
@@ -19,6 +20,9 @@ struct SavePolicy {
   bool on_change = true;         // as soon as the handler that called changed() has returned
   Duration interval = infinity;  // else at the latest this long after the first change
   bool on_terminate = true;      // at its end, if something was not written; it traps exits for it
+  // With on_change, what a handler answers is sent when all changes before it are saved. False: at
+  // once, so that a crash can take back what a caller was told.
+  bool answer_when_saved = true;
 };
 
 enum class BadState : std::uint8_t {
@@ -50,10 +54,15 @@ struct Persistence {
 // its first value; then the stored one, if there is one, takes its place; then `void started()` or
 // `started(Process&)`, if Cart has it, runs, and only then the start is answered.
 //
-// changed() marks the state, and the policy decides. An answer that must not be given before the
-// state is durable comes from a coroutine handler that does `co_await saved(self)` first. While a
-// server saves it serves nobody; in a pool, the saves of many servers become one fsync. A save that
-// fails is logged and tried again, after 1 s, then longer, up to 30 s.
+// changed() marks the state, and the policy decides. By default the state is saved behind the calls
+// that wait already, and what their handlers returned is sent only then: an answer that arrived is
+// an answer that lasts, and many of them cost one save. While a server saves it serves nobody; in a
+// pool, the saves of many servers become one fsync. A save that fails is logged and tried again,
+// after 1 s, then longer, up to 30 s; the callers whose answers waited for it get a CallError whose
+// reason is {not_saved, Kind, Text}, and what they changed stays in `state`.
+//
+// An answer through a From, or a policy of intervals, waits for nothing: a handler that wants it
+// durable does `co_await saved(self)` first, and learns what went wrong.
 //
 // A state that an exception may have left half changed (state_is_torn) is never saved: the next
 // server continues from what was saved before. Put the pool before its users in the supervisor.
@@ -63,7 +72,7 @@ struct Persistence {
 //
 // init and terminate are this class's own: use started() and `void stopping(ExitReason)`.
 template <class S, class State>
-class PersistentServer : public GenServer<S> {
+class PersistentServer : public GenServer<S>, public detail::HoldsReplies {
  public:
   Async<Init> init(Process& self) {
     static_assert(std::is_same_v<decltype(&S::init), Async<Init> (PersistentServer::*)(Process&)> &&
@@ -90,7 +99,8 @@ class PersistentServer : public GenServer<S> {
 
   Async<> terminate(Process& self, ExitReason reason) {
     if constexpr (requires(S& s) { s.stopping(reason); }) server().stopping(reason);
-    if (!persistence_ || !persistence_->save.on_terminate || this->state_is_torn()) co_return;
+    if (!persistence_ || this->state_is_torn()) co_return;
+    if (!persistence_->save.on_terminate && held_.empty()) co_return;
     auto done = co_await saved(self);
     if (!done) report(done.error());
   }
@@ -104,20 +114,23 @@ class PersistentServer : public GenServer<S> {
     if (!persistence_) return;
     is_dirty_ = true;
     if (persistence_->save.on_change) {
-      schedule(Duration::zero());
+      holds_ = persistence_->save.answer_when_saved;
+      save_now();
     } else if (persistence_->save.interval != infinity) {
-      schedule(persistence_->save.interval);
+      save_within(persistence_->save.interval);
     }
   }
 
   // Writes what was changed; on success all changes so far are as durable as the pool's stores.
   [[nodiscard]] Async<storage::Result<void>> saved(Process& self) {
-    if (!is_dirty_) co_return storage::Result<void>{};
-    auto done = co_await storage::put(self, persistence_->pool, persistence_->key,
-                                      detail::encode_record(detail::state_kind, schema_.version,
-                                                            self.system_time(), to_term(state)),
-                                      infinity);
-    if (done) is_dirty_ = false;
+    storage::Result<void> done;
+    if (is_dirty_) {
+      done = co_await storage::put(self, persistence_->pool, persistence_->key,
+                                   detail::encode_record(detail::state_kind, schema_.version,
+                                                         self.system_time(), to_term(state)),
+                                   infinity);
+    }
+    settle(done);
     co_return done;
   }
 
@@ -125,7 +138,9 @@ class PersistentServer : public GenServer<S> {
   // saved again.
   [[nodiscard]] Async<storage::Result<void>> forget(Process& self) {
     is_dirty_ = false;
-    co_return co_await storage::remove(self, persistence_->pool, persistence_->key, infinity);
+    auto done = co_await storage::remove(self, persistence_->pool, persistence_->key, infinity);
+    settle(done);
+    co_return done;
   }
 
   bool was_restored() const noexcept { return was_restored_; }
@@ -134,16 +149,36 @@ class PersistentServer : public GenServer<S> {
   static constexpr Duration first_pause = std::chrono::seconds{1};
   static constexpr Duration longest_pause = std::chrono::seconds{30};
 
-  struct SaveDue {};
+  friend detail::ReplyHold;
+  bool hold_reply(const detail::CallHead& head, detail::Envelope* reply) {
+    if (!holds_) return false;
+    held_.add(head, reply);
+    return true;
+  }
+  // How an attempt to save has ended: what waited for it is answered.
+  void settle(const storage::Result<void>& done) {
+    holds_ = false;
+    if (done) {
+      is_dirty_ = false;
+      held_.send_all();
+    } else if (!held_.empty()) {
+      held_.fail_all(detail::not_saved(done.error()));
+    }
+  }
+
+  struct SaveDue {
+    bool is_timed = false;
+  };
   static void invoke_save_due(detail::ServerCore& core, detail::Envelope* envelope) {
-    detail::free_envelope(envelope);
+    const SaveDue due = detail::take_value<SaveDue>(envelope);
     PersistentServer& server = detail::state_of<S>(core);
+    (due.is_timed ? server.is_timed_ : server.is_due_) = false;
     detail::await_later(core, server.save_due(*core.self));
   }
-  static detail::Envelope* make_save_due() {
+  static detail::Envelope* make_save_due(SaveDue due) {
     static constexpr detail::RequestType type = detail::request_type<SaveDue, SaveDue>(
         detail::RequestRole::info, &detail::server_vtable<S>, &invoke_save_due);
-    return detail::make_request<SaveDue>(type, SaveDue{});
+    return detail::make_request<SaveDue>(type, due);
   }
 
   S& server() noexcept { return static_cast<S&>(*this); }
@@ -182,25 +217,26 @@ class PersistentServer : public GenServer<S> {
     return true;
   }
 
-  void schedule(Duration delay) {
-    if (is_scheduled_) return;
-    is_scheduled_ = true;
-    if (delay == Duration::zero()) {
-      detail::deliver(self_, make_save_due());
-    } else {
-      detail::start_timer(self_, delay, make_save_due());
-    }
+  // Behind what waits in the mailbox. Also while a failed save waits to be tried again: whoever
+  // changes something then should hear at once that it is not saved.
+  void save_now() {
+    if (std::exchange(is_due_, true)) return;
+    detail::deliver(self_, make_save_due({.is_timed = false}));
+  }
+  void save_within(Duration delay) {
+    if (std::exchange(is_timed_, true)) return;
+    detail::start_timer(self_, delay, make_save_due({.is_timed = true}));
   }
 
   Async<> save_due(Process& self) {
-    is_scheduled_ = false;
     auto done = co_await saved(self);
     if (done) {
       pause_ = first_pause;
       co_return;
     }
     report(done.error());
-    schedule(pause_);
+    if (is_timed_) co_return;
+    save_within(pause_);
     pause_ = std::min(pause_ * 2, longest_pause);
   }
 
@@ -212,8 +248,11 @@ class PersistentServer : public GenServer<S> {
   detail::Schema schema_;
   Pid self_;
   Duration pause_ = first_pause;
+  detail::HeldReplies held_;  // answers that wait for the next save
+  bool holds_ = false;        // a change is not saved, and nobody was told
   bool is_dirty_ = false;
-  bool is_scheduled_ = false;
+  bool is_due_ = false;    // a save waits in the mailbox
+  bool is_timed_ = false;  // and another for a timer
   bool was_restored_ = false;
 };
 

@@ -72,6 +72,7 @@ Async<storage::Result<std::size_t>> check_stored(Process& self, storage::StorePo
                                                  std::string prefix, Schema schema);
 
 ExitReason bad_state(const storage::StorageError& error);
+ExitReason not_saved(const storage::StorageError& error);
 void report_state_error(std::string_view key, const storage::StorageError& error);
 
 }  // namespace detail

@@ -149,6 +149,10 @@ ExitReason bad_state(const storage::StorageError& error) {
   return ExitReason{
       tuple({atom("bad_state"), Atom{name_of(error.kind)}, Term::binary(error.text)})};
 }
+ExitReason not_saved(const storage::StorageError& error) {
+  return ExitReason{
+      tuple({atom("not_saved"), Atom{name_of(error.kind)}, Term::binary(error.text)})};
+}
 
 void report_state_error(std::string_view key, const storage::StorageError& error) {
   log::error("state of {}: {} ({})", shown(key), error.text, name_of(error.kind));

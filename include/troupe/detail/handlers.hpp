@@ -198,7 +198,29 @@ consteval bool handles_call() {
 template <class S, class M>
 concept HandlesCall = handles_call<S, M>();
 
-template <class R, class V>
+// A server that may hold its answers back (PersistentServer: until what they tell is saved) derives
+// from HoldsReplies, and has `bool hold_reply(const CallHead&, Envelope*)`, which only ReplyHold
+// need see; true: the server has taken the answer and sends it later.
+struct HoldsReplies {};
+struct ReplyHold {
+  template <class S>
+  static bool hold(S& server, const CallHead& head, Envelope* reply) {
+    return server.hold_reply(head, reply);
+  }
+};
+template <class S>
+inline constexpr bool holds_replies = std::is_base_of_v<HoldsReplies, S>;
+
+template <class S>
+bool is_held(ServerCore& core, const CallHead& head, Envelope* reply) {
+  if constexpr (holds_replies<S>) {
+    return reply && ReplyHold::hold(state_of<S>(core), head, reply);
+  } else {
+    return false;
+  }
+}
+
+template <class S, class R, class V>
 void finish_call(ServerCore& core, const CallHead& head, V&& value) {
   using Kept = ReplyValue<R>;
   using Given = std::remove_cvref_t<V>;
@@ -207,9 +229,11 @@ void finish_call(ServerCore& core, const CallHead& head, V&& value) {
   } else if constexpr (std::is_same_v<Given, Answer<Kept>>) {
     Envelope* reply = nullptr;
     if (value.value()) reply = make_reply<Kept>(head.id, std::move(*value.value()));
+    if (is_held<S>(core, head, reply)) reply = nullptr;
     follow(core, value.next(), head, reply);
   } else {
-    answer_call(head, make_reply<Kept>(head.id, Kept(std::forward<V>(value))));
+    Envelope* reply = make_reply<Kept>(head.id, Kept(std::forward<V>(value)));
+    if (!is_held<S>(core, head, reply)) answer_call(head, reply);
   }
 }
 
@@ -223,15 +247,15 @@ Async<> await_call(ServerCore& core, CallHead head, M message) {
       co_await run_handler<CallVerb, S, M, Token>(core, std::move(message),
                                                   Token{head, type_name<M>()});
     } else {
-      finish_call<R>(core, head,
-                     co_await run_handler<CallVerb, S, M, Token>(core, std::move(message),
-                                                                 Token{head, type_name<M>()}));
+      finish_call<S, R>(core, head,
+                        co_await run_handler<CallVerb, S, M, Token>(core, std::move(message),
+                                                                    Token{head, type_name<M>()}));
     }
   } else if constexpr (std::is_void_v<R>) {
     co_await run_handler<CallVerb, S, M>(core, std::move(message));
-    finish_call<R>(core, head, Done{});
+    finish_call<S, R>(core, head, Done{});
   } else {
-    finish_call<R>(core, head, co_await run_handler<CallVerb, S, M>(core, std::move(message)));
+    finish_call<S, R>(core, head, co_await run_handler<CallVerb, S, M>(core, std::move(message)));
   }
 }
 
@@ -239,7 +263,7 @@ Async<> await_call(ServerCore& core, CallHead head, M message) {
 // between the call and its answer, and the runtime need not note it (see detail/call.hpp).
 template <class S, class M>
 consteval bool answers_at_once() {
-  if constexpr (DefersCall<S, M> || !Handles<CallVerb, S, M>) {
+  if constexpr (DefersCall<S, M> || !Handles<CallVerb, S, M> || holds_replies<S>) {
     return false;
   } else {
     using Result = HandlerResult<CallVerb, S, M>;
@@ -266,9 +290,9 @@ void answer_in_server(ServerCore& core, Envelope* envelope) {
       run_handler<CallVerb, S, M, Token>(core, std::move(call.request),
                                          Token{head, type_name<M>()});
     } else {
-      finish_call<R>(core, head,
-                     run_handler<CallVerb, S, M, Token>(core, std::move(call.request),
-                                                        Token{head, type_name<M>()}));
+      finish_call<S, R>(core, head,
+                        run_handler<CallVerb, S, M, Token>(core, std::move(call.request),
+                                                           Token{head, type_name<M>()}));
     }
   } else {
     using Result = HandlerResult<CallVerb, S, M>;
@@ -278,6 +302,9 @@ void answer_in_server(ServerCore& core, Envelope* envelope) {
                   "handle_call returns what the message names as its Reply (or an Answer of it)");
     if constexpr (is_async<Result>) {
       await_later(core, await_call<S, M>(core, head, std::move(call.request)));
+    } else if constexpr (std::is_void_v<Result> && holds_replies<S>) {
+      run_handler<CallVerb, S, M>(core, std::move(call.request));
+      finish_call<S, R>(core, head, Done{});
     } else if constexpr (std::is_void_v<Result>) {
       static_assert(answers_at_once<S, M>());
       UnansweredCall unanswered{*core.self, head};
@@ -288,7 +315,7 @@ void answer_in_server(ServerCore& core, Envelope* envelope) {
       unanswered.answer(make_reply<ReplyValue<R>>(
           head.id, ReplyValue<R>(run_handler<CallVerb, S, M>(core, std::move(call.request)))));
     } else {
-      finish_call<R>(core, head, run_handler<CallVerb, S, M>(core, std::move(call.request)));
+      finish_call<S, R>(core, head, run_handler<CallVerb, S, M>(core, std::move(call.request)));
     }
   }
 }
