@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view sum_title = "troupe-sum 1\n";
 constexpr std::string_view journal_title = "troupe-files 1\n";
+constexpr std::uint32_t format = 1;
 
 std::string hex8(std::uint32_t number) {
   char text[9];
@@ -109,6 +110,13 @@ std::optional<std::vector<Step>> parse_journal(std::string_view text) {
     steps.push_back(std::move(step));
   }
   return steps;
+}
+
+bool is_newer(std::string_view text) {
+  if (!unsealed(text)) return false;
+  auto version = take(text, "troupe-sum ", '\n');
+  if (!version) version = take(text, "troupe-files ", '\n');
+  return version && number<std::uint32_t>(*version, 10).value_or(0) > format;
 }
 
 }  // namespace troupe::storage::files

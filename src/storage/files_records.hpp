@@ -33,4 +33,7 @@ std::string text_of(const std::vector<Step>& steps);
 // Nothing if it is torn or empty.
 std::optional<std::vector<Step>> parse_journal(std::string_view text);
 
+// Whether it is one of the two, whole, and of a format that only a later Troupe reads.
+bool is_newer(std::string_view text);
+
 }  // namespace troupe::storage::files

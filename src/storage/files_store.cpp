@@ -38,6 +38,11 @@ constexpr std::size_t max_journal_bytes = std::size_t{1} << 31;
 // A key at most triples, and the other lines are short.
 constexpr std::size_t max_sum_bytes = 3 * max_key_bytes + 200;
 
+std::unexpected<StorageError> newer(const std::string& path) {
+  return failure(ErrorKind::newer_version,
+                 "file " + path + " was written by a newer Troupe; start that");
+}
+
 class FilesStore final : public Store {
  public:
   FilesStore(std::string directory, const FilesOptions& options)
@@ -118,6 +123,7 @@ Result<void> FilesStore::finish_last_batch() {
   const std::string path = own_ + "/journal";
   const auto text = read_file(disk_, path, max_journal_bytes);
   if (!text) return failure(text.error(), "read", path);
+  if (files::is_newer(*text)) return newer(path);
   Outcome<void> done;
   if (const auto steps = files::parse_journal(*text)) done = apply(*steps);
   if (done) done = disk_.sync_directory(directory_of(directory_));
@@ -126,6 +132,8 @@ Result<void> FilesStore::finish_last_batch() {
   if (done) done = disk_.sync_directory(sums_);
   // Only now: a journal that outlived its temporaries would do half of a batch.
   if (done) done = journal_->truncate(0);
+  // An empty batch says which format this is. A disk without room does without.
+  if (done) (void)journal_->write(0, files::text_of(std::vector<Step>{}));
   if (done) done = journal_->sync();
   if (!done) return failure(done.error(), "finish the last batch in", directory_);
   const auto left = disk_.list(temporary_);
@@ -158,6 +166,7 @@ Result<std::optional<Sum>> FilesStore::read_sum(const std::string& name) {
     if (text.error().code == ENOENT) return std::nullopt;
     return failure(text.error(), "read", path);
   }
+  if (files::is_newer(*text)) return newer(path);
   auto sum = files::parse_sum(*text);
   if (!sum || file_name_of(sum->key) != name) {
     return failure(ErrorKind::corrupt, "file " + path +

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <cstdio>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <map>
@@ -8,6 +9,7 @@
 #include <troupe/storage.hpp>
 
 #include "storage/backends.hpp"
+#include "storage/crc32c.hpp"
 #include "storage/file_names.hpp"
 #include "storage/files_records.hpp"
 #include "storage/temporary_directory.hpp"
@@ -160,6 +162,36 @@ TEST_F(Files, a_damaged_checksum_file_is_reported) {
   }
   fs::remove(sum);
   EXPECT_EQ((*store)->get("k"), "value") << "as the text of the error advises";
+}
+
+// The lines with a seal of their own, as a later version would write them.
+std::string sealed(const std::string& lines) {
+  char seal[16];
+  std::snprintf(seal, sizeof seal, "sum %08x\n", crc32c(lines));
+  return lines + seal;
+}
+
+TEST_F(Files, a_newer_format_is_refused_and_left_alone) {
+  {
+    auto store = open();
+    ASSERT_TRUE(succeeded(store));
+    ASSERT_TRUE(succeeded((*store)->put("k", "value")));
+    const std::string sum = path_ + "/.troupe/sums/k";
+    write_bytes(sum, sealed("troupe-sum 2\nhash sha256\n"));
+    EXPECT_TRUE(refused((*store)->get("k"), ErrorKind::newer_version, sum));
+    EXPECT_TRUE(refused((*store)->page("", std::nullopt, 9), ErrorKind::newer_version, sum));
+  }
+  const std::string journal = path_ + "/.troupe/journal";
+  const std::string newer = sealed("troupe-files 2\nmove 1 k\n");
+  write_bytes(journal, newer);
+  EXPECT_TRUE(refused(open(), ErrorKind::newer_version, journal));
+  EXPECT_EQ(read_bytes(journal), newer);
+}
+
+TEST_F(Files, an_open_store_says_which_format_it_has) {
+  auto store = open();
+  ASSERT_TRUE(succeeded(store));
+  EXPECT_TRUE(read_bytes(path_ + "/.troupe/journal").starts_with("troupe-files 1\n"));
 }
 
 TEST_F(Files, long_keys_are_told_apart_and_listed) {

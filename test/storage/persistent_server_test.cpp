@@ -333,6 +333,12 @@ TEST(StoredState, records_are_terms_that_erlang_checks) {
   EXPECT_EQ(to_erlang(*term), "{troupe_state,1,3,1500,1073835695,<<131,97,42>>}");
 }
 
+TEST(StoredState, a_record_of_a_newer_form_is_refused_as_such) {
+  const Term newer = tuple({atom("troupe_state"), 2, atom("whatever")});
+  const auto read = troupe::detail::decode_record("troupe_state", term_to_binary(newer), "k");
+  EXPECT_TRUE(refused(read, ErrorKind::newer_version, "newer Troupe"));
+}
+
 TEST(StoredState, every_flipped_bit_and_every_cut_is_noticed) {
   const std::string bytes =
       troupe::detail::encode_record("troupe_state", 3, Duration{}, Term::binary("some state"));
