@@ -7,8 +7,11 @@
 // Upserts of a 37-byte key and a value of 200 bytes over K keys (200,000), one writer per store.
 // Rates depend on the disk of the moment, so every round runs all backends one after the other and
 // only rates of one round compare; the cost of a bare append and fdatasync is printed with each
-// round.
-// --tiny runs everything for a few milliseconds, to see that it runs.
+// round. At the end all rounds are one table, as docs/reference/storage.md has it: the median and,
+// in brackets, the lowest and the highest rate.
+//
+// PostgreSQL is a server of the benchmark's own beside the other files, unless a CONNECTION says
+// otherwise. --tiny runs everything but that for a few milliseconds, to see that it runs.
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +19,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <memory>
 #include <random>
 #include <stdlib.h>
 #include <string>
@@ -29,6 +34,9 @@
 #endif
 
 #include "storage/disk.hpp"
+#ifdef TROUPE_HAS_POSTGRES
+#include "storage/postgres_server.hpp"
+#endif
 #ifdef TROUPE_HAS_ROCKSDB
 #include "rocks_store.hpp"
 #endif
@@ -47,6 +55,16 @@ struct Settings {
   std::size_t value = 200;
   std::vector<std::string> backends;
   std::string postgres;
+  bool tiny = false;
+};
+
+constexpr std::size_t batches[] = {1, 50, 500};
+constexpr std::size_t batch_count = std::size(batches);
+
+// The rates of a backend, by batch, then by round.
+struct Row {
+  std::string name;
+  std::vector<double> rates[batch_count];
 };
 
 struct Opened {
@@ -87,6 +105,10 @@ std::vector<Backend> all_backends([[maybe_unused]] const Settings& settings) {
          return one(open_sqlite(d + "/store.db", {.durability = Durability::relaxed}));
        }},
       {"sqlite_x4", [](const std::string& d) { return sharded(d, {.shards = 4}); }},
+      {"sqlite_x4_relaxed",
+       [](const std::string& d) {
+         return sharded(d, {.shards = 4, .durability = Durability::relaxed});
+       }},
       {"log", [](const std::string& d) { return one(open_log(d + "/log")); }},
       {"log_no_zeros",
        [](const std::string& d) { return one(open_log(d + "/log", {.preallocate_bytes = 0})); }},
@@ -203,7 +225,7 @@ Settings parse(int argc, char** argv) {
     else if (flag == "--postgres")
       settings.postgres = value(i);
     else if (flag == "--tiny")
-      settings.seconds = 0.002, settings.rounds = 1, settings.keys = 100;
+      settings.tiny = true, settings.seconds = 0.002, settings.rounds = 1, settings.keys = 100;
     else if (flag.starts_with("--")) {
       std::fprintf(stderr, "storage_bench: unknown flag %s\n", argv[i]);
       std::exit(2);
@@ -211,6 +233,47 @@ Settings parse(int argc, char** argv) {
       settings.backends.emplace_back(flag);
   }
   return settings;
+}
+
+void run_round(const std::vector<Backend>& backends, const Settings& settings,
+               std::vector<Row>& table) {
+  std::printf("%-18s %12s %12s %12s\n", "puts/s", "batch 1", "batch 50", "batch 500");
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    std::printf("%-18s", backends[i].name.c_str());
+    for (std::size_t b = 0; b < batch_count; ++b) {
+      const double rate = run(backends[i], settings, batches[b]);
+      table[i].rates[b].push_back(rate);
+      std::printf(" %12.0f", rate);
+      std::fflush(stdout);
+    }
+    std::printf("\n");
+  }
+}
+
+// 1234567 as 1,230,000: three digits are more than a disk repeats.
+std::string rounded(double rate) {
+  double unit = 1;
+  while (rate / unit >= 1000) unit *= 10;
+  std::string digits =
+      std::to_string(static_cast<long long>(rate / unit + 0.5) * static_cast<long long>(unit));
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+void print(std::vector<Row>& table) {
+  std::printf("\n| backend | batch 1 | batch 50 | batch 500 |\n|---|---|---|---|\n");
+  for (Row& row : table) {
+    std::printf("| %s |", row.name.c_str());
+    for (auto& rates : row.rates) {
+      std::ranges::sort(rates);
+      std::printf(" %s", rounded(rates[rates.size() / 2]).c_str());
+      if (rates.size() > 1) {
+        std::printf(" (%s to %s)", rounded(rates.front()).c_str(), rounded(rates.back()).c_str());
+      }
+      std::printf(" |");
+    }
+    std::printf("\n");
+  }
 }
 
 }  // namespace
@@ -223,19 +286,25 @@ int main(int argc, char** argv) {
     if (::mkdtemp(settings.directory.data()) == nullptr) return 1;
     temporary = true;
   }
+  const auto is_wanted = [&](const std::string& name) {
+    return settings.backends.empty() ||
+           std::ranges::find(settings.backends, name) != settings.backends.end();
+  };
+#ifdef TROUPE_HAS_POSTGRES
+  std::unique_ptr<test::PostgresServer> server;
+  if (settings.postgres.empty() && !settings.tiny && is_wanted("postgres")) {
+    server = test::PostgresServer::launch();
+    if (server) settings.postgres = server->connection();
+  }
+#endif
+  std::vector<Backend> backends = all_backends(settings);
+  std::erase_if(backends, [&](const Backend& backend) { return !is_wanted(backend.name); });
+  std::vector<Row> table;
+  for (const Backend& backend : backends) table.push_back({backend.name, {}});
   for (int round = 1; round <= settings.rounds; ++round) {
     std::printf("round %d, append+fdatasync %.0f us\n", round, sync_cost(settings));
-    std::printf("%-16s %12s %12s %12s\n", "puts/s", "batch 1", "batch 50", "batch 500");
-    for (const Backend& backend : all_backends(settings)) {
-      const auto& wanted = settings.backends;
-      if (!wanted.empty() && std::ranges::find(wanted, backend.name) == wanted.end()) continue;
-      std::printf("%-16s", backend.name.c_str());
-      for (const std::size_t batch : {1, 50, 500}) {
-        std::printf(" %12.0f", run(backend, settings, batch));
-        std::fflush(stdout);
-      }
-      std::printf("\n");
-    }
+    run_round(backends, settings, table);
   }
+  print(table);
   if (temporary) fs::remove_all(settings.directory);
 }

@@ -5,12 +5,13 @@
 #include <chrono>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <grp.h>
-#include <gtest/gtest.h>
 #include <initializer_list>
 #include <memory>
 #include <pwd.h>
 #include <signal.h>
+#include <stdexcept>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -54,18 +55,14 @@ pid_t run(const std::string& program, std::initializer_list<std::string> argumen
 
 }  // namespace
 
-PostgresServer* PostgresServer::shared() {
-  static std::unique_ptr<PostgresServer> server = [] {
-    std::unique_ptr<PostgresServer> made{new PostgresServer};
-    made->programs_ = find_programs();
-    if (made->programs_.empty()) return std::unique_ptr<PostgresServer>{};
-    if (!made->make() || !made->start()) {
-      ADD_FAILURE() << "PostgreSQL does not start: " << made->said();
-      made.reset();
-    }
-    return made;
-  }();
-  return server.get();
+std::unique_ptr<PostgresServer> PostgresServer::launch() {
+  std::unique_ptr<PostgresServer> made{new PostgresServer};
+  made->programs_ = find_programs();
+  if (made->programs_.empty()) return nullptr;
+  if (!made->make() || !made->start()) {
+    throw std::runtime_error{"PostgreSQL does not start: " + made->said()};
+  }
+  return made;
 }
 
 bool PostgresServer::make() {
@@ -121,8 +118,23 @@ std::string PostgresServer::said() {
 
 void PostgresServer::kill() {
   if (process_ <= 0) return;
-  // Its other processes end themselves when they notice; the last closes the pipe.
-  ::kill(process_, SIGKILL);
+  // Those of them that were started meanwhile end themselves when they notice.
+  std::vector<pid_t> all{process_};
+  const std::string pid = std::to_string(process_);
+  std::ifstream children{"/proc/" + pid + "/task/" + pid + "/children"};
+  for (pid_t child = 0; children >> child;) all.push_back(child);
+  for (const pid_t process : all) ::kill(process, SIGKILL);
+  await_end();
+}
+
+void PostgresServer::stop_at_once() {
+  if (process_ <= 0) return;
+  ::kill(process_, SIGQUIT);
+  await_end();
+}
+
+// The last of its processes closes the pipe.
+void PostgresServer::await_end() {
   ::waitpid(process_, nullptr, 0);
   process_ = -1;
   listener_.join();
@@ -131,8 +143,7 @@ void PostgresServer::kill() {
 PostgresServer::~PostgresServer() {
   if (process_ > 0) {
     ::kill(process_, SIGINT);  // a fast end, with its shared memory given back
-    ::waitpid(process_, nullptr, 0);
-    listener_.join();
+    await_end();
   }
   std::error_code ignored;
   if (!folder_.empty()) fs::remove_all(folder_, ignored);

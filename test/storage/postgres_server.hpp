@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <sys/types.h>
@@ -9,12 +10,14 @@
 
 namespace troupe::storage::test {
 
-// A PostgreSQL server of the tests' own, on a socket in a temporary folder, without a network. Made
-// when it is first asked for, gone with the test program. PostgreSQL refuses to run as root, so for
-// root it runs as the user postgres.
+// A PostgreSQL server of one's own, on a socket in a temporary folder, without a network, gone with
+// this object. PostgreSQL refuses to run as root, so for root it runs as the user postgres.
 class PostgresServer {
  public:
-  // Null where this machine has no PostgreSQL, or with a failure where it does not start.
+  // Null where this machine has no PostgreSQL; throws std::runtime_error where it does not start.
+  static std::unique_ptr<PostgresServer> launch();
+  // That of a test program, launched when it is first asked for. Null where there is none: with a
+  // failed test, if it does not start.
   static PostgresServer* shared();
   ~PostgresServer();
 
@@ -23,11 +26,14 @@ class PostgresServer {
 
   // Ends every process of it, as a machine does that loses its power (but for the kernel's cache).
   void kill();
+  // As pg_ctl stop -m immediate: no checkpoint, the next start recovers.
+  void stop_at_once();
   // Recovers from the log, and waits until it answers.
   bool start();
 
  private:
   bool make();
+  void await_end();
   // The last the server has said.
   std::string said();
 
