@@ -3,23 +3,19 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
-#include <cmath>
+#include <cstdint>
 #include <cstring>
-#include <limits>
-#include <new>
-#include <string>
+#include <span>
 #include <utility>
 
 #include <troupe/etf.hpp>
 
-#include "term/block.hpp"
 #include "term/box.hpp"
 #include "term/etf_measure.hpp"
 #include "term/etf_reader.hpp"
 #include "term/etf_tags.hpp"
+#include "term/etf_values.hpp"
 #include "term/inline_stack.hpp"
-#include "term/utf8.hpp"
 
 // Decoding takes two looks at the bytes. The first (etf_measure.cpp) checks their structure against
 // the limits and adds up the memory; the second, here, writes all boxes into one block of exactly
@@ -29,21 +25,15 @@ namespace troupe {
 namespace {
 
 namespace etf = detail::etf;
-using detail::Block;
 using detail::MeasuredList;
 using detail::payload;
 using detail::TermAccess;
 using detail::TermBox;
-using Code = DecodeError::Code;
 
-class Decoder {
+class Decoder : detail::ValueDecoder {
  public:
   Decoder(std::string_view bytes, const DecodeOptions& options, const detail::Measured& measured)
-      : start_{reinterpret_cast<const std::uint8_t*>(bytes.data())},
-        at_{start_},
-        options_{options},
-        lists_{measured.lists.data()},
-        block_{measured.box_bytes} {}
+      : ValueDecoder{bytes, options, measured.box_bytes}, lists_{measured.lists.data()} {}
 
   std::expected<Term, DecodeError> run() {
     Slot root;
@@ -74,12 +64,6 @@ class Decoder {
   }
 
  private:
-  // Where a term goes: the word of one, without the counting a Term would do.
-  struct Slot {
-    std::uintptr_t word = TermAccess::nil_word();
-  };
-  static_assert(sizeof(Slot) == sizeof(Term));
-
   enum class What : std::uint8_t { tuple, list, list_tail, map, fun };
 
   struct Open {
@@ -91,17 +75,37 @@ class Decoder {
     What what;
   };
 
-  bool fail(Code code, const std::uint8_t* where) noexcept {
-    error_ = {code, static_cast<std::size_t>(where - start_)};
-    return false;
-  }
-
-  // The commonest terms that have no inside, as far as they come one after the other; term() knows
-  // them all.
-  void leaves() noexcept {
+  // The commonest terms, as far as they come one after the other: those without an inside, and
+  // small tuples of them. term() knows them all.
+  void leaves() {
     const std::uint8_t* at = at_;
     Slot* next = inside_.next;
     Slot* end = next + inside_.remaining;
+    for (;;) {
+      fill(next, end, at);
+      if (next == end || *at != etf::small_tuple_ext) break;
+      const std::size_t arity = at[1];
+      at += 2;
+      TermBox* box = block_.make(TermKind::tuple, arity, arity * sizeof(Term));
+      (next++)->word = reinterpret_cast<std::uintptr_t>(box);
+      Slot* element = slots(box);
+      Slot* last = element + arity;
+      fill(element, last, at);
+      if (element == last) continue;
+      go_on(at, next, end);
+      enter({element, nullptr, box, static_cast<std::uint64_t>(last - element), at, What::tuple});
+      return;
+    }
+    go_on(at, next, end);
+  }
+  void go_on(const std::uint8_t* at, Slot* next, Slot* end) noexcept {
+    at_ = at;
+    inside_.remaining = static_cast<std::uint64_t>(end - next);
+    inside_.next = next;
+  }
+  // Puts small terms where they belong, until there is one of another kind.
+  [[gnu::always_inline]] static void fill(Slot*& next, Slot* end,
+                                          const std::uint8_t*& at) noexcept {
     for (; next != end; ++next) {
       if (*at == etf::small_integer_ext) {
         next->word = TermAccess::small_word(at[1]);
@@ -110,32 +114,18 @@ class Decoder {
         next->word =
             TermAccess::small_word(static_cast<std::int32_t>(etf::load<std::uint32_t>(at + 1)));
         at += 5;
+      } else if (*at == etf::small_atom_utf8_ext) {
+        auto known = Atom::existing({reinterpret_cast<const char*>(at + 2), at[1]});
+        if (!known) return;
+        next->word = TermAccess::atom_word(*known);
+        at += 2 + at[1];
       } else if (*at == etf::nil_ext) {
         next->word = TermAccess::nil_word();
         at += 1;
-      } else if (*at == etf::small_atom_utf8_ext) {
-        auto known = Atom::existing({reinterpret_cast<const char*>(at + 2), at[1]});
-        if (!known) break;
-        next->word = TermAccess::atom_word(*known);
-        at += 2 + at[1];
       } else {
-        break;
+        return;
       }
     }
-    at_ = at;
-    inside_.remaining = static_cast<std::uint64_t>(end - next);
-    inside_.next = next;
-  }
-
-  void put(std::uintptr_t word) noexcept { place_->word = word; }
-  void put(TermBox* box) noexcept { put(reinterpret_cast<std::uintptr_t>(box)); }
-  static Slot* slots(TermBox* box) noexcept { return reinterpret_cast<Slot*>(payload(box)); }
-
-  template <class T>
-  T read() noexcept {
-    T value = etf::load<T>(at_);
-    at_ += sizeof(T);
-    return value;
   }
 
   void open(TermBox* box, Slot* first, std::uint64_t count, What what) {
@@ -200,162 +190,6 @@ class Decoder {
     }
     for (std::size_t i = 0; i < count; ++i) out[i].word = TermAccess::small_word(at_[i]);
     at_ += count;
-    return true;
-  }
-
-  bool big(std::size_t size) noexcept {
-    bool negative = *at_++ != 0;
-    const std::uint8_t* bytes = at_;
-    at_ += size;
-    std::size_t limbs = etf::limb_count(bytes, size);
-    if (limbs <= 1) {
-      std::uint64_t value = 0;
-      for (std::size_t i = std::min<std::size_t>(size, 8); i-- > 0;) value = value << 8 | bytes[i];
-      constexpr std::uint64_t top = std::uint64_t{1} << 63;
-      if (value < top || (negative && value == top)) {
-        auto number = static_cast<std::int64_t>(negative ? 0 - value : value);
-        if (TermAccess::fits_small(number)) {
-          put(TermAccess::small_word(number));
-          return true;
-        }
-      }
-    }
-    TermBox* box = block_.make(TermKind::integer, limbs, limbs * 8, negative);
-    auto* out = reinterpret_cast<std::uint64_t*>(payload(box));
-    for (std::size_t i = 0; i < limbs; ++i) {
-      std::uint64_t limb = 0;
-      for (std::size_t j = std::min<std::size_t>(size - i * 8, 8); j-- > 0;) {
-        limb = limb << 8 | bytes[i * 8 + j];
-      }
-      out[i] = limb;
-    }
-    put(box);
-    return true;
-  }
-
-  bool floating(double value, const std::uint8_t* where) noexcept {
-    if (!std::isfinite(value)) return fail(Code::bad_value, where);
-    TermBox* box = block_.make(TermKind::floating, 0, sizeof value);
-    std::memcpy(payload(box), &value, sizeof value);
-    put(box);
-    return true;
-  }
-
-  // "%.20e", filled up with zero bytes.
-  bool float_text() noexcept {
-    const auto* text = reinterpret_cast<const char*>(at_);
-    const char* end = std::find(text, text + etf::float_text_size, '\0');
-    const std::uint8_t* where = at_;
-    at_ += etf::float_text_size;
-    double value = 0;
-    auto [stop, error] = std::from_chars(text, end, value);
-    if (error != std::errc{} || stop != end) return fail(Code::bad_value, where);
-    return floating(value, where);
-  }
-
-  bool binary(bool has_bits) noexcept {
-    std::size_t size = read<std::uint32_t>();
-    std::uint8_t bits = has_bits ? read<std::uint8_t>() % 8 : 0;
-    TermBox* box = block_.make(TermKind::binary, size, size);
-    if (size != 0) std::memcpy(payload(box), at_, size);
-    at_ += size;
-    if (bits != 0) {
-      box->bits = bits;
-      payload(box)[size - 1] &= static_cast<std::byte>(0xff00 >> bits);
-    }
-    put(box);
-    return true;
-  }
-
-  bool refuse_atom(AtomError error, const std::uint8_t* where) noexcept {
-    switch (error) {
-      case AtomError::does_not_exist:
-        return fail(Code::unsafe, where);
-      case AtomError::table_full:
-        return fail(Code::too_many_atoms, where);
-      default:
-        return fail(Code::bad_atom, where);
-    }
-  }
-
-  bool atom_text(std::string_view text, Atom& atom, const std::uint8_t* where) {
-    auto known = Atom::existing(text);
-    if (!known && known.error() == AtomError::does_not_exist && !options_.safe) {
-      if (++new_atoms_ > options_.limits.new_atoms) return fail(Code::too_many_atoms, where);
-      known = Atom::try_make(text);
-    }
-    if (!known) return refuse_atom(known.error(), where);
-    atom = *known;
-    return true;
-  }
-
-  bool atom(std::uint8_t tag, Atom& atom) {
-    const std::uint8_t* where = at_ - 1;
-    if (tag == etf::atom_cache_ref) {
-      atom = options_.atom_cache[read<std::uint8_t>()];
-      return true;
-    }
-    bool is_long = tag == etf::atom_ext || tag == etf::atom_utf8_ext;
-    std::size_t size = is_long ? read<std::uint16_t>() : read<std::uint8_t>();
-    std::string_view text{reinterpret_cast<const char*>(at_), size};
-    at_ += size;
-    bool latin1 = tag == etf::atom_ext || tag == etf::small_atom_ext;
-    if (latin1 && std::any_of(text.begin(), text.end(), [](char c) { return c < 0; })) {
-      std::string utf8;
-      for (char c : text) detail::append_utf8(utf8, static_cast<std::uint8_t>(c));
-      return atom_text(utf8, atom, where);
-    }
-    return atom_text(text, atom, where);
-  }
-
-  bool node(Atom& name) { return atom(read<std::uint8_t>(), name); }
-
-  // The forms are those of the constructors of Term: what belongs to a numbered node is a Pid or
-  // Ref of that node.
-  template <class Known, class Foreign>
-  bool identity(TermKind kind, const std::optional<Known>& known, const Foreign& foreign) {
-    TermBox* box =
-        block_.make(kind, 0, sizeof(Foreign), known ? detail::form_plain : detail::form_other);
-    static_assert(sizeof(Known) <= sizeof(Foreign));
-    if (known) {
-      ::new (static_cast<void*>(payload(box))) Known{*known};
-    } else {
-      ::new (static_cast<void*>(payload(box))) Foreign{foreign};
-    }
-    put(box);
-    return true;
-  }
-
-  bool pid(bool wide_creation) {
-    ForeignPid pid;
-    if (!node(pid.node)) return false;
-    pid.id = read<std::uint32_t>();
-    pid.serial = read<std::uint32_t>();
-    pid.creation = wide_creation ? read<std::uint32_t>() : read<std::uint8_t>();
-    return identity(TermKind::pid, detail::known_pid(pid), pid);
-  }
-
-  bool reference(std::size_t words, bool wide_creation, bool creation_first) {
-    ForeignRef reference;
-    if (!node(reference.node)) return false;
-    reference.word_count = static_cast<std::uint32_t>(words);
-    auto creation = [&] {
-      reference.creation = wide_creation ? read<std::uint32_t>() : read<std::uint8_t>();
-    };
-    if (creation_first) creation();
-    for (std::size_t i = 0; i < words; ++i) reference.words[i] = read<std::uint32_t>();
-    if (!creation_first) creation();
-    return identity(TermKind::reference, detail::known_ref(reference), reference);
-  }
-
-  bool port(bool wide_id, bool wide_creation) {
-    PortName port;
-    if (!node(port.node)) return false;
-    port.id = wide_id ? read<std::uint64_t>() : read<std::uint32_t>();
-    port.creation = wide_creation ? read<std::uint32_t>() : read<std::uint8_t>();
-    TermBox* box = block_.make(TermKind::port, 0, sizeof port);
-    ::new (static_cast<void*>(payload(box))) PortName{port};
-    put(box);
     return true;
   }
 
@@ -501,17 +335,10 @@ class Decoder {
     }
   }
 
-  const std::uint8_t* start_;
-  const std::uint8_t* at_;
-  const DecodeOptions& options_;
   const MeasuredList* lists_;
-  Block block_;
-  Slot* place_ = nullptr;
   Slot no_tail_;
   Open inside_{nullptr, nullptr, nullptr, 1, nullptr, What::tuple};
   detail::InlineStack<Open, 16> open_;  // around that, and not complete
-  std::size_t new_atoms_ = 0;
-  DecodeError error_{Code::truncated, 0};
 };
 
 }  // namespace

@@ -133,8 +133,8 @@ class Encoder {
 
   void version() { out_.byte(etf::version); }
 
-  // Integers, atoms and small tuples, of which most terms mostly are, are written here, with the
-  // place in registers; all else by other().
+  // Small integers, short atoms and small tuples, of which most terms mostly are, are written here,
+  // with the place in registers; all else by other().
   void encode(const Term& root) {
     Output::Writer writer = out_.writer();
     const Term* next = &root;
@@ -152,35 +152,23 @@ class Encoder {
       const Term& term = *next++;
       --count;
       if (writer.room() < most_of_these) writer = out_.more(writer, most_of_these);
-      if (TermAccess::is_small(term)) {
-        std::int64_t value = TermAccess::small(term);
-        if (static_cast<std::uint64_t>(value) < 256) {
-          writer.pair(etf::small_integer_ext, static_cast<std::uint8_t>(value));
-          continue;
-        }
-        if (value == static_cast<std::int32_t>(value)) {
-          Output::put(writer.at, etf::integer_ext, static_cast<std::uint32_t>(value));
-          writer.at += 5;
-          continue;
-        }
-      } else if (term.is_atom()) {
-        const detail::AtomEntry& entry = detail::atom_entry(*term.as_atom());
-        if (entry.size <= short_atom && minor_version_ >= 2) {
-          writer.pair(etf::small_atom_utf8_ext, static_cast<std::uint8_t>(entry.size));
-          copy_short(writer.at, entry.text, entry.size);
-          writer.at += entry.size;
-          continue;
-        }
-      } else if (term.is_tuple() && TermAccess::box(term)->size < 256) {
+      if (leaf(writer.at, term)) continue;
+      if (term.is_tuple() && TermAccess::box(term)->size < 256) {
         const TermBox* box = TermAccess::box(term);
+        const Term* element = detail::slots(box);
+        const Term* end = element + box->size;
         writer.pair(etf::small_tuple_ext, static_cast<std::uint8_t>(box->size));
+        // As far as its elements are leaves they need no way back to what follows the tuple.
+        const Term* first_end = element + std::min<std::size_t>(box->size, most_leaves);
+        while (element != first_end && leaf(writer.at, *element)) ++element;
+        if (element == end) continue;
         if (count != 0) {
           Range& rest = open_.push();
           rest.next = next;
           rest.count = count;
         }
-        next = detail::slots(box);
-        count = box->size;
+        next = element;
+        count = static_cast<std::size_t>(end - element);
         continue;
       }
       out_.wrote(writer);
@@ -202,23 +190,34 @@ class Encoder {
   };
 
   static constexpr std::size_t short_atom = 16;
-  static constexpr std::size_t most_of_these = 2 + short_atom;
+  static constexpr std::size_t largest_leaf = 2 + short_atom;
+  static constexpr std::size_t most_leaves = 8;  // of a tuple, in one go
+  static constexpr std::size_t most_of_these = 2 + most_leaves * largest_leaf;
 
-  // Up to short_atom bytes, without the call of memcpy: by words that overlap.
-  static void copy_short(char* to, const char* from, std::size_t size) noexcept {
-    auto move = [&]<class Word>(Word word, std::size_t at) {
-      std::memcpy(&word, from + at, sizeof word);
-      std::memcpy(to + at, &word, sizeof word);
-    };
-    if (size >= 8) {
-      move(std::uint64_t{}, 0);
-      move(std::uint64_t{}, size - 8);
-    } else if (size >= 4) {
-      move(std::uint32_t{}, 0);
-      move(std::uint32_t{}, size - 4);
-    } else {
-      for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+  // Writes a term that has no inside and is short, in up to largest_leaf bytes. False: it is not.
+  [[gnu::always_inline]] bool leaf(char*& at, const Term& term) const noexcept {
+    if (TermAccess::is_small(term)) {
+      std::int64_t value = TermAccess::small(term);
+      if (static_cast<std::uint64_t>(value) < 256) {
+        at[0] = static_cast<char>(etf::small_integer_ext);
+        at[1] = static_cast<char>(value);
+        at += 2;
+        return true;
+      }
+      if (value != static_cast<std::int32_t>(value)) return false;
+      Output::put(at, etf::integer_ext, static_cast<std::uint32_t>(value));
+      at += 5;
+      return true;
     }
+    if (!term.is_atom()) return false;
+    const detail::AtomEntry& entry = detail::atom_entry(*term.as_atom());
+    if (entry.size > short_atom || minor_version_ < 2) return false;
+    at[0] = static_cast<char>(etf::small_atom_utf8_ext);
+    // The first 8 bytes stand in the entry; the last 8, if there are more, may overlap them.
+    Output::put(at + 1, static_cast<std::uint8_t>(entry.size), entry.prefix);
+    at += 2 + entry.size;
+    if (entry.size > 8) std::memcpy(at - 8, entry.text + entry.size - 8, 8);
+    return true;
   }
 
   void other(const Term& term) {
