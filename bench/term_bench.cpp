@@ -4,12 +4,14 @@
 //   term_bench [--rounds R] [--only encode|decode map|list --count N] [--tiny]
 //
 // Two terms: a map of 10 keys (a session), and a list of 1,000 small tuples. Each round measures
-// ours and erl's one after the other, and only figures of one round compare. Terms are freed within
+// ours and erl's one after the other, and only figures of one round compare. At the end all rounds
+// are a table for docs/reference/terms.md, ours in times of erl's speed. Time is the
+// processor's, so that a machine with other work to do measures the same. Terms are freed within
 // the time measured, as erl's garbage collector works within its. --only runs one of ours COUNT
 // times and nothing else, to count instructions: valgrind --tool=callgrind or perf stat.
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -20,7 +22,6 @@
 namespace {
 
 using namespace troupe;
-using Clock = std::chrono::steady_clock;
 
 Term session_map() {
   return map({{atom("id"), Term::binary("6f1c9bd2e05a4d27")},
@@ -49,9 +50,9 @@ void decode(const std::string& bytes) { sink = sink + binary_to_term(bytes)->siz
 
 template <class F>
 double nanoseconds(int count, F f) {
-  const auto start = Clock::now();
+  const std::clock_t start = std::clock();
   for (int i = 0; i < count; ++i) f();
-  return std::chrono::duration<double, std::nano>(Clock::now() - start).count() / count;
+  return static_cast<double>(std::clock() - start) * (1e9 / CLOCKS_PER_SEC) / count;
 }
 
 // erl measures itself, with the same term: it reads the bytes we encode.
@@ -68,7 +69,8 @@ ErlFigures measure_erl(const std::string& bytes, int count) {
   std::fwrite(bytes.data(), 1, bytes.size(), term);
   std::fclose(term);
   const std::string command =
-      "erl -noshell -eval '{ok,term_bench,B}=compile:file(\"" TROUPE_BENCH_DIR
+      "erl +sbwt none +sbwtdcpu none +sbwtdio none -noshell -eval "
+      "'{ok,term_bench,B}=compile:file(\"" TROUPE_BENCH_DIR
       "/term_bench.erl\",[binary]),{module,_}=code:load_binary(term_bench,\"term_bench\",B),"
       "term_bench:main(\"" +
       path + "\"," + std::to_string(count) + ").'";
@@ -79,7 +81,13 @@ ErlFigures measure_erl(const std::string& bytes, int count) {
   return figures;
 }
 
-void compare(const char* name, const Term& term, int count, bool ask_erl) {
+// How many times as quick as erl.
+struct Ratios {
+  double encode = 0;
+  double decode = 0;
+};
+
+Ratios compare(const char* name, const Term& term, int count, bool ask_erl) {
   const std::string bytes = term_to_binary(term);
   const double ours_encode = nanoseconds(count, [&] { encode(term); });
   const double ours_decode = nanoseconds(count, [&] { decode(bytes); });
@@ -89,6 +97,7 @@ void compare(const char* name, const Term& term, int count, bool ask_erl) {
       name, ours_encode, erl.encode, erl.encode / ours_encode, ours_decode, erl.decode,
       erl.decode / ours_decode);
   std::fflush(stdout);
+  return {erl.encode / ours_encode, erl.decode / ours_decode};
 }
 
 }  // namespace
@@ -125,9 +134,18 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (tiny) rounds = 1;
+  std::string table;
   for (int round = 1; round <= rounds; ++round) {
     std::printf("round %d\n", round);
-    compare("map", session_map(), tiny ? 10 : 200'000, !tiny);
-    compare("list", tuple_list(), tiny ? 10 : 5'000, !tiny);
+    const Ratios of_map = compare("map", session_map(), tiny ? 10 : 200'000, !tiny);
+    const Ratios of_list = compare("list", tuple_list(), tiny ? 10 : 5'000, !tiny);
+    char line[100];
+    std::snprintf(line, sizeof line, "| %d | %.1f | %.1f | %.1f | %.1f |\n", round, of_map.encode,
+                  of_map.decode, of_list.encode, of_list.decode);
+    table += line;
   }
+  std::printf(
+      "\n| round | map encode | map decode | list encode | list decode |\n"
+      "|---|---|---|---|---|\n%s",
+      table.c_str());
 }

@@ -8,10 +8,17 @@ main(File, Count) ->
     Term = binary_to_term(Bytes),
     encode(Term, Count),
     decode(Bytes, Count),
-    {Encode, _} = timer:tc(fun() -> encode(Term, Count) end),
-    {Decode, _} = timer:tc(fun() -> decode(Bytes, Count) end),
-    io:format("~p ~p~n", [Encode * 1000 / Count, Decode * 1000 / Count]),
+    Encode = milliseconds(fun() -> encode(Term, Count) end),
+    Decode = milliseconds(fun() -> decode(Bytes, Count) end),
+    io:format("~p ~p~n", [Encode * 1.0e6 / Count, Decode * 1.0e6 / Count]),
     halt().
+
+%% Of the processor, as ours are.
+milliseconds(F) ->
+    statistics(runtime),
+    F(),
+    {_, Taken} = statistics(runtime),
+    Taken.
 
 encode(_, 0) -> ok;
 encode(Term, N) ->
