@@ -86,6 +86,8 @@ class ChildStart {
   virtual Async<StartOutcome> start(Process& supervisor, StartName name) const = 0;
   // Whether what it starts takes StartName::mail into account.
   virtual bool can_keep_mailbox() const noexcept { return false; }
+  // Whether what it starts takes StartName::via into account: servers do.
+  virtual bool can_have_via() const noexcept { return can_keep_mailbox(); }
   // The same with a supervisor's extra arguments; null if it takes none, or others than these.
   virtual std::shared_ptr<const ChildStart> with(const ExtraArguments&) const { return nullptr; }
 };
@@ -120,16 +122,25 @@ class FactoryChild final : public ChildStart {
   F factory_;
 };
 
+// A start that fails with {What, <<"why">>}; both are literals.
+Async<StartOutcome> refused_start(const char* what, const char* why);
+
 // A child that is started under a name of another kind.
 class ViaChild final : public ChildStart {
  public:
   ViaChild(std::shared_ptr<const ChildStart> child, Via via)
       : child_{std::move(child)}, via_{std::move(via)} {}
   Async<StartOutcome> start(Process& supervisor, StartName name) const override {
+    if (!child_->can_have_via()) {
+      return refused_start("bad_via",
+                           "only servers and supervisors can have a via name: let the process "
+                           "claim it itself");
+    }
     name.via = via_;
     return child_->start(supervisor, std::move(name));
   }
   bool can_keep_mailbox() const noexcept override { return child_->can_keep_mailbox(); }
+  bool can_have_via() const noexcept override { return child_->can_have_via(); }
   std::shared_ptr<const ChildStart> with(const ExtraArguments& extra) const override {
     auto child = child_->with(extra);
     return child ? std::make_shared<ViaChild>(std::move(child), via_) : nullptr;
@@ -141,8 +152,9 @@ class ViaChild final : public ChildStart {
 };
 
 StartOutcome started_child(ChildStartResult result);
-// Gives a process that was just spawned its name, if there is one to give.
-StartOutcome named_child(Pid pid, Atom name);
+// Gives a process that was just started its name, if there is one to give and it does not have it
+// yet. Where that cannot be, the start has failed, and the process is killed.
+Async<StartOutcome> named_child(Process& supervisor, StartOutcome started, Atom name);
 
 // A start function, or a plain process body, from a copy of its arguments.
 template <class F, class... A>
@@ -153,19 +165,23 @@ class FunctionChild final : public ChildStart {
   Async<StartOutcome> start(Process& supervisor, StartName name) const override {
     using Result = std::invoke_result_t<const F&, Process&, A...>;
     std::tuple<A...> arguments = arguments_;
+    StartOutcome outcome;
     if constexpr (std::is_same_v<Result, Async<ChildStartResult>>) {
-      co_return started_child(co_await std::apply(
+      outcome = started_child(co_await std::apply(
           [&](A&... a) { return function_(supervisor, std::move(a)...); }, arguments));
     } else if constexpr (std::is_same_v<Result, Async<std::expected<Pid, ExitReason>>>) {
       auto result = co_await std::apply(
           [&](A&... a) { return function_(supervisor, std::move(a)...); }, arguments);
-      if (!result) co_return started_child(std::unexpected(std::move(result.error())));
-      co_return started_child(ChildStarted{*result});
+      if (result) {
+        outcome = started_child(ChildStarted{*result});
+      } else {
+        outcome = started_child(std::unexpected(std::move(result.error())));
+      }
     } else {
-      const Pid pid =
+      outcome.pid =
           std::apply([&](A&... a) { return spawn_link(F(function_), std::move(a)...); }, arguments);
-      co_return named_child(pid, name.name);
     }
+    co_return co_await named_child(supervisor, std::move(outcome), name.name);
   }
 
  private:
@@ -205,13 +221,14 @@ class ChildSpec {
     has_id_ = true;
     return *this;
   }
-  // Registered before the child's constructor runs.
+  // Registered before the constructor of a server runs. A child from a function gets it once it is
+  // started, unless it has taken it by itself; where it has taken another one, its start fails.
   ChildSpec& named(Name name) {
     name_ = name.atom;
     if (!has_id_) id_ = Term{name.atom};
     return *this;
   }
-  // A name of another kind, claimed likewise; for servers.
+  // A name of another kind, claimed likewise; for servers and supervisors.
   ChildSpec& via(Via via) {
     start_ = std::make_shared<detail::ViaChild>(std::move(start_), std::move(via));
     return *this;
@@ -242,7 +259,7 @@ class ChildSpec {
     return *this;
   }
 
-  // Beyond OTP; under a Supervisor only.
+  // Beyond OTP.
   ChildSpec& backoff(Backoff backoff) {
     change_policy().backoff = backoff;
     return *this;

@@ -125,6 +125,10 @@ class DynamicSupervisor {
   // Stops a child and forgets it.
   static Async<std::expected<void, ChildError>> terminate_child(
       Process& self, ServerRef<DynamicSupervisor> supervisor, Pid child);
+  // From now on the caller gets a ChildEvent for whatever happens to a child, until it ends or
+  // unsubscribes. Beyond Elixir, as Supervisor::subscribe.
+  static Async<> subscribe(Process& self, ServerRef<DynamicSupervisor> supervisor);
+  static Async<> unsubscribe(Process& self, ServerRef<DynamicSupervisor> supervisor);
   // In no particular order.
   static Async<std::vector<ChildInfo>> which_children(Process& self,
                                                       ServerRef<DynamicSupervisor> supervisor);

@@ -51,7 +51,7 @@ struct EventType {
 };
 
 template <class M>
-inline constexpr EventType event_type{
+inline constexpr EventType bus_event_type{
     [](const void* message) { return make_envelope<M>(*static_cast<const M*>(message)); },
     [](std::string_view topic, const void* message) {
       return make_envelope<Published<M>>(
@@ -106,7 +106,7 @@ class PubSub {
   template <Message M>
     requires std::copy_constructible<M>
   static std::size_t publish(Name bus, std::string_view topic, const M& message) {
-    return detail::publish(bus, topic, &message, detail::event_type<M>, Pid{});
+    return detail::publish(bus, topic, &message, detail::bus_event_type<M>, Pid{});
   }
   static std::size_t publish(Name bus, std::string_view topic, const char* text) {
     return publish(bus, topic, std::string{text});
@@ -116,7 +116,7 @@ class PubSub {
     requires std::copy_constructible<M>
   static std::size_t publish_from(Process& self, Name bus, std::string_view topic,
                                   const M& message) {
-    return detail::publish(bus, topic, &message, detail::event_type<M>, self.pid());
+    return detail::publish(bus, topic, &message, detail::bus_event_type<M>, self.pid());
   }
 
   // From now on the topic keeps its last messages for new subscribers, and tells the caller of its

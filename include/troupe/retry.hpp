@@ -23,9 +23,9 @@ struct RetryOptions {
 };
 
 // The delays of RetryOptions, one after the other: for whoever waits by timer, not by retry.
-class Backoff {
+class RetryDelays {
  public:
-  explicit Backoff(const RetryOptions& options) noexcept
+  explicit RetryDelays(const RetryOptions& options) noexcept
       : options_{options}, delay_{options.first_delay} {}
   // `random`: 64 random bits, such as self.random().
   Duration next(std::uint64_t random) noexcept;
@@ -50,7 +50,7 @@ class Backoff {
 template <class F, class P>
 auto retry(Process& self, RetryOptions options, F f, P is_worth_it) -> Async<detail::OutcomeOf<F>> {
   using Result = detail::OutcomeOf<F>;
-  Backoff backoff{options};
+  RetryDelays delays{options};
   for (unsigned attempt = 1;; ++attempt) {
     const bool is_last = attempt >= options.attempts;
     try {
@@ -69,7 +69,7 @@ auto retry(Process& self, RetryOptions options, F f, P is_worth_it) -> Async<det
     } catch (const std::exception&) {
       if (is_last) throw;
     }
-    co_await self.sleep(backoff.next(self.random()));
+    co_await self.sleep(delays.next(self.random()));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <expected>
 #include <initializer_list>
+#include <string>
 #include <vector>
 
 #include <troupe/child_spec.hpp>
@@ -50,6 +51,8 @@ struct ChildError {
   Pid pid = {};
 
   Term term() const;  // R in OTP's {error, R}
+  // A sentence that also says what to do about it.
+  std::string to_string() const;
 };
 
 // A line of which_children.
@@ -82,6 +85,9 @@ struct ChildEvent {
   Term id;  // undefined under a DynamicSupervisor
   Pid pid;
   ExitReason reason = {};
+  // Which one is meant by restarted, failed and given_up, and by started where it has run before:
+  // the pid it had.
+  Pid previous = {};
 };
 
 // Keeps its children running: starts them in order, restarts those that end as their specification

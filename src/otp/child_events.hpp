@@ -10,6 +10,27 @@ namespace troupe::detail {
 // Who wants to hear of a supervisor's children. Costs nothing while nobody does.
 class ChildEvents {
  public:
+  // The request of a subscriber, the same for every supervisor.
+  struct Subscribe {
+    Pid subscriber;
+    bool on;
+    using Reply = void;
+  };
+  void handle(Process& self, const Subscribe& request) {
+    request.on ? subscribe(self, request.subscriber) : unsubscribe(self, request.subscriber);
+  }
+  void forget(Pid ended) { subscribers_.erase(ended); }
+
+  // Not as send would: a subscriber that takes no more must not end the supervisor.
+  void tell(Process& self, ChildEvent::Kind kind, const Term& id, Pid pid, Pid previous,
+            const ExitReason& reason = {}) const {
+    for (const auto [subscriber, monitor] : subscribers_) {
+      deliver(subscriber,
+              make_envelope<ChildEvent>(ChildEvent{kind, self.pid(), id, pid, reason, previous}));
+    }
+  }
+
+ private:
   void subscribe(Process& self, Pid subscriber) {
     if (!subscribers_.contains(subscriber)) {
       subscribers_.insert(Pid{subscriber}, self.monitor(subscriber));
@@ -20,16 +41,7 @@ class ChildEvents {
       self.demonitor(*monitor, Flush::yes);
     }
   }
-  void forget(Pid ended) { subscribers_.erase(ended); }
 
-  void tell(Process& self, ChildEvent::Kind kind, const Term& id, Pid pid,
-            const ExitReason& reason = {}) const {
-    for (const auto [subscriber, monitor] : subscribers_) {
-      send(subscriber, ChildEvent{kind, self.pid(), id, pid, reason});
-    }
-  }
-
- private:
   FlatMap<Pid, Ref> subscribers_;
 };
 

@@ -18,22 +18,46 @@ StartOutcome started_child(ChildStartResult result) {
   return outcome;
 }
 
-StartOutcome named_child(Pid pid, Atom name) {
-  StartOutcome outcome;
-  outcome.pid = pid;
-  if (name == atoms::undefined) return outcome;
+namespace {
+
+bool takes_name(Pid pid, Atom name) {
   try {
     register_name(name, pid);
+    return true;
   } catch (const ErrorException&) {
-    const Pid holder = whereis(name);
-    outcome.pid = {};
-    outcome.error.code =
-        holder && holder != pid ? StartError::Code::already_started : StartError::Code::failed;
-    outcome.error.holder = holder;
-    outcome.error.reason = ExitReason{atoms::badarg};
-    exit(pid, ExitReason{atoms::kill});
+    return whereis(name) == pid;
   }
-  return outcome;
+}
+
+ExitReason refusal(const char* what, const char* why) {
+  return ExitReason{tuple({Term{Atom{std::string_view{what}}}, Term::binary(why)})};
+}
+
+}  // namespace
+
+Async<StartOutcome> refused_start(const char* what, const char* why) {
+  StartOutcome outcome;
+  outcome.error.reason = refusal(what, why);
+  co_return outcome;
+}
+
+Async<StartOutcome> named_child(Process& supervisor, StartOutcome started, Atom name) {
+  const Pid pid = started.pid;
+  if (!pid || name == atoms::undefined || takes_name(pid, name)) co_return started;
+  const Pid holder = whereis(name);
+  // It has ended: the supervisor gets its EXIT, which says of what.
+  if (!holder && !co_await is_alive(supervisor, pid)) co_return started;
+  exit(pid, ExitReason{atoms::kill});
+  StartOutcome outcome;
+  if (holder) {
+    outcome.error.code = StartError::Code::already_started;
+    outcome.error.holder = holder;
+  } else {
+    outcome.error.reason = refusal("bad_name",
+                                   "the process that was started has another name, or this one is "
+                                   "reserved: leave out named(), or let the start function use it");
+  }
+  co_return outcome;
 }
 
 }  // namespace troupe::detail

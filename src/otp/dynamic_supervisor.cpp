@@ -21,10 +21,12 @@ auto ask(Process& self, const SupervisorRef& supervisor, M message) {
       detail::typed_call<DynamicSupervisorServer>(std::move(message)), infinity};
 }
 
-Async<detail::StartOutcome> start(Process& self, DynamicSupervisorOptions options) {
+Async<detail::StartOutcome> start(Process& self, DynamicSupervisorOptions options,
+                                  Via via = nullptr) {
+  detail::StartName name{options.name.atom, std::move(via)};
   return detail::start_server(
       self, detail::StartMode::link, infinity,
-      detail::make_start_request<DynamicSupervisorServer>(options.name.atom, std::tuple{options}));
+      detail::make_start_request<DynamicSupervisorServer>(std::move(name), std::tuple{options}));
 }
 
 class DynamicSupervisorChild final : public detail::ChildStart {
@@ -33,8 +35,9 @@ class DynamicSupervisorChild final : public detail::ChildStart {
   Async<detail::StartOutcome> start(Process& parent, detail::StartName name) const override {
     DynamicSupervisorOptions options = options_;
     if (name.name != atoms::undefined) options.name = name.name;
-    return troupe::start(parent, options);
+    return troupe::start(parent, options, std::move(name.via));
   }
+  bool can_have_via() const noexcept override { return true; }
 
  private:
   DynamicSupervisorOptions options_;
@@ -72,6 +75,14 @@ Async<std::vector<ChildInfo>> DynamicSupervisor::which_children(Process& self,
 
 Async<ChildCounts> DynamicSupervisor::count_children(Process& self, SupervisorRef supervisor) {
   co_return co_await ask(self, supervisor, DynamicSupervisorServer::CountChildren{});
+}
+
+Async<> DynamicSupervisor::subscribe(Process& self, SupervisorRef supervisor) {
+  co_await ask(self, supervisor, DynamicSupervisorServer::Subscribe{self.pid(), true});
+}
+
+Async<> DynamicSupervisor::unsubscribe(Process& self, SupervisorRef supervisor) {
+  co_await ask(self, supervisor, DynamicSupervisorServer::Subscribe{self.pid(), false});
 }
 
 const detail::Behaviour* DynamicSupervisor::behaviour() noexcept {

@@ -6,6 +6,9 @@
 #include <algorithm>
 
 #include <troupe/log.hpp>
+#include <troupe/timer.hpp>
+
+#include "otp/child_refusal.hpp"
 
 namespace troupe::detail {
 
@@ -14,19 +17,28 @@ namespace {
 // Starts a child by its specification; what its start function throws is its error. A thrown term
 // stands for a value that is no answer, as in the other supervisor, and not for {nocatch, Value},
 // which Elixir makes of it: its type leaves a start function no other way to give one.
-Async<StartOutcome> start_guarded(Process& self, const ChildStart& start, Atom name) {
+Async<StartOutcome> start_guarded(Process& self, const ChildStart& start, Atom name,
+                                  ChildExtras* extras) {
   std::exception_ptr thrown;
   StartOutcome outcome;
+  StartName its_name{name, nullptr};
+  if (extras) its_name.mail = extras->mail();
   try {
-    co_return co_await start.start(self, name);
+    outcome = co_await start.start(self, std::move(its_name));
   } catch (const ThrownException& value) {
     outcome.error.reason = value.value();
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (!thrown) co_return outcome;
-  outcome.error.reason = ExitReason::from_exception(thrown);
+  if (extras) extras->note_start(monotonic_ns(self));
+  if (thrown) outcome.error.reason = ExitReason::from_exception(thrown);
   co_return outcome;
+}
+
+// As elsewhere, and what only makes sense with auto_shutdown, which there is none of here.
+std::optional<ExitReason> refusal(const ChildSpec& spec) {
+  if (!spec.is_significant()) return refusal_of(spec);
+  return ExitReason{tuple({Term{Atom{"invalid_significant"}}, atoms::true_})};
 }
 
 }  // namespace
@@ -55,17 +67,13 @@ auto DynamicSupervisorServer::handle_call(Process& self, StartChild request)
   if (children_.size() >= options_.max_children) {
     co_return std::unexpected(ChildError{ChildError::Code::max_children, {}, {}});
   }
-  if (spec.policy()) {
-    co_return std::unexpected(
-        ChildError{ChildError::Code::bad_spec,
-                   ExitReason{tuple({Term{Atom{"unsupported"}},
-                                     Term::binary("backoff, budget and keep_mailbox are for "
-                                                  "children of a Supervisor")})},
-                   {}});
+  if (auto why = refusal(spec)) {
+    co_return std::unexpected(ChildError{ChildError::Code::bad_spec, std::move(*why), {}});
   }
   std::shared_ptr<const ChildStart> start = spec.start()->with(options_.extra_arguments);
   if (!start) start = spec.start();
-  StartOutcome outcome = co_await start_guarded(self, *start, spec.name());
+  std::unique_ptr<ChildExtras> extras = ChildExtras::of(spec);
+  StartOutcome outcome = co_await start_guarded(self, *start, spec.name(), extras.get());
   if (!outcome.pid) {
     if (outcome.error.code == StartError::Code::ignored) co_return ChildStarted{};
     co_return std::unexpected(
@@ -73,8 +81,10 @@ auto DynamicSupervisorServer::handle_call(Process& self, StartChild request)
   }
   const bool starts_again = spec.restart() != temporary;
   supervisors_ += spec.type() == ChildType::supervisor;
-  children_.insert(Pid{outcome.pid}, Child{starts_again ? std::move(start) : nullptr,
-                                           ChildStop::of(spec), spec.name(), spec.type()});
+  children_.insert(Pid{outcome.pid},
+                   Child{starts_again ? std::move(start) : nullptr, ChildStop::of(spec),
+                         spec.name(), spec.type(), false, std::move(extras)});
+  events_.tell(self, ChildEvent::Kind::started, atoms::undefined, outcome.pid, Pid{});
   co_return ChildStarted{outcome.pid, std::move(outcome.info)};
 }
 
@@ -86,6 +96,7 @@ auto DynamicSupervisorServer::handle_call(Process& self, TerminateChild request)
     const ChildStop how = child->stop;
     const ExitReason reason = co_await stop_child(self, request.pid, how);
     report_stop(request.pid, how, reason);
+    events_.tell(self, ChildEvent::Kind::stopped, atoms::undefined, request.pid, Pid{}, reason);
   }
   forget(request.pid);
   co_return TerminateChild::Reply{};
@@ -111,6 +122,7 @@ Async<Next> DynamicSupervisorServer::handle_info(Process& self, Exit exit) {
   if (!child || child->restarting) co_return Next::noreply();
   const Restart kind = child->stop.restart;
   report_end(exit.from, kind, exit.reason);
+  events_.tell(self, ChildEvent::Kind::ended, atoms::undefined, exit.from, Pid{}, exit.reason);
   if (kind == permanent || (kind == transient && !exit.reason.is_orderly())) {
     co_return co_await restart(self, exit.from);
   }
@@ -119,27 +131,49 @@ Async<Next> DynamicSupervisorServer::handle_info(Process& self, Exit exit) {
 }
 
 Async<Next> DynamicSupervisorServer::restart(Process& self, Pid old) {
-  if (!intensity_.allows(monotonic_ns(self))) {
-    log::error("a supervisor gives up: more than {} restarts in {} s", options_.max_restarts,
-               options_.max_seconds.count());
+  Child& child = *children_.find(old);
+  const std::int64_t now = monotonic_ns(self);
+  const RestartVerdict verdict = count_restart(old, child.extras.get(), intensity_, now);
+  if (verdict != RestartVerdict::restart) {
+    events_.tell(self, ChildEvent::Kind::given_up, atoms::undefined, Pid{}, old);
     forget(old);
-    co_return Next::stop(ExitReason{atoms::shutdown});
+    co_return verdict == RestartVerdict::end_supervisor ? Next::stop(ExitReason{atoms::shutdown})
+                                                        : Next::noreply();
   }
-  const std::shared_ptr<const ChildStart> start = children_.find(old)->start;
-  StartOutcome outcome = co_await start_guarded(self, *start, children_.find(old)->name);
+  if (child.extras) {
+    if (const auto pause = child.extras->next_pause(now, self.random())) {
+      set_restarting(child);
+      child.extras->pause = ++pauses_;
+      send_after(self.pid(), *pause, PauseOver{old, child.extras->pause});
+      co_return Next::noreply();
+    }
+  }
+  co_return co_await start_again(self, old);
+}
+
+void DynamicSupervisorServer::set_restarting(Child& child) {
+  restarting_ += !child.restarting;
+  child.restarting = true;
+}
+
+Async<Next> DynamicSupervisorServer::start_again(Process& self, Pid old) {
+  const Child& ended = *children_.find(old);
+  const std::shared_ptr<const ChildStart> start = ended.start;
+  StartOutcome outcome = co_await start_guarded(self, *start, ended.name, ended.extras.get());
   if (outcome.pid) {
     Child child = std::move(*children_.find(old));
     forget(old);
     child.restarting = false;
     supervisors_ += child.type == ChildType::supervisor;
     children_.insert(Pid{outcome.pid}, std::move(child));
+    events_.tell(self, ChildEvent::Kind::restarted, atoms::undefined, outcome.pid, old);
   } else if (outcome.error.code == StartError::Code::ignored) {
     forget(old);
   } else {
-    log::error("child {} did not start again: {}", old, outcome.error.term());
-    Child& child = *children_.find(old);
-    restarting_ += !child.restarting;
-    child.restarting = true;
+    const ExitReason failure{outcome.error.term()};
+    log::error("child {} did not start again: {}", old, failure);
+    events_.tell(self, ChildEvent::Kind::failed, atoms::undefined, Pid{}, old, failure);
+    set_restarting(*children_.find(old));
     cast(ServerRef<DynamicSupervisorServer>{self.pid()}, TryAgain{old});
   }
   co_return Next::noreply();
@@ -148,7 +182,24 @@ Async<Next> DynamicSupervisorServer::restart(Process& self, Pid old) {
 Async<Next> DynamicSupervisorServer::handle_cast(Process& self, TryAgain request) {
   const Child* child = children_.find(request.pid);
   if (!child || !child->restarting) co_return Next::noreply();
+  if (child->extras && child->extras->pause != 0) co_return Next::noreply();
   co_return co_await restart(self, request.pid);
+}
+
+Async<Next> DynamicSupervisorServer::handle_info(Process& self, PauseOver message) {
+  const Child* child = children_.find(message.pid);
+  if (!child || !child->restarting || !child->extras || child->extras->pause != message.pause) {
+    co_return Next::noreply();
+  }
+  child->extras->pause = 0;
+  co_return co_await start_again(self, message.pid);
+}
+
+void DynamicSupervisorServer::handle_info(Bequest bequest) {
+  // Before the EXIT of the child that has left it.
+  const Child* child = children_.find(bequest.from);
+  if (!child || !child->extras || !child->extras->mail()) return;
+  child->extras->mail()->append(std::move(bequest.mail));
 }
 
 Async<> DynamicSupervisorServer::terminate(Process& self, ExitReason) {
@@ -187,6 +238,8 @@ Async<> DynamicSupervisorServer::terminate(Process& self, ExitReason) {
           if (!child || child->restarting) return;
           // It had ended before it was told, and has been reported then or is about to be.
           if (!down.reason.is(atoms::noproc)) report_stop(down.pid, child->stop, down.reason);
+          events_.tell(self, ChildEvent::Kind::stopped, atoms::undefined, down.pid, Pid{},
+                       down.reason);
           forget(down.pid);
           --left;
         },

@@ -68,6 +68,7 @@ class PartitionChild final : public ChildStart {
     co_return outcome;
   }
   bool can_keep_mailbox() const noexcept override { return child_->can_keep_mailbox(); }
+  bool can_have_via() const noexcept override { return child_->can_have_via(); }
 
  private:
   std::shared_ptr<const ChildStart> child_;
@@ -101,7 +102,11 @@ class PartitionsStart final : public ChildStart {
  public:
   PartitionsStart(PartitionSupervisorOptions options, Children partitions, bool are_copies)
       : options_{options}, partitions_{std::move(partitions)}, are_copies_{are_copies} {}
-  Async<StartOutcome> start(Process& self, StartName) const override {
+  Async<StartOutcome> start(Process& self, StartName name) const override {
+    if (name.name != atoms::undefined && name.name != options_.name.atom) {
+      co_return co_await refused_start("bad_name",
+                                       "the name of a partition supervisor is in its options");
+    }
     Children all = are_copies_ ? copies(self, options_, partitions_[0]) : partitions_;
     auto started = co_await Supervisor::try_start_link(
         self, with_table(options_.name, std::move(all)), supervisor_options(options_));

@@ -29,6 +29,9 @@ class RestartIntensity {
     return times_.size() - first_ <= max_restarts_;
   }
 
+  std::uint64_t max_restarts() const noexcept { return max_restarts_; }
+  std::int64_t period_s() const noexcept { return period_; }
+
  private:
   std::uint64_t max_restarts_;
   std::int64_t period_;

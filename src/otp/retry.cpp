@@ -5,7 +5,7 @@
 
 namespace troupe {
 
-Duration Backoff::next(std::uint64_t random) noexcept {
+Duration RetryDelays::next(std::uint64_t random) noexcept {
   const Duration delay = std::clamp(delay_, Duration::zero(), options_.max_delay);
   // In doubles, so that no growth can overflow the count of nanoseconds.
   const double grown = static_cast<double>(delay.count()) * std::max(options_.growth, 1.0);

@@ -65,6 +65,16 @@ StartError already_started(Pid holder) {
                     ExitReason{tuple({atoms::already_started, Term{holder}})}, holder};
 }
 
+// What a server that did not start has left unread waits for the next one. It comes before the DOWN
+// of a monitor that is as old as the server.
+Async<> take_back(Process& self, Pid pid, Ref monitor, WaitingMail& mail) {
+  co_await self.receive(
+      when([monitor](const Down& down) { return down.ref == monitor; }, [](Down) {}));
+  co_await self.receive(when([pid](const Bequest& bequest) { return bequest.from == pid; },
+                             [&mail](Bequest bequest) { mail.append(std::move(bequest.mail)); }),
+                        after(Duration::zero(), [] {}));
+}
+
 }  // namespace
 
 // --- The starter.
@@ -84,8 +94,10 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
     outcome.error = already_started(holder);
     co_return outcome;
   }
-  const Newborn born = conceive(nullptr, SpawnOptions{.link = mode == StartMode::link,
-                                                      .monitor = mode == StartMode::monitor});
+  const std::shared_ptr<WaitingMail> mail = head.name.mail;
+  const Newborn born = conceive(
+      nullptr,
+      SpawnOptions{.link = mode == StartMode::link, .monitor = mode == StartMode::monitor || mail});
   const std::uint64_t id = next_reply_id(self);
   head.call = CallHead{self.pid(), born.pid, id};
   if (mode == StartMode::link) head.parent = self.pid();
@@ -95,7 +107,7 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
     abandon(born);
     throw;
   }
-  if (head.name.mail) head.name.mail->deliver_to(born.pid);
+  if (mail) mail->deliver_to(born.pid);
   // Whatever ends the process from now on answers the request.
   send_call(request.release());
 
@@ -104,10 +116,17 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
   outcome.monitor = born.monitor;
   if (reply.get() && is_reply_of<StartAnswer>(reply.get())) {
     auto& answer = value_of<Reply<StartAnswer>>(reply.get()).value;
-    if (answer.started) co_return outcome;
+    if (answer.started) {
+      if (mail && mode != StartMode::monitor) {
+        self.demonitor(std::exchange(outcome.monitor, {}), Flush::yes);
+      }
+      co_return outcome;
+    }
     outcome.error = std::move(answer.error);
+    if (mail) co_await take_back(self, born.pid, born.monitor, *mail);
   } else if (reply.get()) {
     outcome.error.reason = std::move(value_of<Reply<PeerDown>>(reply.get()).value.reason);
+    if (mail) co_await take_back(self, born.pid, born.monitor, *mail);
   } else {
     outcome.error.code = StartError::Code::timeout;
     outcome.error.reason = ExitReason{atoms::timeout};

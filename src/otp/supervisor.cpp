@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/supervisor.hpp>
 
+#include "otp/child_refusal.hpp"
 #include "otp/supervisor_server.hpp"
 
 namespace troupe {
@@ -18,12 +19,13 @@ auto ask(Process& self, const SupervisorRef& supervisor, M message) {
       detail::typed_call<SupervisorServer>(std::move(message)), infinity};
 }
 
-Async<detail::StartOutcome> start(Process& self, Children children, SupervisorOptions options) {
-  const Atom name = options.name.atom;
+Async<detail::StartOutcome> start(Process& self, Children children, SupervisorOptions options,
+                                  Via via = nullptr) {
+  detail::StartName name{options.name.atom, std::move(via)};
   return detail::start_server(
       self, detail::StartMode::link, infinity,
       detail::make_start_request<SupervisorServer>(
-          name, std::tuple<Children, SupervisorOptions>{std::move(children), options}));
+          std::move(name), std::tuple<Children, SupervisorOptions>{std::move(children), options}));
 }
 
 class SupervisorChild final : public detail::ChildStart {
@@ -33,8 +35,9 @@ class SupervisorChild final : public detail::ChildStart {
   Async<detail::StartOutcome> start(Process& parent, detail::StartName name) const override {
     SupervisorOptions options = options_;
     if (name.name != atoms::undefined) options.name = name.name;
-    return troupe::start(parent, children_, options);
+    return troupe::start(parent, children_, options, std::move(name.via));
   }
+  bool can_have_via() const noexcept override { return true; }
 
  private:
   Children children_;
@@ -63,6 +66,32 @@ Term ChildError::term() const {
       return Atom{"restarting"};
     case Code::max_children:
       return Atom{"max_children"};
+  }
+  std::unreachable();
+}
+
+std::string ChildError::to_string() const {
+  switch (code) {
+    case Code::failed:
+      return "the child did not start: " + reason.to_string();
+    case Code::already_started:
+      return "a child with this id runs: take another id, or terminate and delete that one first";
+    case Code::already_present:
+      return "a child with this id is there, stopped: restart_child starts it, delete_child "
+             "forgets it";
+    case Code::not_found:
+      return "the supervisor has no such child";
+    case Code::running:
+      return "the child runs: terminate_child stops it";
+    case Code::restarting:
+      return "the child is being restarted: terminate_child ends that";
+    case Code::bad_spec: {
+      const std::string advice = detail::advice_on(reason.term());
+      return "the specification is refused: " + reason.to_string() +
+             (advice.empty() ? advice : "; " + advice);
+    }
+    case Code::max_children:
+      return "the supervisor has as many children as its max_children allows";
   }
   std::unreachable();
 }

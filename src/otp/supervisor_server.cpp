@@ -10,6 +10,7 @@
 #include <troupe/log.hpp>
 #include <troupe/timer.hpp>
 
+#include "otp/child_refusal.hpp"
 #include "otp/child_stop.hpp"
 
 namespace troupe::detail {
@@ -31,16 +32,9 @@ SupervisorServer::SupervisorServer(Process& self, Children children, SupervisorO
 
 // --- Bookkeeping.
 
-SupervisorServer::Extras::Extras(const RestartPolicy& policy) {
-  if (policy.budget) budget.emplace(policy.budget->max_restarts, policy.budget->period);
-  if (policy.keeps_mailbox) mail = std::make_shared<WaitingMail>();
-}
-
 void SupervisorServer::add(ChildSpec spec) {
-  const RestartPolicy* policy = spec.policy();
-  children_.push_back(Child{.spec = std::move(spec),
-                            .pid = {},
-                            .extras = policy ? std::make_unique<Extras>(*policy) : nullptr});
+  std::unique_ptr<ChildExtras> extras = ChildExtras::of(spec);
+  children_.push_back(Child{.spec = std::move(spec), .pid = {}, .extras = std::move(extras)});
   by_id_.insert(Term{children_.back().spec.id()}, std::prev(children_.end()));
 }
 
@@ -53,7 +47,10 @@ void SupervisorServer::set_running(Place place, Pid pid) {
 }
 
 void SupervisorServer::set_stopped(Place place, Child::State state) {
-  if (place->state == Child::State::running) by_pid_.erase(place->pid);
+  if (place->state == Child::State::running) {
+    by_pid_.erase(place->pid);
+    place->previous = place->pid;
+  }
   place->pid = {};
   place->state = state;
 }
@@ -68,22 +65,7 @@ std::optional<ExitReason> SupervisorServer::refusal(const ChildSpec& spec) const
   const auto combination = [](Term first, Term second) {
     return ExitReason{pair("bad_combination", list({std::move(first), std::move(second)}))};
   };
-  if (!spec.is_brutal() && spec.shutdown() < Duration::zero()) {
-    return ExitReason{
-        pair("invalid_shutdown", Term{spec.shutdown() / std::chrono::milliseconds{1}})};
-  }
-  if (const RestartPolicy* policy = spec.policy()) {
-    if (policy->keeps_mailbox && !spec.start()->can_keep_mailbox()) {
-      return ExitReason{
-          pair("bad_keep_mailbox", Term::binary("only a server can keep its mailbox"))};
-    }
-    if (const auto& b = policy->backoff;
-        b && (b->first <= Duration::zero() || b->max < b->first || !(b->growth >= 1) ||
-              !(b->jitter >= 0 && b->jitter <= 1))) {
-      return ExitReason{pair("bad_backoff", Term::binary("0 < first <= max, 1 <= growth, and "
-                                                         "0 <= jitter <= 1"))};
-    }
-  }
+  if (auto why = refusal_of(spec)) return why;
   if (!spec.is_significant()) return std::nullopt;
   if (options_.auto_shutdown == AutoShutdown::never) {
     return combination(pair("auto_shutdown", Term{Atom{"never"}}), pair("significant", true));
@@ -101,7 +83,7 @@ Async<std::optional<ExitReason>> SupervisorServer::start(Process& self, Place pl
   std::exception_ptr thrown;
   StartOutcome outcome;
   StartName name{place->spec.name()};
-  if (place->extras) name.mail = place->extras->mail;
+  if (place->extras) name.mail = place->extras->mail();
   try {
     outcome = co_await place->spec.start()->start(self, std::move(name));
   } catch (const ThrownException& value) {
@@ -110,13 +92,13 @@ Async<std::optional<ExitReason>> SupervisorServer::start(Process& self, Place pl
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (place->extras) place->extras->started_ns = monotonic_ns(self);
+  if (place->extras) place->extras->note_start(monotonic_ns(self));
   if (thrown) {
     co_return ExitReason{tuple({atoms::EXIT, ExitReason::from_exception(thrown).term()})};
   }
   if (outcome.pid) {
     set_running(place, outcome.pid);
-    events_.tell(self, kind, place->spec.id(), outcome.pid);
+    events_.tell(self, kind, place->spec.id(), outcome.pid, place->previous);
     if (info) *info = std::move(outcome.info);
     co_return std::nullopt;
   }
@@ -131,14 +113,14 @@ Async<> SupervisorServer::stop(Process& self, Place place) {
     const Pid pid = place->pid;
     const ExitReason reason = co_await stop_child(self, pid, how);
     report_stop(place->spec.id(), how, reason);
-    if (place->extras && place->extras->mail) {
+    if (place->extras && place->extras->mail()) {
       // It came before the end. Once the child is started again its pid says nothing any more.
       co_await self.receive(
           when([pid](const Bequest& bequest) { return bequest.from == pid; },
-               [&](Bequest bequest) { place->extras->mail->append(std::move(bequest.mail)); }),
+               [&](Bequest bequest) { place->extras->mail()->append(std::move(bequest.mail)); }),
           after(Duration::zero(), [] {}));
     }
-    events_.tell(self, ChildEvent::Kind::stopped, place->spec.id(), pid, reason);
+    events_.tell(self, ChildEvent::Kind::stopped, place->spec.id(), pid, Pid{}, reason);
   }
   set_stopped(place, Child::State::stopped);
 }
@@ -157,7 +139,7 @@ Async<> SupervisorServer::stop_from(Process& self, Place first) {
 
 void SupervisorServer::try_again(Process& self, Place place, const ExitReason& failure) {
   log::error("child {} did not start again: {}", place->spec.id(), failure);
-  events_.tell(self, ChildEvent::Kind::failed, place->spec.id(), Pid{}, failure);
+  events_.tell(self, ChildEvent::Kind::failed, place->spec.id(), Pid{}, place->previous, failure);
   place->state = Child::State::restarting;
   cast(ServerRef<SupervisorServer>{self.pid()}, TryAgain{place->spec.id()});
 }
@@ -172,6 +154,8 @@ Async<> SupervisorServer::start_from(Process& self, Place first) {
 
 Async<Init> SupervisorServer::init(Process& self) {
   const auto refuse = [](Term what) {
+    const std::string advice = advice_on(what);
+    log::error("a supervisor does not start: {}{}{}", what, advice.empty() ? "" : ": ", advice);
     return Init::stop(ExitReason{pair("start_spec", std::move(what))});
   };
   for (ChildSpec& spec : initial_) {
@@ -206,7 +190,7 @@ Async<Next> SupervisorServer::handle_info(Process& self, Exit exit) {
   if (!found) co_return Next::noreply();  // a stranger's, even if linked
   const Place place = *found;
   report_end(place->spec.id(), place->spec.restart(), exit.reason);
-  events_.tell(self, ChildEvent::Kind::ended, place->spec.id(), exit.from, exit.reason);
+  events_.tell(self, ChildEvent::Kind::ended, place->spec.id(), exit.from, Pid{}, exit.reason);
   set_stopped(place, Child::State::stopped);
   const Restart kind = place->spec.restart();
   if (kind == permanent || (kind == transient && !exit.reason.is_orderly())) {
@@ -217,7 +201,7 @@ Async<Next> SupervisorServer::handle_info(Process& self, Exit exit) {
 
 Next SupervisorServer::after_end(Place ended) {
   const bool significant = ended->spec.is_significant();
-  if (ended->extras && ended->extras->mail) *ended->extras->mail = {};
+  if (ended->extras) ended->extras->drop_mail();
   if (ended->spec.restart() == temporary) forget(ended);
   if (!significant) return Next::noreply();
   if (options_.auto_shutdown == AutoShutdown::all_significant) {
@@ -231,43 +215,27 @@ Next SupervisorServer::after_end(Place ended) {
 }
 
 Async<Next> SupervisorServer::restart(Process& self, Place place) {
-  const RestartPolicy* policy = place->spec.policy();
-  const bool has_budget = policy && policy->budget;
   const std::int64_t now = monotonic_ns(self);
-  if (!(has_budget ? place->extras->budget->allows(now) : intensity_.allows(now))) {
-    events_.tell(self, ChildEvent::Kind::given_up, place->spec.id(), Pid{});
-    if (has_budget && policy->budget->then == OverBudget::give_up) {
-      log::error("child {} is given up: more than {} restarts in {} s", place->spec.id(),
-                 policy->budget->max_restarts, policy->budget->period.count());
-      set_stopped(place, Child::State::stopped);
-      co_return after_end(place);
-    }
-    log::error("a supervisor gives up: more than {} restarts in {} s",
-               has_budget ? policy->budget->max_restarts : options_.max_restarts,
-               (has_budget ? policy->budget->period : options_.max_seconds).count());
+  const RestartVerdict verdict =
+      count_restart(place->spec.id(), place->extras.get(), intensity_, now);
+  if (verdict == RestartVerdict::restart) {
+    if (pause(self, place)) co_return Next::noreply();
+    co_return co_await start_again(self, place);
+  }
+  events_.tell(self, ChildEvent::Kind::given_up, place->spec.id(), Pid{}, place->previous);
+  if (verdict == RestartVerdict::end_supervisor) {
     co_return Next::stop(ExitReason{atoms::shutdown});
   }
-  if (pause(self, place)) co_return Next::noreply();
-  co_return co_await start_again(self, place);
+  set_stopped(place, Child::State::stopped);
+  co_return after_end(place);
 }
 
 bool SupervisorServer::pause(Process& self, Place place) {
-  if (!place->spec.policy() || !place->spec.policy()->backoff) return false;
-  const Backoff& backoff = *place->spec.policy()->backoff;
-  Extras& extras = *place->extras;
-  const auto ns = [](Duration time) {
-    return static_cast<double>(std::chrono::nanoseconds{time}.count());
-  };
-  const auto ran = static_cast<double>(monotonic_ns(self) - extras.started_ns);
-  extras.pause_ns = extras.pause_ns == 0 || ran >= ns(backoff.reset_after)
-                        ? ns(backoff.first)
-                        : std::min(ns(backoff.max), extras.pause_ns * backoff.growth);
-  const double chance = static_cast<double>(self.random() >> 11) * 0x1p-53;
-  const double pause_ns = extras.pause_ns * (1 - backoff.jitter * chance);
+  if (!place->extras || !place->extras->policy().backoff) return false;
+  const auto time = place->extras->next_pause(monotonic_ns(self), self.random());
   set_stopped(place, Child::State::restarting);
-  extras.pause = ++pauses_;
-  send_after(self.pid(), std::chrono::nanoseconds{static_cast<std::int64_t>(pause_ns)},
-             PauseOver{place->spec.id(), extras.pause});
+  place->extras->pause = ++pauses_;
+  send_after(self.pid(), *time, PauseOver{place->spec.id(), place->extras->pause});
   return true;
 }
 
@@ -308,17 +276,24 @@ Async<Next> SupervisorServer::handle_info(Process& self, PauseOver message) {
 
 void SupervisorServer::handle_info(Bequest bequest) {
   // Before the EXIT of the child that has left it.
-  Place* found = by_pid_.find(bequest.from);
-  if (!found || !(*found)->extras || !(*found)->extras->mail) return;
-  (*found)->extras->mail->append(std::move(bequest.mail));
+  if (Place* found = by_pid_.find(bequest.from)) {
+    if (ChildExtras* extras = (*found)->extras.get(); extras && extras->mail()) {
+      extras->mail()->append(std::move(bequest.mail));
+    }
+    return;
+  }
+  // Or of one that was ending by itself when it was stopped for a restart of its group.
+  for (Child& child : children_) {
+    if (child.previous != bequest.from || !child.extras || !child.extras->mail()) continue;
+    if (child.state == Child::State::running) return bequest.mail.deliver_to(child.pid);
+    if (child.state == Child::State::restarting)
+      child.extras->mail()->append(std::move(bequest.mail));
+    return;
+  }
 }
 
 void SupervisorServer::handle_call(Process& self, Subscribe request) {
-  if (request.on) {
-    events_.subscribe(self, request.subscriber);
-  } else {
-    events_.unsubscribe(self, request.subscriber);
-  }
+  events_.handle(self, request);
 }
 
 // --- Administration.
@@ -353,7 +328,7 @@ auto SupervisorServer::handle_call(Process& self, TerminateChild request)
   if (!found) co_return std::unexpected(error(ChildError::Code::not_found));
   const Place place = *found;
   co_await stop(self, place);
-  if (place->extras && place->extras->mail) *place->extras->mail = {};
+  if (place->extras) place->extras->drop_mail();
   if (place->spec.restart() == temporary) forget(place);
   co_return TerminateChild::Reply{};
 }

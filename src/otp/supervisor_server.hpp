@@ -7,12 +7,11 @@
 #include <optional>
 #include <vector>
 
-#include <troupe/detail/bequest.hpp>
 #include <troupe/supervisor.hpp>
 
 #include "base/flat_map.hpp"
 #include "otp/child_events.hpp"
-#include "otp/restart_intensity.hpp"
+#include "otp/child_extras.hpp"
 #include "otp/term_hash.hpp"
 
 namespace troupe {
@@ -49,11 +48,7 @@ class SupervisorServer : public GenServer<SupervisorServer> {
     Term id;
     using Reply = std::expected<ChildSpec, ChildError>;
   };
-  struct Subscribe {
-    Pid subscriber;
-    bool on;
-    using Reply = void;
-  };
+  using Subscribe = ChildEvents::Subscribe;
   // The pause before a restart is over, unless another one has begun since.
   struct PauseOver {
     Term id;
@@ -86,20 +81,13 @@ class SupervisorServer : public GenServer<SupervisorServer> {
   Term introspect() const;
 
  private:
-  struct Extras {
-    explicit Extras(const RestartPolicy& policy);
-    std::optional<RestartIntensity> budget;
-    std::shared_ptr<WaitingMail> mail;  // null: it does not keep its mailbox
-    std::int64_t started_ns = 0;
-    double pause_ns = 0;      // the last one; 0: none since it has run for long enough
-    std::uint64_t pause = 0;  // which one it is waiting for
-  };
   struct Child {
     enum class State : std::uint8_t { stopped, running, restarting };
     ChildSpec spec;
     Pid pid;
+    Pid previous = {};  // the one it had before, for those who watch its restarts
     State state = State::stopped;
-    std::unique_ptr<Extras> extras = {};  // of what its specification asks for beyond OTP
+    std::unique_ptr<ChildExtras> extras = {};
   };
   using Place = std::list<Child>::iterator;
 

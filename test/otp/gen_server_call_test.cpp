@@ -1,4 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <algorithm>
+
 #include <troupe/gen_server.hpp>
 #include <troupe/spawn.hpp>
 
@@ -52,6 +54,9 @@ struct Desk : GenServer<Desk> {
   struct Forget {
     using Reply = int;
   };
+  struct Lose {
+    using Reply = int;
+  };
   struct AfterReply {
     Pid observer;
   };
@@ -76,6 +81,7 @@ struct Desk : GenServer<Desk> {
   }
   void handle_continue(AfterReply m) { send(m.observer, "continued"); }
   void handle_call(Forget, From<int>) {}
+  void handle_call(Lose, From<int> from) { const From<int> lost{std::move(from)}; }
 
   int sum = 0;
   int completed = 0;
@@ -223,6 +229,17 @@ TEST_F(GenServerCall, a_reply_token_that_is_dropped_is_reported_once) {
   });
 }
 
+TEST_F(GenServerCall, the_report_of_a_lost_reply_token_names_the_line_that_had_it_last) {
+  on_every_executor([this](Process& self) -> Async<> {
+    log_.clear();
+    const auto desk = co_await Desk::start_link(self);
+    EXPECT_FALSE((co_await try_call(self, desk, Desk::Lose{}, 5ms)).has_value());
+    (void)co_await call(self, desk, Desk::Count{});
+    EXPECT_EQ(log_.count("dropped unanswered"), 1);
+    EXPECT_EQ(log_.count("dropped unanswered", "Desk::Lose", "gen_server_call_test.cpp:"), 1);
+  });
+}
+
 TEST_F(GenServerCall, tokens_that_end_with_their_server_are_not_reported) {
   on_every_executor([this](Process& self) -> Async<> {
     log_.clear();
@@ -281,6 +298,35 @@ TEST_F(GenServerCall, replies_may_be_given_later_and_in_any_order) {
       EXPECT_EQ(released.left, who - 1);
     }
   });
+}
+
+Async<> adds_until_it_fails(Process& self, ServerRef<Desk> desk, Pid tell) {
+  while (const auto count = co_await try_call(self, desk, Desk::Add{1})) send(tell, *count);
+}
+
+TEST_F(GenServerCall, no_call_is_lost_or_answered_twice_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        const auto desk = co_await Desk::start(self);
+        std::vector<Pid> clients;
+        for (int i = 0; i < 5; ++i) {
+          clients.push_back(spawn(adds_until_it_fails, desk, self.pid()));
+          self.monitor(clients.back());
+        }
+        co_await self.sleep(std::chrono::microseconds{self.random() % 500});
+        exit(desk.pid(), atoms::kill);
+        for (int i = 0; i < 5; ++i) {
+          EXPECT_TRUE((co_await self.receive<Down>()).reason.is_normal());
+        }
+        // What the server has counted was answered, up to what it died of.
+        std::vector<int> counts;
+        while (const auto count = co_await self.receive<int>(0ms)) counts.push_back(*count);
+        std::ranges::sort(counts);
+        for (std::size_t i = 0; i < counts.size(); ++i) {
+          EXPECT_EQ(counts[i], static_cast<int>(i) + 1);
+        }
+      },
+      100);
 }
 
 }  // namespace

@@ -1,61 +1,28 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // What supervisors do beyond OTP when they are asked to: pauses between restarts, a budget of
 // restarts for one child, keeping its mailbox, and telling subscribers of everything.
+#include <troupe/agent.hpp>
 #include <troupe/request.hpp>
 #include <troupe/supervisor.hpp>
 
 #include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
+#include "support/taker.hpp"
 
 namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
+using test::Born;
 using test::on_every_executor;
+using test::Taker;
+using test::taker;
+using test::Took;
 
 class SupervisorBeyondTest : public testing::Test {
  protected:
   test::CapturedLog log_;
 };
-
-struct Born {
-  Pid pid;
-  Duration when;
-};
-struct Took {
-  int number;
-};
-
-// Tells of its birth and of every number it takes; fails of negative ones.
-struct Taker : GenServer<Taker> {
-  struct Number {
-    int value;
-  };
-  struct Plain {
-    int value;
-  };
-  struct Ask {
-    using Reply = int;
-  };
-  using Info = troupe::Messages<Plain>;
-
-  Taker(Process& self, Pid tell, bool fails = false) : tell_{tell} {
-    send(tell_, Born{self.pid(), self.monotonic_time()});
-    if (fails) throw ErrorException{Atom{"stillborn"}};
-  }
-  void take(int value) {
-    if (value < 0) throw ErrorException{Atom{"boom"}};
-    send(tell_, Took{value});
-  }
-  void handle_cast(Number m) { take(m.value); }
-  void handle_info(Plain m) { take(m.value); }
-  int handle_call(Ask) { return 1; }
-
- private:
-  Pid tell_;
-};
-
-ServerRef<Taker> taker() { return named<Taker>("taker"); }
 
 TEST_F(SupervisorBeyondTest, the_pauses_before_restarts_grow_up_to_the_longest_one) {
   on_every_executor([](Process& self) -> Async<> {
@@ -258,11 +225,29 @@ TEST_F(SupervisorBeyondTest, subscribers_hear_of_all_that_happens_to_children) {
     EXPECT_EQ(events[1].pid, events[0].pid);
     EXPECT_EQ(events[1].reason.term()[0], atom("boom"));
     EXPECT_EQ(events[2].kind, restarted);
+    EXPECT_EQ(events[2].previous, events[0].pid);
     EXPECT_EQ(events[3].kind, stopped);
     EXPECT_EQ(events[3].pid, events[2].pid);
     co_await Supervisor::unsubscribe(self, tree);
     (void)co_await Supervisor::restart_child(self, tree, "taker");
     EXPECT_FALSE((co_await self.receive<ChildEvent>(0ms)).has_value());
+    co_await stop(self, tree);
+  });
+}
+
+TEST_F(SupervisorBeyondTest, a_kept_mailbox_survives_restarts_that_fail) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto tries = co_await Agent<int>::start_link(self, 0);
+    const auto tree = co_await Supervisor::start_link(
+        self, children(child<Taker>(self.pid(), tries).named("taker").keep_mailbox()),
+        {.max_restarts = 100});
+    const Born first = co_await self.receive<Born>();
+    EXPECT_TRUE(co_await suspend(self, first.pid));
+    for (int i = -1; i < 10; ++i) cast(taker(), Taker::Number{i});
+    co_await Agent<int>::update(self, tries, [](int&) { return 3; });  // so many starts will fail
+    resume(first.pid);
+    for (int i = 0; i < 10; ++i) EXPECT_EQ((co_await self.receive<Took>()).number, i);
+    EXPECT_EQ(co_await Agent<int>::get(self, tries, [](const int& n) { return n; }), 0);
     co_await stop(self, tree);
   });
 }
@@ -278,6 +263,23 @@ TEST_F(SupervisorBeyondTest, specifications_that_make_no_sense_are_refused) {
     const auto jitter = co_await Supervisor::start_child(
         self, tree, child<Taker>(self.pid()).backoff({.jitter = 2}));
     EXPECT_EQ(jitter.error().reason.term()[0], atom("bad_backoff"));
+    co_await stop(self, tree);
+  });
+}
+
+TEST_F(SupervisorBeyondTest, a_subscriber_with_a_full_mailbox_does_not_harm_the_supervisor) {
+  on_every_executor([](Process& self) -> Async<> {
+    const Pid taken = spawn_link([](Process& p) -> Async<> { co_await p.sleep(infinity); });
+    const auto tree = co_await Supervisor::start_link(self, {});
+    co_await Supervisor::subscribe(self, tree);
+    self.set_mailbox_limit(1, Overflow::reject_sender);
+    for (const char* name : {"a", "b", "c"}) {
+      const auto started =
+          co_await Supervisor::start_child(self, tree, child<Taker>(taken).id(name));
+      EXPECT_TRUE(started.has_value());
+    }
+    EXPECT_EQ((co_await self.receive<ChildEvent>()).id, atom("a"));
+    EXPECT_FALSE((co_await self.receive<ChildEvent>(0ms)).has_value());
     co_await stop(self, tree);
   });
 }

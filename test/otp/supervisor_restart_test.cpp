@@ -319,5 +319,29 @@ TEST_F(SupervisorRestart, a_restarted_child_is_reachable_under_its_old_name) {
   });
 }
 
+TEST_F(SupervisorRestart, everything_runs_again_after_crashes_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        constexpr Strategy strategies[] = {one_for_one, one_for_all, rest_for_one};
+        const Strategy strategy = strategies[self.random() % 3];
+        const auto sup = co_await Supervisor::start_link(
+            self,
+            children(worker("a", self.pid()), worker("b", self.pid()), worker("c", self.pid())),
+            {.strategy = strategy, .max_restarts = 100});
+        for (int i = 0; i < 20; ++i) {
+          const char* ids[] = {"a", "b", "c"};
+          if (const Pid victim = whereis(ids[self.random() % 3])) exit(victim, atoms::kill);
+          co_await self.sleep(std::chrono::microseconds{self.random() % 100});
+        }
+        while ((co_await Supervisor::count_children(self, sup)).active != 3) co_await self.yield();
+        for (const char* id : {"a", "b", "c"}) {
+          EXPECT_EQ(co_await call(self, named<Worker>(id), Worker::Hello{}), id);
+        }
+        co_await stop(self, sup);
+        for (const char* id : {"a", "b", "c"}) EXPECT_FALSE(whereis(id));
+      },
+      100);
+}
+
 }  // namespace
 }  // namespace troupe
