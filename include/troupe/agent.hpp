@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -77,6 +78,12 @@ class Agent : public GenServer<Agent<T>> {
   static auto update_within(Process& self, Duration timeout, Ref agent, F f, A... arguments) {
     return call(self, agent, Update<F, A...>{pack(std::move(f), std::move(arguments)...)}, timeout);
   }
+  template <class F, Message... A>
+  static auto get_and_update_within(Process& self, Duration timeout, Ref agent, F f,
+                                    A... arguments) {
+    return call(self, agent, GetAndUpdate<F, A...>{pack(std::move(f), std::move(arguments)...)},
+                timeout);
+  }
 
   // --- The server.
 
@@ -116,10 +123,21 @@ class Agent : public GenServer<Agent<T>> {
   void handle_cast(Update<F, A...> request) {
     change(request.run);
   }
-  Term introspect() const
-    requires std::is_convertible_v<const T&, Term>
-  {
-    return Term{value_};
+  // The value where it is a term, a text, or says itself what it is as one; else its type, and how
+  // many elements it has.
+  Term introspect() const {
+    if constexpr (requires { Term{value_.introspect()}; }) {
+      return value_.introspect();
+    } else if constexpr (std::is_convertible_v<const T&, Term>) {
+      return Term{value_};
+    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+      return Term::binary(std::string_view{value_});
+    } else if constexpr (requires { Term{value_.size()}; }) {
+      return map({{Term{Atom{"type"}}, Term::binary(detail::type_name<T>())},
+                  {Term{Atom{"size"}}, Term{value_.size()}}});
+    } else {
+      return map({{Term{Atom{"type"}}, Term::binary(detail::type_name<T>())}});
+    }
   }
 
  private:

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <shared_mutex>
+#include <string_view>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -247,6 +248,11 @@ class Table {
     return data_->size.load(std::memory_order_relaxed);
   }
 
+  // What the table is, without its entries, for anybody and whatever its protection. OTP: ets:info.
+  Term introspect() const {
+    return data_->describe(kind_name(), data_->size.load(std::memory_order_relaxed));
+  }
+
   // Copies of the entries that fits(const K&, const V&); in order, if the table has one.
   template <class Predicate>
   std::vector<Entry> select(Predicate fits) const {
@@ -327,6 +333,11 @@ class Table {
   }
 
  private:
+  static constexpr std::string_view kind_name() {
+    constexpr std::string_view names[] = {"set", "ordered_set", "bag", "duplicate_bag"};
+    return names[static_cast<std::size_t>(Kind)];
+  }
+
   explicit Table(std::shared_ptr<Data> data) noexcept : data_{std::move(data)} {}
 
   template <class Stored>

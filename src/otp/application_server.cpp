@@ -39,6 +39,7 @@ void ApplicationServer::handle_call(Process& self, Start request, From<Result> f
   known->state = Known::State::starting;
   known->type = request.type;
   known->master = spawn_link(application_master, Application{known->application}, self.pid());
+  by_master_.insert(Pid{known->master}, request.name);
 }
 
 void ApplicationServer::handle_info(MasterStarted message) {
@@ -47,7 +48,7 @@ void ApplicationServer::handle_info(MasterStarted message) {
   Result result;
   if (message.failure) {
     known.state = Known::State::loaded;
-    known.master = {};
+    by_master_.erase(std::exchange(known.master, {}));
     result = std::unexpected(
         ApplicationError{ErrorCode::failed, message.name, std::move(*message.failure)});
   } else {
@@ -79,9 +80,11 @@ void ApplicationServer::handle_call(Process& self, Stop request, From<Result> fr
 }
 
 void ApplicationServer::set_loaded(Known& known) {
-  std::erase(order_, known.application.name.atom);
+  // Most likely the last one.
+  const auto place = std::find(order_.rbegin(), order_.rend(), known.application.name.atom);
+  if (place != order_.rend()) order_.erase(std::next(place).base());
   known.state = Known::State::loaded;
-  known.master = {};
+  by_master_.erase(std::exchange(known.master, {}));
   for (From<Result>& from : std::exchange(known.waiting, {})) reply(std::move(from), Result{});
 }
 
@@ -98,14 +101,13 @@ Next ApplicationServer::handle_info(MasterEnded message) {
 
 // A master that died without a word: its tree was killed with it, or its functions threw.
 Next ApplicationServer::handle_info(Exit exit) {
-  for (auto [name, known] : known_) {
-    if (known.master != exit.from) continue;
-    if (known.state == Known::State::starting) {
-      handle_info(MasterStarted{name, std::move(exit.reason)});
-    } else if (known.state == Known::State::running) {
-      return ended(name, std::move(exit.reason));
-    }
-    break;
+  const Atom* found = by_master_.find(exit.from);
+  if (!found) return Next::noreply();
+  const Atom name = *found;
+  const Known::State state = known_.find(name)->state;
+  if (state == Known::State::running) return ended(name, std::move(exit.reason));
+  if (state == Known::State::starting) {
+    handle_info(MasterStarted{name, std::move(exit.reason)});
   }
   return Next::noreply();
 }
@@ -136,6 +138,19 @@ Async<> ApplicationServer::terminate(Process& self, ExitReason) {
       co_await stop_master(self, name, known.master, known.application.phase_deadline, infinity);
     }
   }
+}
+
+Term ApplicationServer::introspect() const {
+  constexpr std::string_view states[] = {"loaded", "starting", "running", "stopping"};
+  constexpr std::string_view types[] = {"permanent", "transient", "temporary"};
+  std::vector<Term> all;
+  for (const auto [name, known] : known_) {
+    all.push_back(tuple({Term{name}, Term{Atom{states[static_cast<int>(known.state)]}},
+                         Term{Atom{types[static_cast<int>(known.type)]}}}));
+  }
+  std::vector<Term> order;
+  for (const Atom name : order_) order.push_back(name);
+  return map({{Term{Atom{"applications"}}, list(all)}, {Term{Atom{"started"}}, list(order)}});
 }
 
 auto ApplicationServer::handle_call(Needs request) -> Needs::Reply {

@@ -66,6 +66,7 @@ class ApplicationServer : public GenServer<ApplicationServer> {
   void handle_info(StopDone message);
   Next handle_info(Exit exit);
   Async<> terminate(Process& self, ExitReason reason);
+  Term introspect() const;
 
  private:
   struct Known {
@@ -87,6 +88,7 @@ class ApplicationServer : public GenServer<ApplicationServer> {
 
   Pid tell_;
   FlatMap<Atom, Known, AtomHash> known_;
+  FlatMap<Pid, Atom> by_master_;
   std::vector<Atom> order_;  // those that run, in the order of their start
 };
 

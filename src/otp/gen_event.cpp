@@ -55,7 +55,9 @@ Term EventHandlers::remove(Process& self, Place place, const Term& why,
   handler.type->destroy(handler.state);
   if (!handler.watcher) return left;
   if (told) {
-    send(handler.watcher, EventHandlerExit{self.pid(), handler.type->name, handler.id, *told});
+    // Not as send would: a watcher that takes no more must not end the manager.
+    deliver(handler.watcher, make_envelope<EventHandlerExit>(EventHandlerExit{
+                                 self.pid(), handler.type->name, handler.id, *told}));
   }
   std::uint32_t* count = watched_.find(handler.watcher);
   if (count && --*count == 0) {

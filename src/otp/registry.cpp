@@ -41,6 +41,14 @@ class RegistryKeeper : public GenServer<RegistryKeeper> {
   }
   RegistryKeeper(const RegistryKeeper&) = delete;
   ~RegistryKeeper() { registry_directory().remove(node_, table_->name(), table_.get()); }
+  Term introspect() const {
+    const bool is_unique = table_->kind() == RegistryKeys::unique;
+    return map({{Term{Atom{"registry"}}, table_->name()},
+                {Term{Atom{"keys"}}, Term{Atom{is_unique ? "unique" : "duplicate"}}},
+                {Term{Atom{"entries"}}, table_->size()},
+                {Term{Atom{"partitions"}}, table_->partitions()},
+                {Term{Atom{"listeners"}}, table_->listeners().size()}});
+  }
 
  private:
   std::uint32_t node_;
@@ -51,7 +59,8 @@ class RegistryKeeper : public GenServer<RegistryKeeper> {
 // end.
 class RegistryCleaner : public GenServer<RegistryCleaner> {
  public:
-  RegistryCleaner(Process& self, Table table, unsigned partition) : table_{std::move(table)} {
+  RegistryCleaner(Process& self, Table table, unsigned partition)
+      : table_{std::move(table)}, partition_{partition} {
     self.trap_exits();
     // After a crash: the processes that were linked are gone, or do not count as registered any
     // more.
@@ -59,19 +68,29 @@ class RegistryCleaner : public GenServer<RegistryCleaner> {
     table_->set_cleaner(partition, self.pid());
   }
   void handle_info(Exit exit) { table_->remove_all(exit.from); }
+  Term introspect() const {
+    return map({{Term{Atom{"registry"}}, table_->name()}, {Term{Atom{"partition"}}, partition_}});
+  }
 
  private:
   Table table_;
+  unsigned partition_;
 };
 
+// Not as send would: a listener that takes no more must not fail the registration that it is told
+// of.
 void tell_added(const RegistryTable& table, const Term& key, Pid pid, const Term& value) {
   for (const Name& listener : table.listeners()) {
-    if (const Pid to = whereis(listener)) send(to, RegistryAdded{table.name(), key, pid, value});
+    if (const Pid to = whereis(listener)) {
+      deliver(to, make_envelope<RegistryAdded>(RegistryAdded{table.name(), key, pid, value}));
+    }
   }
 }
 void tell_removed(const RegistryTable& table, const Term& key, Pid pid) {
   for (const Name& listener : table.listeners()) {
-    if (const Pid to = whereis(listener)) send(to, RegistryRemoved{table.name(), key, pid});
+    if (const Pid to = whereis(listener)) {
+      deliver(to, make_envelope<RegistryRemoved>(RegistryRemoved{table.name(), key, pid}));
+    }
   }
 }
 
@@ -135,7 +154,10 @@ Children registry_children(const Table& table) {
 class RegistryStart final : public ChildStart {
  public:
   explicit RegistryStart(RegistryOptions options) : options_{std::move(options)} {}
-  Async<StartOutcome> start(Process& self, StartName) const override {
+  Async<StartOutcome> start(Process& self, StartName name) const override {
+    if (name.name != atoms::undefined && name.name != options_.name.atom) {
+      co_return co_await refused_start("bad_name", "the name of a registry is in its options");
+    }
     auto started = co_await Supervisor::try_start_link(
         self, registry_children(std::make_shared<RegistryTable>(options_)),
         {.max_restarts = 3, .name = options_.name});

@@ -70,6 +70,19 @@ Pid TableCore::owner() const noexcept {
   return Pid{node_, static_cast<std::uint32_t>(word >> 32), static_cast<std::uint32_t>(word)};
 }
 
+Term TableCore::describe(std::string_view kind, std::size_t size) const {
+  constexpr std::string_view protections[] = {"protected", "public", "private"};
+  const auto pid_or_undefined = [](Pid pid) { return pid ? Term{pid} : Term{atoms::undefined}; };
+  const auto key = [](std::string_view name) { return Term{Atom{name}}; };
+  return map({{key("name"), name()},
+              {key("kind"), Term{Atom{kind}}},
+              {key("size"), size},
+              {key("owner"), pid_or_undefined(owner())},
+              {key("heir"), pid_or_undefined(options_.heir)},
+              {key("protection"),
+               Term{Atom{protections[static_cast<std::size_t>(options_.protection)]}}}});
+}
+
 void TableCore::set_owner(Pid pid) noexcept {
   owner_.store(std::uint64_t{pid.index()} << 32 | pid.generation(), std::memory_order_release);
 }
@@ -92,8 +105,14 @@ void TableCore::check_owner(Process& self) const {
 
 void TableCore::give_away(Process& self, Pid to, Term data) {
   check_owner(self);
+  // First, because the new owner may use it as soon as it is told.
   set_owner(to);
-  send(to, TableTransfer{name(), self.pid(), std::move(data)});
+  try {
+    send(to, TableTransfer{name(), self.pid(), std::move(data)});
+  } catch (...) {
+    set_owner(self.pid());
+    throw;
+  }
   send(guardian_, OwnerChanged{});
 }
 

@@ -1,4 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <algorithm>
+
 #include <troupe/agent.hpp>
 #include <troupe/supervisor.hpp>
 #include <troupe/sys.hpp>
@@ -110,6 +112,85 @@ TEST_F(AgentTest, an_agent_holds_any_type_and_lives_under_a_supervisor) {
     while (co_await Words::get(self, words, last) != "a") co_await self.yield();
     co_await stop(self, sup);
   });
+}
+
+struct Meter {
+  int value = 0;
+  Term introspect() const { return tuple({atom("meter"), value}); }
+};
+
+TEST_F(AgentTest, its_state_is_shown_as_far_as_its_type_can_be) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto shown = [](Process& p, Pid agent) -> Async<std::string> {
+      co_return to_erlang(co_await sys::get_state(p, agent));
+    };
+    const auto text = co_await Agent<std::string>::start_link(self, "hello");
+    EXPECT_EQ(co_await shown(self, text.pid()), "<<\"hello\">>");
+    const auto meter = co_await Agent<Meter>::start_link(self, Meter{7});
+    EXPECT_EQ(co_await shown(self, meter.pid()), "{meter,7}");
+    const std::vector<int> numbers{1, 2, 3};
+    const auto list = co_await Agent<std::vector<int>>::start_link(self, numbers);
+    const Term state = co_await sys::get_state(self, list.pid());
+    EXPECT_EQ(*state.find(Atom{"size"}), Term{3});
+  });
+}
+
+TEST_F(AgentTest, get_and_update_has_a_time_limit_too) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto agent = co_await Count::start_link(self, 1);
+    const auto take = [](int& n) { return n++; };
+    EXPECT_EQ(co_await Count::get_and_update_within(self, 5s, agent, take), 1);
+    co_await sys::suspend(self, agent.pid());
+    EXPECT_THROW((void)co_await Count::get_and_update_within(self, 2ms, agent, take),
+                 CallException);
+    co_await sys::resume(self, agent.pid());
+    EXPECT_EQ(co_await Count::get(self, agent, value), 3);
+  });
+}
+
+TEST_F(AgentTest, an_agent_holds_a_hundred_thousand_elements) {
+  test::on_real_executors([](Process& self) -> Async<> {
+    using Numbers = Agent<std::vector<int>>;
+    const auto agent = co_await Numbers::start_link(self, std::vector<int>{});
+    const auto put = [](std::vector<int>& all, int n) { all.push_back(n); };
+    for (int i = 0; i < 100'000; ++i) Numbers::cast(agent, put, i);
+    const auto is_whole = [](const std::vector<int>& all) {
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (all[i] != static_cast<int>(i)) return false;
+      }
+      return all.size() == 100'000;
+    };
+    EXPECT_TRUE(co_await Numbers::get(self, agent, is_whole));
+  });
+}
+
+TEST_F(AgentTest, updates_happen_once_until_it_dies_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        const auto agent = co_await Count::start(self, 0);
+        const auto takes = [](Process& p, Count::Ref from, Pid tell) -> Async<> {
+          for (;;) {
+            send(tell, co_await Count::get_and_update(p, from, [](int& n) { return ++n; }));
+          }
+        };
+        for (int i = 0; i < 4; ++i) {
+          const Pid client = spawn(takes, agent, self.pid());
+          self.monitor(client);
+        }
+        co_await self.sleep(std::chrono::microseconds{self.random() % 300});
+        if (self.random() % 2 == 0) {
+          exit(agent.pid(), atoms::kill);
+        } else {
+          Count::cast(agent, [](int&) { throw ErrorException{Atom{"boom"}}; });
+        }
+        for (int i = 0; i < 4; ++i)
+          EXPECT_FALSE((co_await self.receive<Down>()).reason.is_normal());
+        std::vector<int> all;
+        while (const auto n = co_await self.receive<int>(0ms)) all.push_back(*n);
+        std::ranges::sort(all);
+        for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], static_cast<int>(i) + 1);
+      },
+      100);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <troupe/application.hpp>
 #include <troupe/supervisor.hpp>
+#include <troupe/sys.hpp>
 
 #include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
@@ -197,16 +198,58 @@ TEST_F(ApplicationTest, a_late_phase_is_killed_and_reported) {
   });
 }
 
-// Sends SIGTERM once somebody listens to it: before that it would end the test.
+TEST_F(ApplicationTest, a_transient_application_may_end_normally_and_not_otherwise) {
+  on_every_executor([](Process& self) -> Async<> {
+    co_await Apps::start_link(self, self.pid());
+    for (const char* name : {"one", "two"}) {
+      (void)co_await Apps::load(self, noted(name, self.pid()));
+      (void)co_await Apps::start(self, name, ApplicationType::transient);
+    }
+    co_await stop(self, Name{"sup_one"});
+    while ((co_await Apps::started(self)).size() != 1) co_await self.yield();
+    EXPECT_FALSE((co_await self.receive<ApplicationsMustStop>(0ms)).has_value());
+    exit(whereis("sup_two"), atoms::kill);
+    EXPECT_EQ((co_await self.receive<ApplicationsMustStop>()).application, Atom{"two"});
+    co_await stop(self, "application_controller");
+  });
+}
+
+TEST_F(ApplicationTest, the_deadline_of_a_stop_counts_for_all_applications_together) {
+  on_every_executor([this](Process& self) -> Async<> {
+    log_.clear();
+    co_await Apps::start_link(self);
+    for (const char* name : {"one", "two"}) {
+      Application slow = noted(name, self.pid());
+      slow.phase_deadline = 1h;
+      slow.prep_stop = [](Process& p, Term state) -> Async<Term> {
+        co_await p.sleep(1h);
+        co_return state;
+      };
+      (void)co_await Apps::load(self, std::move(slow));
+      (void)co_await Apps::start(self, name);
+    }
+    co_await Apps::stop_all(self, 10ms);
+    EXPECT_TRUE((co_await Apps::started(self)).empty());
+    EXPECT_EQ(log_.count("application one was late: prep_stop"), 1);
+    EXPECT_EQ(log_.count("application two was late: prep_stop"), 1);
+    co_await stop(self, "application_controller");
+  });
+}
+
+// Sends its signal once somebody listens to it: before that it would end the test.
 struct Raises : GenServer<Raises> {
+  explicit Raises(int signal) : signal_{signal} {}
   Init init() { return Init::timeout(1ms); }
   Next handle_timeout() {
     struct sigaction now = {};
-    ::sigaction(SIGTERM, nullptr, &now);
+    ::sigaction(signal_, nullptr, &now);
     if (now.sa_handler == SIG_DFL) return Next::timeout(1ms);
-    ::kill(::getpid(), SIGTERM);
+    ::kill(::getpid(), signal_);
     return Next::noreply();
   }
+
+ private:
+  int signal_;
 };
 struct Crashes : GenServer<Crashes> {
   struct Now {};
@@ -215,13 +258,85 @@ struct Crashes : GenServer<Crashes> {
 };
 
 TEST_F(ApplicationTest, a_program_ends_with_zero_when_it_is_asked_to) {
-  EXPECT_EQ(run_application({.name = "polite", .tree = supervisor("top", {child<Raises>()})}), 0);
-  EXPECT_EQ(log_.count("application polite has stopped"), 1);
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const Application polite{.name = "polite", .tree = supervisor("top", {child<Raises>(signal)})};
+    EXPECT_EQ(run_application(polite), 0);
+  }
+  EXPECT_EQ(log_.count("application polite has stopped"), 2);
 }
 
 TEST_F(ApplicationTest, a_program_ends_with_one_when_an_application_does) {
   EXPECT_EQ(run_application({.name = "broken", .tree = supervisor("top", {child<Crashes>()})}), 1);
   EXPECT_EQ(run_application({.name = "lost", .needs = {"nothing"}}), 1);
+}
+
+TEST_F(ApplicationTest, the_controller_shows_what_is_known_and_runs) {
+  on_every_executor([](Process& self) -> Async<> {
+    co_await Apps::start_link(self);
+    (void)co_await Apps::load(self, {.name = "idle"});
+    (void)co_await Apps::load(self, noted("base", self.pid()));
+    (void)co_await Apps::start(self, "base", ApplicationType::transient);
+    const Term state = co_await sys::get_state(self, whereis("application_controller"));
+    EXPECT_EQ(to_erlang(state),
+              "#{applications => [{idle,loaded,temporary},{base,running,transient}],"
+              "started => [base]}");
+    co_await stop(self, "application_controller");
+  });
+}
+
+TEST_F(ApplicationTest, a_hundred_thousand_applications_start_and_stop_in_order) {
+  test::on_two_workers([](Process& self) -> Async<> {
+    constexpr int count = 100'000;
+    co_await Apps::start_link(self);
+    Application all{.name = "all"};
+    for (int i = 0; i < count; ++i) {
+      const std::string name = "part_" + std::to_string(i);
+      all.needs.emplace_back(name);
+      Application part{.name = name, .environment = map({{atom("number"), i}})};
+      (void)co_await Apps::load(self, std::move(part));
+    }
+    (void)co_await Apps::load(self, std::move(all));
+    const auto started = co_await Apps::ensure_all_started(self, "all");
+    EXPECT_EQ(started->size(), std::size_t{count} + 1);
+    EXPECT_EQ(co_await Apps::get_env(self, "part_77777", Atom{"number"}), Term{77'777});
+    co_await Apps::stop_all(self);
+    EXPECT_TRUE((co_await Apps::started(self)).empty());
+    co_await stop(self, "application_controller");
+  });
+}
+
+// Applications that need each other end at any time, also while others start and stop.
+TEST_F(ApplicationTest, everything_has_stopped_at_the_end_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        co_await Apps::start_link(self);
+        (void)co_await Apps::load(self, noted("base", self.pid()));
+        (void)co_await Apps::load(self, noted("store", self.pid(), {"base"}));
+        (void)co_await Apps::load(self, noted("web", self.pid(), {"store"}));
+        const char* names[] = {"base", "store", "web"};
+        for (int i = 0; i < 10; ++i) {
+          const std::string name = names[self.random() % 3];
+          switch (self.random() % 3) {
+            case 0:
+              (void)co_await Apps::ensure_all_started(self, name);
+              break;
+            case 1:
+              (void)co_await Apps::stop(self, name);
+              break;
+            default:
+              if (const Pid sup = whereis("sup_" + name)) exit(sup, atoms::kill);
+          }
+        }
+        co_await Apps::stop_all(self);
+        EXPECT_TRUE((co_await Apps::started(self)).empty());
+        for (const char* name : names) EXPECT_FALSE(whereis("sup_" + std::string{name}));
+        // As many ends as starts.
+        int balance = 0;
+        for (const std::string& line : co_await journal(self)) balance += line == "stop" ? -1 : 1;
+        EXPECT_EQ(balance, 0);
+        co_await stop(self, "application_controller");
+      },
+      100);
 }
 
 }  // namespace

@@ -276,5 +276,21 @@ TEST_F(GenEventTest, handlers_come_and_go_under_any_of_a_hundred_schedules) {
       100);
 }
 
+TEST_F(GenEventTest, a_watcher_with_a_full_mailbox_does_no_harm) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto events = co_await GenEvent::start(self);
+    self.set_mailbox_limit(1, Overflow::reject_sender);
+    for (const char* name : {"a", "b"}) {
+      (void)co_await GenEvent::add_sup_handler<Reporter>(self, events, EventHandlerId{name}, name,
+                                                         Pid{});
+      (void)co_await GenEvent::delete_handler<Reporter>(self, events, atom("bye"), name);
+    }
+    EXPECT_TRUE((co_await GenEvent::which_handlers(self, events)).empty());
+    EXPECT_TRUE((co_await self.receive<EventHandlerExit>(0ms)).has_value());
+    EXPECT_FALSE((co_await self.receive<EventHandlerExit>(0ms)).has_value());
+    co_await stop(self, events);
+  });
+}
+
 }  // namespace
 }  // namespace troupe

@@ -289,5 +289,49 @@ TEST_F(RegistryTest, a_hundred_thousand_keys_and_subscribers_come_and_go) {
   });
 }
 
+TEST_F(RegistryTest, a_listener_with_a_full_mailbox_does_not_fail_a_registration) {
+  on_every_executor([](Process& self) -> Async<> {
+    self.register_name("listener");
+    const auto sup = co_await Registry::start_link(self, {.name = "R", .listeners = {"listener"}});
+    self.set_mailbox_limit(1, Overflow::reject_sender);
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_TRUE((co_await Registry::register_key(self, "R", i, i)).has_value());
+    }
+    EXPECT_EQ(Registry::count("R"), 5u);
+    EXPECT_EQ((co_await self.receive<RegistryAdded>()).key, Term{0});
+    self.set_mailbox_limit(0, Overflow::reject_sender);
+    co_await stop_registry(self, sup);
+  });
+}
+
+// Many want one name; whoever has it ends sooner or later.
+TEST_F(RegistryTest, a_unique_key_has_one_living_holder_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        const auto sup = co_await Registry::start_link(self, {.name = "R", .partitions = 2});
+        const auto wants = [](Process& p, Pid tell, Duration holds) -> Async<> {
+          for (;;) {
+            const auto taken = co_await Registry::register_key(p, "R", atom("k"), 1);
+            if (taken) break;
+            EXPECT_NE(taken.error().holder, p.pid());
+            co_await p.sleep(1us);
+          }
+          EXPECT_EQ(Registry::whereis("R", atom("k")), p.pid());
+          co_await p.sleep(holds);
+          EXPECT_EQ(Registry::lookup("R", atom("k")).at(0).pid, p.pid());
+          if (p.random() % 2 == 0) Registry::unregister(p, "R", atom("k"));
+          send(tell, Ready{});
+        };
+        for (int i = 0; i < 8; ++i) {
+          spawn(wants, self.pid(), std::chrono::microseconds{self.random() % 50});
+        }
+        for (int i = 0; i < 8; ++i) co_await self.receive<Ready>();
+        while (Registry::count("R") > 0) co_await self.yield();
+        EXPECT_FALSE(Registry::whereis("R", atom("k")));
+        co_await stop_registry(self, sup);
+      },
+      100);
+}
+
 }  // namespace
 }  // namespace troupe

@@ -340,5 +340,54 @@ TEST_F(TableTest, a_hundred_thousand_entries_of_each_kind) {
   });
 }
 
+TEST_F(TableTest, an_heir_with_a_full_mailbox_owns_the_table_untold) {
+  on_every_executor([](Process& self) -> Async<> {
+    self.set_mailbox_limit(1, Overflow::reject_sender);
+    send(self.pid(), atom("full"));
+    spawn(
+        [](Process& p, Pid heir) { Numbers::create(p, {.name = "T", .heir = heir}).insert(1, 2); },
+        self.pid());
+    while (!Numbers::whereis("T") || Numbers::whereis("T")->owner() != self.pid()) {
+      co_await self.yield();
+    }
+    EXPECT_EQ(Numbers::whereis("T")->lookup(1), 2);
+    EXPECT_FALSE((co_await self.receive<TableTransfer>(0ms)).has_value());
+  });
+}
+
+TEST_F(TableTest, a_table_is_not_given_to_who_cannot_be_told) {
+  on_every_executor([](Process& self) -> Async<> {
+    auto table = Numbers::create(self);
+    const Pid full = spawn([](Process& p) -> Async<> {
+      p.set_mailbox_limit(1, Overflow::reject_sender);
+      co_await p.receive<Atom>();
+    });
+    while ((co_await process_info(self, full))->mailbox_limit == 0) co_await self.yield();
+    send(full, 1);
+    EXPECT_THROW(table.give_away(self, full), ErrorException);
+    EXPECT_EQ(table.owner(), self.pid());
+    table.insert(1, 2);
+    exit(full, atoms::kill);
+  });
+}
+
+TEST_F(TableTest, it_says_what_it_is_as_a_term) {
+  on_every_executor([](Process& self) -> Async<> {
+    auto table = Table<int, int, TableKind::bag>::create(
+        self, {.name = "T", .protection = TableProtection::private_access});
+    table.insert(1, 1);
+    table.insert(1, 2);
+    const Term info = table.introspect();
+    EXPECT_EQ(*info.find(Atom{"name"}), atom("T"));
+    EXPECT_EQ(*info.find(Atom{"kind"}), atom("bag"));
+    EXPECT_EQ(*info.find(Atom{"size"}), Term{2});
+    EXPECT_EQ(*info.find(Atom{"owner"}), Term{self.pid()});
+    EXPECT_EQ(*info.find(Atom{"heir"}), Term{atoms::undefined});
+    EXPECT_EQ(*info.find(Atom{"protection"}), atom("private"));
+    table.destroy(self);
+    EXPECT_EQ(*table.introspect().find(Atom{"owner"}), Term{atoms::undefined});
+  });
+}
+
 }  // namespace
 }  // namespace troupe

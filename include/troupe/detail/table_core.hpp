@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -55,6 +56,8 @@ class TableCore {
   Pid owner() const noexcept;
   Atom name() const noexcept { return options_.name.atom; }
   TableProtection protection() const noexcept { return options_.protection; }
+  // Of what kind and size, whose and for whom; `owner => undefined` once it has ended.
+  Term describe(std::string_view kind, std::size_t size) const;
   bool has_ended() const noexcept { return owner_.load(std::memory_order_acquire) == nobody; }
 
   // The caller must be the owner.
