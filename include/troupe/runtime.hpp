@@ -74,8 +74,8 @@ class Runtime {
     }
   }
 
-  // As try_run, for main(): the exit code is what `main` returned (0 for void). If it ended with
-  // another reason than normal or shutdown, that is reported on stderr and the code is 1.
+  // As try_run, for main(): the exit code is what `main` returned (0 for void), N if it ended with
+  // {shutdown, N}, 0 if itself with another normal or shutdown; else 1, and stderr says of what.
   template <class F, class... A>
   int run(F main, A... arguments) {
     auto result = try_run(std::move(main), std::move(arguments)...);

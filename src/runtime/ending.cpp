@@ -142,6 +142,7 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
     stop_clock(runtime, block);
     delete std::exchange(block.clock, nullptr);
   }
+  const bool was_ended = block.doomed;
   block.ending = true;
   block.doomed = true;
   destroy_frames(block);
@@ -167,7 +168,10 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
   delete std::exchange(block.relations, nullptr);
   Executor& executor = *runtime.executor;
   const bool is_main = block.is_main;
-  if (is_main) runtime.main_reason = std::move(reason);
+  if (is_main) {
+    runtime.main_reason = std::move(reason);
+    runtime.main_was_ended = was_ended && !runtime.stopping.load(std::memory_order_relaxed);
+  }
   runtime.table.release(block, executor.lane());
   if (is_main) runtime.main_is_gone.store(true, std::memory_order_release);
   if (is_main || runtime.stopping.load(std::memory_order_relaxed)) executor.notify();

@@ -239,8 +239,14 @@ void Runtime::stop() {
 }
 
 int Runtime::exit_code_of(const ExitReason& reason) const {
-  if (reason.is_orderly()) return 0;
-  log::error("node {}: main ended with {}", state_->options.name, reason);
+  if (reason.is_orderly() && !state_->main_was_ended) {
+    const auto chosen = reason.term().is_tuple(2) ? reason.term()[1].as_int() : std::nullopt;
+    return chosen && *chosen >= 0 && *chosen <= 255 ? static_cast<int>(*chosen) : 0;
+  }
+  // Also the `shutdown` of a supervisor that main had started and that gave up: to whoever started
+  // the program that is no success. As in Elixir's scripts.
+  log::error("node {}: main {} with {}", state_->options.name,
+             state_->main_was_ended ? "was ended" : "ended", reason);
   return 1;
 }
 

@@ -39,7 +39,8 @@ struct RuntimeState {
   // Who waits for what end: see Runtime::drive_until_gone and stop.
   std::atomic<bool> stopping{false};
   std::atomic<bool> has_main{false};
-  ExitReason main_reason;  // written by its end, read once main_is_gone is true
+  ExitReason main_reason;       // written by its end, read once main_is_gone is true
+  bool main_was_ended = false;  // likewise: by a signal of another process, not by itself
   std::atomic<bool> main_is_gone{false};
 };
 

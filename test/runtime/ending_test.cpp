@@ -7,6 +7,7 @@
 
 #include <troupe/troupe.hpp>
 
+#include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
 
 namespace troupe {
@@ -344,12 +345,53 @@ TEST(EndingTest, a_mailbox_of_a_million_messages_is_freed) {
   });
 }
 
-using EndingDeathTest = testing::Test;
-
 int run_alone(Async<> (*body)(Process&)) {
   Runtime runtime{{.execution = Execution::single, .max_processes = 100}};
   return runtime.run(body);
 }
+
+TEST(EndingTest, how_main_ended_is_the_exit_code) {
+  const test::CapturedLog log;
+  using Body = Async<> (*)(Process&);
+  const auto code = [](Body body) { return run_alone(body); };
+  EXPECT_EQ(code([](Process&) -> Async<> { co_return; }), 0);
+  EXPECT_EQ(code([](Process& self) -> Async<> {
+              self.exit("normal");
+              co_return;
+            }),
+            0);
+  EXPECT_EQ(code([](Process& self) -> Async<> {
+              self.exit("shutdown");
+              co_return;
+            }),
+            0);
+  EXPECT_EQ(code([](Process& self) -> Async<> {
+              self.exit(ExitReason::shutdown_with(3));
+              co_return;
+            }),
+            3);
+  EXPECT_EQ(code([](Process& self) -> Async<> {
+              self.exit(ExitReason::shutdown_with(256));
+              co_return;
+            }),
+            0);
+  EXPECT_EQ(log.count("main"), 0);
+  EXPECT_EQ(code([](Process& self) -> Async<> {
+              self.exit("broken");
+              co_return;
+            }),
+            1);
+  EXPECT_EQ(log.count("main ended with broken"), 1);
+  // What a linked process ends with is not what main has chosen: a supervisor that gives up.
+  EXPECT_EQ(code([](Process& self) -> Async<> {
+              spawn_link([](Process& other) { other.exit("shutdown"); });
+              co_await self.sleep(infinity);
+            }),
+            1);
+  EXPECT_EQ(log.count("main was ended with shutdown"), 1);
+}
+
+using EndingDeathTest = testing::Test;
 
 TEST(EndingDeathTest, an_exception_that_escapes_a_destructor_ends_the_node) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
