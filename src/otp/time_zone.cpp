@@ -1,8 +1,4 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
-#include <algorithm>
-#include <fstream>
-#include <iterator>
-
 #include <troupe/time_zone.hpp>
 
 #include "otp/civil.hpp"
@@ -119,20 +115,6 @@ std::expected<TimeZone, TimeZoneError> TimeZone::from_tzif(std::string_view byte
   const std::size_t begin = bytes.rfind('\n');
   if (begin == std::string_view::npos) return std::unexpected{TimeZoneError::malformed};
   return from_rule(bytes.substr(begin + 1));
-}
-
-std::expected<TimeZone, TimeZoneError> TimeZone::named(std::string_view name) {
-  const bool is_plain = std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
-           c == '_' || c == '-' || c == '+';
-  });
-  if (name.empty() || name.size() > 64 || name.starts_with('/') || !is_plain) {
-    return std::unexpected{TimeZoneError::unknown};
-  }
-  std::ifstream file{"/usr/share/zoneinfo/" + std::string{name}, std::ios::binary};
-  const std::string bytes{std::istreambuf_iterator<char>{file}, {}};
-  if (bytes.empty()) return std::unexpected{TimeZoneError::unknown};
-  return from_tzif(bytes);
 }
 
 // Local seconds since 1970, not yet corrected for the offset that holds before the change.
