@@ -3,33 +3,18 @@
 
 #include <gtest/gtest.h>
 
-#include "support/on_every_executor.hpp"
-#include "support/scratch_directory.hpp"
+#include "support/fresh_directory.hpp"
 
 namespace {
 
 using namespace session_store;
-
-template <class F>
-void in_a_fresh_store(F body) {
-  test::for_every_runtime([&](Runtime& runtime) {
-    const test::ScratchDirectory directory;
-    const auto result = runtime.try_run(
-        [](Process& self, F then, std::string where) -> Async<> {
-          co_await start(self, where);
-          co_await then(self);
-        },
-        body, directory.path());
-    EXPECT_TRUE(result.has_value());
-  });
-}
 
 Async<std::string> get(Process& self, ServerRef<Session> session, std::string key) {
   co_return (co_await call(self, session, Session::Get{std::move(key)})).value_or("-");
 }
 
 TEST(SessionStore, one_id_is_one_session_with_its_data) {
-  in_a_fresh_store([](Process& self) -> Async<> {
+  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
     const auto ada = co_await create_session(self, "ada");
     EXPECT_EQ(ada, co_await create_session(self, "ada"));
     co_await call(self, ada, Session::Put{"user", "1"});
@@ -42,7 +27,7 @@ TEST(SessionStore, one_id_is_one_session_with_its_data) {
 }
 
 TEST(SessionStore, deleting_one_session_leaves_the_others_and_its_data_is_gone) {
-  in_a_fresh_store([](Process& self) -> Async<> {
+  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
     const auto ada = co_await create_session(self, "ada");
     const auto bob = co_await create_session(self, "bob");
     co_await call(self, ada, Session::Put{"k", "v"});
@@ -56,7 +41,7 @@ TEST(SessionStore, deleting_one_session_leaves_the_others_and_its_data_is_gone) 
 }
 
 TEST(SessionStore, a_session_expires_when_it_was_not_used_and_not_before) {
-  in_a_fresh_store([](Process& self) -> Async<> {
+  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
     const auto ada = co_await create_session(self, "ada", 50ms);
     self.monitor(ada.pid());
     co_await call(self, ada, Session::Put{"k", "v"});
@@ -85,7 +70,7 @@ TEST(SessionStore, sessions_survive_a_restart_of_the_store) {
 }
 
 TEST(SessionStore, counts_creates_accesses_and_deletes) {
-  in_a_fresh_store([](Process& self) -> Async<> {
+  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
     const auto ada = co_await create_session(self, "ada");
     co_await call(self, ada, Session::Put{"k", "v"});
     co_await get(self, ada, "k");

@@ -2,8 +2,7 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
-#include "support/on_every_executor.hpp"
-#include "support/scratch_directory.hpp"
+#include "support/fresh_directory.hpp"
 #include "todo/system.hpp"
 
 namespace {
@@ -20,20 +19,6 @@ Async<std::vector<std::string>> titles(Process& self, ServerRef<Server> server, 
 
 using Titles = std::vector<std::string>;
 
-template <class F>
-void in_a_fresh_system(F body) {
-  test::for_every_runtime([&](Runtime& runtime) {
-    const test::ScratchDirectory directory;
-    const auto result = runtime.try_run(
-        [](Process& self, F then, std::string where) -> Async<> {
-          co_await start(self, where);
-          co_await then(self);
-        },
-        body, directory.path());
-    EXPECT_TRUE(result.has_value());
-  });
-}
-
 TEST(TodoList, entries_are_found_by_date_and_changed_by_id) {
   List list;
   EXPECT_EQ(list.add({"2024-01-22", "Buy milk"}), 1);
@@ -48,7 +33,7 @@ TEST(TodoList, entries_are_found_by_date_and_changed_by_id) {
 }
 
 TEST(Todo, lists_are_separate_and_one_name_is_one_server) {
-  in_a_fresh_system([](Process& self) -> Async<> {
+  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
     const auto alice = co_await server_process(self, "Alice");
     const auto bob = co_await server_process(self, "Bob");
     EXPECT_EQ(alice, co_await server_process(self, "Alice"));
@@ -79,7 +64,7 @@ TEST(Todo, entries_survive_a_restart_of_everything) {
 }
 
 TEST(Todo, the_crash_of_a_list_server_loses_nothing_that_was_acknowledged) {
-  in_a_fresh_system([](Process& self) -> Async<> {
+  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
     const auto alice = co_await server_process(self, "Alice");
     co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Buy milk"}});
     self.monitor(alice.pid());
@@ -93,7 +78,7 @@ TEST(Todo, the_crash_of_a_list_server_loses_nothing_that_was_acknowledged) {
 }
 
 TEST(Todo, a_database_worker_that_crashes_is_replaced_and_has_its_data) {
-  in_a_fresh_system([](Process& self) -> Async<> {
+  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
     const auto alice = co_await server_process(self, "Alice");
     co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Buy milk"}});
     const Pid worker = worker_of("Alice").pid();

@@ -205,16 +205,16 @@ TEST_F(FlowTest, retry_repeats_what_throws_but_not_an_exit) {
 }
 
 TEST_F(FlowTest, delays_grow_to_their_maximum_and_jitter_only_shortens_them) {
-  Backoff even{{.first_delay = 10ms, .growth = 3, .max_delay = 100ms, .jitter = 0}};
+  RetryDelays even{{.first_delay = 10ms, .growth = 3, .max_delay = 100ms, .jitter = 0}};
   for (const Duration expected : {10ms, 30ms, 90ms, 100ms, 100ms}) {
     EXPECT_EQ(even.next(~0ull), expected);
   }
   even.reset();
   EXPECT_EQ(even.next(0), 10ms);
-  Backoff uneven{{.first_delay = 100ms, .growth = 1, .max_delay = 1s, .jitter = 0.5}};
+  RetryDelays uneven{{.first_delay = 100ms, .growth = 1, .max_delay = 1s, .jitter = 0.5}};
   EXPECT_EQ(uneven.next(0), 100ms);
   EXPECT_NEAR(static_cast<double>(uneven.next(~0ull).count()), 50e6, 10);
-  Backoff endless{{.first_delay = 1h, .growth = 1e300, .max_delay = infinity}};
+  RetryDelays endless{{.first_delay = 1h, .growth = 1e300, .max_delay = infinity}};
   for (int i = 0; i < 5; ++i) EXPECT_GE(endless.next(0), 1h);
 }
 
@@ -227,6 +227,75 @@ TEST_F(FlowTest, a_hundred_thousand_requests_pass_a_closed_breaker) {
     EXPECT_EQ(co_await Breaker::state(self, breaker), State::closed);
     co_await stop(self, breaker);
   });
+}
+
+TEST_F(FlowTest, an_open_breaker_lets_nothing_through_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        const auto breaker =
+            co_await Breaker::start_link(self, BreakerOptions{.failures = 3, .pause = 10ms});
+        const auto client = [](Process& p, ServerRef<Breaker> at, Pid tell) -> Async<> {
+          int passed = 0;
+          for (int i = 0; i < 20; ++i) {
+            const auto outcome = co_await Breaker::run(p, at, [&](Process& q) -> Async<Outcome> {
+              ++passed;
+              co_await q.sleep(std::chrono::microseconds{q.random() % 20});
+              if (q.random() % 8 == 0) q.exit("client_dies");
+              co_return q.random() % 2 == 0 ? good(q) : bad(q);
+            });
+            if (outcome) continue;
+            EXPECT_GT(outcome.error().retry_after, 0s);
+            EXPECT_LE(outcome.error().retry_after, 10ms);
+            co_await p.sleep(1ms);
+          }
+          send(tell, passed);
+        };
+        for (int i = 0; i < 5; ++i) self.monitor(spawn(client, breaker, self.pid()));
+        for (int i = 0; i < 5; ++i) (void)co_await self.receive<Down>();
+        // Nobody is left who could hold the place of the trial.
+        co_await self.sleep(1h);
+        EXPECT_TRUE((co_await Breaker::run(self, breaker, good)).has_value());
+        EXPECT_EQ(co_await Breaker::state(self, breaker), State::closed);
+        co_await stop(self, breaker);
+      },
+      100);
+}
+
+TEST_F(FlowTest, a_hundred_thousand_attempts_are_made_where_so_many_are_asked_for) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        int calls = 0;
+        const auto fails = [&calls](Process&) -> Outcome {
+          ++calls;
+          return std::unexpected("broken");
+        };
+        const RetryOptions options{.attempts = 100'000, .first_delay = 1us, .max_delay = 1us};
+        EXPECT_FALSE((co_await retry(self, options, fails)).has_value());
+        EXPECT_EQ(calls, 100'000);
+      },
+      1);
+}
+
+TEST_F(FlowTest, retry_is_interrupted_by_the_end_of_its_process_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        const auto endless = [](Process& p, Pid tell) -> Async<> {
+          (void)co_await retry(p, {.attempts = ~0u, .first_delay = 1ms, .max_delay = 1ms},
+                               [tell](Process&) -> Outcome {
+                                 send(tell, Ready{});
+                                 return std::unexpected("broken");
+                               });
+        };
+        const auto [pid, ref] = spawn_monitor(endless, self.pid());
+        const std::uint64_t enough = self.random() % 10;
+        for (std::uint64_t i = 0; i <= enough; ++i) co_await self.receive<Ready>();
+        exit(pid, "enough");
+        EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{"enough"});
+        while (co_await self.receive<Ready>(0ms)) {
+        }
+        EXPECT_FALSE((co_await self.receive<Ready>(1h)).has_value());
+      },
+      100);
 }
 
 }  // namespace

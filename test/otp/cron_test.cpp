@@ -1,9 +1,14 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // Intervals; the expressions of cron and the zones they are in, as tables; and the process.
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+
 #include <troupe/cron.hpp>
 #include <troupe/interval.hpp>
 #include <troupe/sys.hpp>
 
+#include "base/prng.hpp"
 #include "otp/civil.hpp"
 #include "support/on_every_executor.hpp"
 
@@ -259,6 +264,105 @@ TEST(CronTest, a_hundred_thousand_jobs_are_due_at_once) {
         co_await stop(self, schedule);
       },
       1);
+}
+
+TEST(IntervalTest, a_full_mailbox_misses_ticks_and_the_interval_goes_on) {
+  on_every_executor([](Process& self) -> Async<> {
+    self.set_mailbox_limit(1, Overflow::reject_sender);
+    const IntervalRef interval = send_interval(self.pid(), 1ms, Tick{1});
+    co_await self.sleep(10ms);
+    EXPECT_TRUE(co_await is_alive(self, interval.pid));
+    for (int i = 0; i < 3; ++i) EXPECT_EQ((co_await self.receive<Tick>()).number, 1);
+    cancel_interval(interval);
+  });
+}
+
+TEST(IntervalTest, a_hundred_thousand_intervals_tick) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        std::vector<IntervalRef> all;
+        for (int i = 0; i < 100'000; ++i) all.push_back(send_interval(self.pid(), 1h, Tick{i}));
+        std::vector<int> ticks(all.size());
+        for (std::size_t i = 0; i < 2 * all.size(); ++i) {
+          ++ticks[static_cast<std::size_t>((co_await self.receive<Tick>()).number)];
+        }
+        EXPECT_EQ(std::ranges::count(ticks, 2), 100'000);
+        for (const IntervalRef interval : all) cancel_interval(interval);
+      },
+      1);
+}
+
+TEST(CronTest, a_full_mailbox_misses_jobs_and_the_schedule_goes_on) {
+  test::on_every_seed([](Process& self) -> Async<> {
+    const auto schedule = co_await Cron::start_link(self);
+    self.set_mailbox_limit(1, Overflow::reject_sender);
+    for (int i = 0; i < 3; ++i) {
+      co_await Cron::schedule(self, schedule, cron("* * * * *"), self.pid(), Tick{i});
+    }
+    co_await self.sleep(5min);
+    EXPECT_EQ((co_await self.receive<Tick>()).number, 0);
+    EXPECT_EQ((co_await Cron::jobs(self, schedule)).size(), 3u);
+    co_await self.receive<Tick>();
+    co_await stop(self, schedule);
+  });
+}
+
+// Jobs come and go while the clock runs, and each is sent exactly when it is due.
+TEST(CronTest, jobs_are_sent_once_for_each_minute_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        const auto schedule = co_await Cron::start_link(self);
+        std::vector<CronJob> jobs;
+        for (int i = 0; i < 5; ++i) {
+          jobs.push_back(
+              co_await Cron::schedule(self, schedule, cron("* * * * *"), self.pid(), Tick{i}));
+          co_await self.sleep(std::chrono::milliseconds{self.random() % 1'000});
+        }
+        const auto minute = [](Process& p) {
+          return std::chrono::floor<std::chrono::minutes>(p.system_time());
+        };
+        EXPECT_TRUE(co_await Cron::cancel(self, schedule, jobs[self.random() % 5]));
+        while (co_await self.receive<Tick>(0ms)) {
+        }
+        const auto begin = minute(self);
+        int ticks = 0;
+        while (minute(self) - begin < 10min) {
+          const Tick tick = co_await self.receive<Tick>();
+          EXPECT_LT(
+              self.system_time() - std::chrono::floor<std::chrono::minutes>(self.system_time()), 1s)
+              << tick.number;
+          ++ticks;
+        }
+        EXPECT_GE(ticks, 4 * 9);
+        EXPECT_LE(ticks, 4 * 10);
+        co_await stop(self, schedule);
+      },
+      100);
+}
+
+// The C library knows the same rules, and is asked about moments from 1970 to 2100.
+TEST(TimeZoneTest, a_hundred_thousand_moments_have_the_offset_that_the_system_gives_them) {
+  const char* before = std::getenv("TZ");
+  const std::string kept = before ? before : "";
+  Prng random{1};
+  for (const char* rule :
+       {"CET-1CEST,M3.5.0,M10.5.0/3", "AEST-10AEDT,M10.1.0,M4.1.0/3", "EST5EDT,M3.2.0,M11.1.0",
+        "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "IST-5:30"}) {
+    ::setenv("TZ", rule, 1);
+    ::tzset();
+    const TimeZone zone = *TimeZone::from_rule(rule);
+    int wrong = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      const auto when = static_cast<std::time_t>(random.below(4'102'444'800));
+      std::tm local{};
+      ::localtime_r(&when, &local);
+      if (zone.offset_at(seconds{when}).count() == local.tm_gmtoff) continue;
+      if (wrong++ == 0) ADD_FAILURE() << rule << " at " << when << ", not " << local.tm_gmtoff;
+    }
+    EXPECT_EQ(wrong, 0) << rule;
+  }
+  before ? ::setenv("TZ", kept.c_str(), 1) : ::unsetenv("TZ");
+  ::tzset();
 }
 
 }  // namespace

@@ -193,5 +193,41 @@ TEST_F(TaskSupervisorTest, fire_and_forget_tasks_are_temporary_unless_asked_othe
   });
 }
 
+TEST_F(TaskStreamTest, every_element_has_one_outcome_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        const auto sup = co_await TaskSupervisor::start_link(self);
+        std::vector<int> inputs;
+        for (int i = 0; i < 30; ++i) inputs.push_back(i);
+        const bool ordered = self.random() % 2 == 0;
+        auto stream = async_stream(self, inputs,
+                                   [](Process& p, int n) -> Async<int> {
+                                     if (n % 5 == 1) p.exit("bad");
+                                     co_await p.sleep(n % 5 == 2 ? Duration{1h} : Duration{1us});
+                                     co_return n;
+                                   },
+                                   {.max_concurrency = 4,
+                                    .ordered = ordered,
+                                    .timeout = 50ms,
+                                    .on_timeout = OnTimeout::kill_task,
+                                    .nolink = sup});
+        int good = 0;
+        int bad = 0;
+        int late = 0;
+        while (auto outcome = co_await stream.next()) {
+          good += outcome->has_value();
+          bad += !*outcome && outcome->error().is(Atom{"bad"});
+          late += !*outcome && outcome->error().is(atoms::timeout);
+        }
+        EXPECT_EQ(good, 18);
+        EXPECT_EQ(bad, 6);
+        EXPECT_EQ(late, 6);
+        while (!(co_await TaskSupervisor::children(self, sup)).empty()) co_await self.yield();
+        EXPECT_EQ((co_await process_info(self, self.pid()))->mailbox_length, 0u);
+        co_await stop(self, sup);
+      },
+      100);
+}
+
 }  // namespace
 }  // namespace troupe

@@ -260,13 +260,90 @@ TEST_F(TaskTest, a_result_is_a_message_followed_by_a_down) {
   });
 }
 
-TEST_F(TaskTest, ten_thousand_tasks_at_once_are_awaited_in_order) {
-  test::on_real_executors([](Process& self) -> Async<> {
+TEST_F(TaskTest, a_hundred_thousand_tasks_at_once_are_awaited_in_order) {
+  test::on_two_workers([](Process& self) -> Async<> {
+    constexpr int count = 100'000;
     std::vector<TaskRef<int>> tasks;
-    for (int i = 0; i < 10'000; ++i) tasks.push_back(Task::async(self, [](int n) { return n; }, i));
+    for (int i = 0; i < count; ++i) tasks.push_back(Task::async(self, [](int n) { return n; }, i));
     const auto values = co_await Task::await_many(self, tasks, infinity);
-    for (int i = 0; i < 10'000; ++i) EXPECT_EQ(values[static_cast<std::size_t>(i)], i);
+    for (int i = 0; i < count; ++i) EXPECT_EQ(values[static_cast<std::size_t>(i)], i);
   });
+}
+
+TEST_F(TaskTest, cancellation_reaches_what_the_task_waits_for) {
+  on_every_executor([](Process& self) -> Async<> {
+    struct Farewell {
+      Pid to;
+      ~Farewell() { send(to, Atom{"cleaned_up"}); }
+    };
+    const auto task = Task::async(
+        self,
+        [](Process& p, Pid tell) -> Async<int> {
+          const Farewell farewell{tell};
+          const auto inner = Task::async(p, never);  // linked, so it ends with this one
+          send(tell, inner.pid);
+          co_return co_await Task::await(p, inner, infinity);
+        },
+        self.pid());
+    const Pid inner = co_await self.receive<Pid>();
+    EXPECT_FALSE(co_await Task::shutdown(self, task));
+    EXPECT_EQ(co_await self.receive<Atom>(), Atom{"cleaned_up"});
+    co_await until_dead(self, inner);
+    EXPECT_EQ(co_await messages(self), 0u);
+  });
+}
+
+TEST_F(TaskTest, a_task_ends_with_its_owner) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto [owner, ref] = spawn_monitor(
+        [](Process& p, Pid tell) -> Async<> {
+          const auto task = Task::async(p, never);
+          send(tell, task.pid);
+          (void)co_await Task::await(p, task, infinity);
+        },
+        self.pid());
+    const Pid task = co_await self.receive<Pid>();
+    exit(owner, "cancelled");
+    EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{"cancelled"});
+    co_await until_dead(self, task);
+  });
+}
+
+// Tasks that end well, badly, late or never, and an owner that waits for some and ends the others.
+TEST_F(TaskTest, nothing_is_left_of_a_task_under_any_of_a_hundred_schedules) {
+  test::on_every_seed(
+      [](Process& self) -> Async<> {
+        self.trap_exits();
+        std::vector<TaskRef<int>> tasks;
+        for (int i = 0; i < 12; ++i) {
+          tasks.push_back(Task::async(
+              self,
+              [](Process& p, int n, Duration time) -> Async<int> {
+                co_await p.sleep(time);
+                if (n % 4 == 1) p.exit("failed");
+                if (n % 4 == 2) co_await p.sleep(infinity);
+                co_return n;
+              },
+              i, std::chrono::microseconds{self.random() % 2'000}));
+        }
+        for (int i = 0; i < 12; ++i) {
+          const TaskRef<int> task = tasks[static_cast<std::size_t>(i)];
+          const Duration patience{std::chrono::microseconds{self.random() % 4'000}};
+          auto outcome = co_await Task::yield(self, task, patience);
+          if (!outcome) outcome = co_await Task::shutdown(self, task);
+          if (!outcome) continue;
+          EXPECT_EQ(outcome->has_value(), i % 4 != 1);
+          if (*outcome) {
+            EXPECT_EQ(**outcome, i);
+          }
+        }
+        for (const auto& task : tasks) co_await until_dead(self, task.pid);
+        // The links say how they ended to an owner that traps; nothing else is left.
+        while (co_await self.receive<Exit>(0ms)) {
+        }
+        EXPECT_EQ(co_await messages(self), 0u);
+      },
+      100);
 }
 
 }  // namespace
