@@ -31,6 +31,7 @@ std::optional<ExitReason> refusal_of(const ChildSpec& spec) {
 
 std::string advice_on(const Term& refusal) {
   if (!refusal.is_tuple(2)) return {};
+  if (const auto text = refusal[1].as_binary()) return std::string{*text};
   const auto is = [&](std::string_view what) { return refusal[0].is_atom(Atom{what}); };
   if (is("start_spec")) return advice_on(refusal[1]);
   if (is("duplicate_child_name")) return "two children have this id: give one another with .id()";

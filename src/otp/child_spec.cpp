@@ -1,5 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/child_spec.hpp>
+#include <troupe/log.hpp>
 
 namespace troupe::detail {
 
@@ -29,7 +30,9 @@ bool takes_name(Pid pid, Atom name) {
   }
 }
 
+// Also in words, which a term of bytes is not.
 ExitReason refusal(const char* what, const char* why) {
+  log::error("a child does not start: {}", why);
   return ExitReason{tuple({Term{Atom{std::string_view{what}}}, Term::binary(why)})};
 }
 

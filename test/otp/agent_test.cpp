@@ -125,7 +125,7 @@ TEST_F(AgentTest, its_state_is_shown_as_far_as_its_type_can_be) {
       co_return to_erlang(co_await sys::get_state(p, agent));
     };
     const auto text = co_await Agent<std::string>::start_link(self, "hello");
-    EXPECT_EQ(co_await shown(self, text.pid()), "<<\"hello\">>");
+    EXPECT_EQ(co_await sys::get_state(self, text.pid()), Term::binary("hello"));
     const auto meter = co_await Agent<Meter>::start_link(self, Meter{7});
     EXPECT_EQ(co_await shown(self, meter.pid()), "{meter,7}");
     const std::vector<int> numbers{1, 2, 3};

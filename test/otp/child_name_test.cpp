@@ -37,7 +37,7 @@ Async<std::expected<Pid, ExitReason>> starts_short_life(Process& self) {
 // What start_child fails with; `ok` where it does not.
 Async<std::string> failure(Process& self, ServerRef<Supervisor> sup, ChildSpec spec) {
   const auto started = co_await Supervisor::start_child(self, sup, std::move(spec));
-  co_return started ? "ok" : to_erlang(started.error().term());
+  co_return started ? "ok" : to_elixir(started.error().term());
 }
 
 TEST_F(ChildNameTest, a_child_may_be_a_plain_process_body_with_a_name) {
@@ -75,12 +75,12 @@ TEST_F(ChildNameTest, a_name_that_the_process_cannot_have_fails_its_start) {
     const auto sup = co_await Supervisor::start_link(self, {});
     const std::string other =
         co_await failure(self, sup, child("x", starts_clerk, Atom{"mine"}).named("yours"));
-    EXPECT_TRUE(other.starts_with("{bad_name,<<\"the process that was started has another name"))
+    EXPECT_TRUE(other.starts_with("{:bad_name, \"the process that was started has another name"))
         << other;
     while (whereis("mine")) co_await self.yield();
     const std::string reserved =
         co_await failure(self, sup, child("x", starts_clerk, atoms::undefined).named(atoms::true_));
-    EXPECT_TRUE(reserved.starts_with("{bad_name,")) << reserved;
+    EXPECT_TRUE(reserved.starts_with("{:bad_name, ")) << reserved;
     self.register_name("taken");
     const auto taken = co_await Supervisor::start_child(
         self, sup, child("x", starts_clerk, atoms::undefined).named("taken"));
@@ -115,7 +115,7 @@ TEST_F(ChildNameTest, a_via_name_is_for_servers_and_supervisors) {
     }
     const std::string body =
         co_await failure(self, sup, child("b", tells_its_pid, self.pid()).via(via("body")));
-    EXPECT_TRUE(body.starts_with("{bad_via,<<\"only servers and supervisors")) << body;
+    EXPECT_TRUE(body.starts_with("{:bad_via, \"only servers and supervisors")) << body;
     co_await stop(self, sup);
     co_await stop(self, registry);
   });
@@ -127,7 +127,7 @@ TEST_F(ChildNameTest, what_has_its_name_in_its_options_gets_no_other) {
     for (ChildSpec spec : {Registry::spec({.name = "R"}),
                            PartitionSupervisor::spec({.name = "P"}, child<Clerk>())}) {
       const std::string why = co_await failure(self, sup, spec.named("other"));
-      EXPECT_TRUE(why.starts_with("{bad_name,")) << why;
+      EXPECT_TRUE(why.starts_with("{:bad_name, ")) << why;
     }
     co_await stop(self, sup);
   });

@@ -229,7 +229,7 @@ TEST_F(FlowTest, a_hundred_thousand_requests_pass_a_closed_breaker) {
   });
 }
 
-TEST_F(FlowTest, an_open_breaker_lets_nothing_through_under_any_of_a_hundred_schedules) {
+TEST_F(FlowTest, a_breaker_recovers_whatever_came_before_under_any_of_a_hundred_schedules) {
   test::on_every_seed(
       [](Process& self) -> Async<> {
         const auto breaker =
@@ -245,7 +245,6 @@ TEST_F(FlowTest, an_open_breaker_lets_nothing_through_under_any_of_a_hundred_sch
             });
             if (outcome) continue;
             EXPECT_GT(outcome.error().retry_after, 0s);
-            EXPECT_LE(outcome.error().retry_after, 10ms);
             co_await p.sleep(1ms);
           }
           send(tell, passed);

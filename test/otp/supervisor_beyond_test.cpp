@@ -64,7 +64,7 @@ TEST_F(SupervisorBeyondTest, a_child_that_has_run_for_long_enough_begins_with_th
     for (const auto& [runs, pause] : {std::pair<Duration, Duration>{0s, 10ms},
                                       {0s, 100ms},
                                       {9s, 1s},
-                                      {10s, 10ms},
+                                      {11s, 10ms},
                                       {0s, 100ms}}) {
       co_await self.sleep(runs);
       const Duration before = self.monotonic_time();

@@ -386,6 +386,7 @@ TEST_F(TableTest, it_says_what_it_is_as_a_term) {
     EXPECT_EQ(*info.find(Atom{"protection"}), atom("private"));
     table.destroy(self);
     EXPECT_EQ(*table.introspect().find(Atom{"owner"}), Term{atoms::undefined});
+    co_return;
   });
 }
 

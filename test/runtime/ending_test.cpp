@@ -352,8 +352,8 @@ int run_alone(Async<> (*body)(Process&)) {
 
 TEST(EndingTest, how_main_ended_is_the_exit_code) {
   const test::CapturedLog log;
-  using Body = Async<> (*)(Process&);
-  const auto code = [](Body body) { return run_alone(body); };
+  using Main = Async<> (*)(Process&);
+  const auto code = [](Main body) { return run_alone(body); };
   EXPECT_EQ(code([](Process&) -> Async<> { co_return; }), 0);
   EXPECT_EQ(code([](Process& self) -> Async<> {
               self.exit("normal");
