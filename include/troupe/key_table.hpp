@@ -29,6 +29,10 @@ class KeyTable {
   bool insert(std::string_view key, Pid pid);
   // Replaces the entry if it is `before`'s; the null pid stands for no entry.
   bool replace(std::string_view key, Pid before, Pid pid);
+  // The key's bytes as the table keeps them, if the entry is `pid`'s, else a null view. They stay
+  // until that entry is removed or replaced: a process that sees to its own entry need not keep its
+  // key a second time.
+  std::string_view kept_key(std::string_view key, Pid pid) const;
   // Removes the entry if it is `pid`'s.
   bool erase(std::string_view key, Pid pid);
 

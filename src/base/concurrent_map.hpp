@@ -92,6 +92,16 @@ class ConcurrentMap {
     return entry != nullptr;
   }
 
+  // As visit, with the key as the map keeps it, whose bytes stay until the entry is erased or
+  // replaced: visit(Query, const V&).
+  template <class Visit>
+  bool visit_entry(const Query& key, Visit&& visit) const {
+    const EpochGuard guard;
+    const Entry* entry = look_up(key);
+    if (entry) std::forward<Visit>(visit)(entry->key(), std::as_const(entry->value));
+    return entry != nullptr;
+  }
+
   // True if the key was new; otherwise nothing changes.
   bool insert_if_absent(const Query& key, V value) {
     return write(key, [&](const Entry* old, Edit& edit) {

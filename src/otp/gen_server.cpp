@@ -8,6 +8,7 @@
 // continuation; with a stop, terminate before the reply, and the reply before the end.
 #include <exception>
 
+#include <troupe/dormant.hpp>
 #include <troupe/log.hpp>
 
 #include "base/thrown.hpp"
@@ -134,6 +135,25 @@ Async<> server_main(Process& self) {
   begin(life);
   while (co_await Activity{life}) {
   }
+}
+
+namespace {
+
+Async<> serve_on(Process& self, OwnedServer server) {
+  Life life{.self = self,
+            .server = std::move(server),
+            .stage = Life::Stage::serving,
+            .is_pending = false};
+  while (co_await Activity{life}) {
+  }
+}
+
+}  // namespace
+
+Async<> resume_server(Process& self, ServerCore* core) {
+  core->self = &self;
+  core->parent = self.pid();
+  return serve_on(self, OwnedServer{core});
 }
 
 namespace {

@@ -56,6 +56,14 @@ bool KeyTable::replace(std::string_view key, Pid before, Pid pid) {
   });
 }
 
+std::string_view KeyTable::kept_key(std::string_view key, Pid pid) const {
+  std::string_view kept;
+  shards_->map.visit_entry(key, [&](std::string_view stored, Pid holder) {
+    if (holder == pid) kept = stored;
+  });
+  return kept;
+}
+
 bool KeyTable::erase(std::string_view key, Pid pid) {
   return shards_->map.erase_if(key, [&](Pid entry) { return entry == pid; });
 }

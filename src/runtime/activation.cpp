@@ -11,6 +11,7 @@
 #include "runtime/activation.hpp"
 
 #include <troupe/detail/call.hpp>
+#include <troupe/dormant.hpp>
 
 #include "base/assert.hpp"
 #include "runtime/signal.hpp"
@@ -53,6 +54,7 @@ bool can_go_on(Block& block) noexcept {
   switch (block.phase) {
     case Phase::ready:
     case Phase::running:
+    case Phase::retiring:
       return true;
     case Phase::receiving:
       // A message that fits beats a timeout that has come as well.
@@ -65,13 +67,57 @@ bool can_go_on(Block& block) noexcept {
   std::unreachable();
 }
 
+bool is_running(const Block& block) noexcept {
+  return block.phase == Phase::running || block.phase == Phase::retiring;
+}
+
 // Lets go of the stack of a process that hibernates, innermost frame first.
 void change_body(Block& block) noexcept {
   destroy_frames(block);
   block.body = std::exchange(block.relations->next_body, {});
   block.body.promise().process = &block.continuation();
   block.continuation().next = block.body;
+  block.sleeper = nullptr;
   block.phase = Phase::hibernating;
+}
+
+// Whether there is nothing in it: a call that was served has left it behind, 500 bytes.
+bool is_unused(const Relations& all) noexcept {
+  return all.links.empty() && all.monitors.empty() && all.monitored_by.empty() &&
+         all.aliases.empty() && all.outstanding.empty() && all.dictionary.empty() &&
+         all.label.empty() && !all.untaken && !all.heir && all.suspenders.empty() &&
+         all.suspending.empty() && all.locals.empty() && !all.next_body && !all.limit;
+}
+
+// The same, and nothing is left but its sleeper.
+void retire(RuntimeState& runtime, Block& block) noexcept {
+  Dormant* sleeper = block.sleeper;
+  destroy_frames(block);
+  block.continuation().next = {};
+  block.yielded = false;
+  if (block.clock) {
+    stop_clock(runtime, block);
+    delete std::exchange(block.clock, nullptr);
+  }
+  if (block.relations && is_unused(*block.relations)) {
+    delete std::exchange(block.relations, nullptr);
+  }
+  block.sleeper = sleeper;
+  block.phase = Phase::hibernating;
+}
+
+// Gives a sleeper a body. What its kind throws ends the process.
+std::exception_ptr wake(Block& block) noexcept {
+  DormantPtr sleeper{std::exchange(block.sleeper, nullptr)};
+  const DormantKind& kind = *sleeper.get()->kind;
+  try {
+    block.body = kind.wake(block, std::move(sleeper)).release();
+  } catch (...) {
+    return std::current_exception();
+  }
+  block.body.promise().process = &block.continuation();
+  block.continuation().next = block.body;
+  return nullptr;
 }
 
 std::int64_t timeout_of(const Block& block) noexcept {
@@ -201,10 +247,16 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
       continue;
     }
     if (block.clock) block.clock->limit_ns = WaitClock::never;
+    if (block.phase == Phase::hibernating && block.sleeper) [[unlikely]] {
+      if (std::exception_ptr failure = wake(block)) {
+        end_process(runtime, block, ExitReason::from_exception(std::move(failure)));
+        break;
+      }
+    }
     block.phase = Phase::running;
     do {
       block.continuation().next.resume();
-    } while (block.phase == Phase::running && block.continuation().next);
+    } while (is_running(block) && block.continuation().next);
     // Its fate is decided, wherever its coroutines have got to in the meantime.
     if (block.doomed) [[unlikely]]
       continue;
@@ -213,6 +265,10 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
       end_process(runtime, block,
                   failure ? ExitReason::from_exception(std::move(failure)) : ExitReason{});
       break;
+    }
+    if (block.phase == Phase::hibernating) {
+      retire(runtime, block);
+      continue;
     }
     if (block.relations && block.relations->next_body) {
       block.yielded = false;
@@ -242,7 +298,7 @@ bool begin_receive(Process& self, Receiver& receiver) {
   TROUPE_ASSERT(context.process == &block,
                 "a Process& was used outside of the process it belongs to");
   if (receiver.timeout_ns < -1) throw ErrorException{Atom{"timeout_value"}};
-  if (block.doomed) [[unlikely]]
+  if (block.doomed || block.phase == Phase::retiring) [[unlikely]]
     return false;
   block.timed_out = false;
   block.scanned = nullptr;
@@ -264,6 +320,10 @@ bool begin_receive(Process& self, Receiver& receiver) {
 
 void suspend_receive(Process& self, Receiver& receiver) noexcept {
   Block& block = Block::of(self);
+  if (block.phase == Phase::retiring) {
+    block.phase = Phase::hibernating;  // its sleeper takes over here
+    return;
+  }
   block.receiver = &receiver;
   block.phase = Phase::receiving;
 }
@@ -273,6 +333,7 @@ bool begin_reply_wait(Process& self, ReplyWait& wait) {
   TROUPE_ASSERT(context.process == &block,
                 "a Process& was used outside of the process it belongs to");
   if (wait.timeout_ns < -1) throw ErrorException{Atom{"timeout_value"}};
+  TROUPE_ASSERT(block.phase != Phase::retiring, "a handler has waited after its sleep_as");
   block.timed_out = false;
   ++block.reductions;
   if (wait.done && !block.doomed) return true;  // enlisted, and answered in the meantime
@@ -300,6 +361,7 @@ void Yield::await_suspend(std::coroutine_handle<>) noexcept {
   Block& block = Block::of(self_);
   TROUPE_ASSERT(context.process == &block,
                 "a Process& was used outside of the process it belongs to");
+  TROUPE_ASSERT(block.phase != Phase::retiring, "a handler has waited after its sleep_as");
   ++block.reductions;
   block.phase = Phase::ready;
   block.yielded = true;

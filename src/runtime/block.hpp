@@ -12,6 +12,10 @@
 #include "runtime/envelope_list.hpp"
 #include "runtime/mailbox.hpp"
 
+namespace troupe {
+struct Dormant;
+}
+
 namespace troupe::detail {
 
 struct Relations;
@@ -43,7 +47,8 @@ enum class Phase : std::uint8_t {
   running,      // its coroutine is on some worker's stack
   receiving,    // `receiver` waits for a message
   replying,     // `wait` waits for a reply
-  hibernating,  // waits for any message; relations->next_body goes on then
+  retiring,     // as running, up to the next receive, where `sleeper` takes its stack's place
+  hibernating,  // waits for any message; `sleeper` wakes then, or, if it is null, the body goes on
 };
 
 inline constexpr std::uint32_t no_creator = UINT32_MAX;
@@ -78,6 +83,7 @@ class alignas(64) Block final : public Process {
   union {
     Receiver* receiver;  // phase receiving, or ready after a budget yield in a receive
     ReplyWait* wait;     // phase replying
+    Dormant* sleeper;    // phases retiring and hibernating
   };
 
   // --- The owner.

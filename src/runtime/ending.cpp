@@ -18,6 +18,7 @@
 
 #include <troupe/detail/bequest.hpp>
 #include <troupe/detail/call.hpp>
+#include <troupe/dormant.hpp>
 #include <troupe/log.hpp>
 
 #include "runtime/activation.hpp"
@@ -145,7 +146,10 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
   const bool was_ended = block.doomed;
   block.ending = true;
   block.doomed = true;
+  const bool sleeps = block.phase == Phase::retiring || block.phase == Phase::hibernating;
+  Dormant* sleeper = sleeps ? std::exchange(block.sleeper, nullptr) : nullptr;
   destroy_frames(block);
+  if (sleeper) sleeper->kind->drop(sleeper);
   if (block.relations) destroy_locals(*block.relations);
   if (block.relations && block.relations->next_body) block.relations->next_body.destroy();
   Relations* relations = block.relations;
