@@ -64,6 +64,7 @@ class ShardOpening {
       : disk_{disk},
         directory_{directory},
         options_{options},
+        in_parallel_{options.disk == nullptr},
         engine_{options.engine == Engine::sqlite ? "sqlite" : "log"},
         ending_{options.engine == Engine::sqlite ? ".db" : ".log"},
         manifest_path_{directory + "/manifest"} {
@@ -124,24 +125,47 @@ class ShardOpening {
   }
 
   Result<Shards> open_all(const Manifest& manifest) {
-    Shards shards;
     const auto names = disk_.list(directory_);
     if (!names) return failure(names.error(), "list", directory_);
     for (unsigned index = 0; index < manifest.shards; ++index) {
-      const std::string name = options_.name + "-" + std::to_string(index) + ending_;
       // A lost shard made anew in silence would be a part of all sessions gone in silence.
-      if (manifest.ready && !std::ranges::binary_search(*names, name)) {
-        return failure(ErrorKind::corrupt, "shard " + directory_ + "/" + name +
+      if (manifest.ready && !std::ranges::binary_search(*names, name_of_shard(index))) {
+        return failure(ErrorKind::corrupt, "shard " + directory_ + "/" + name_of_shard(index) +
                                                " is missing; restore it from a backup");
       }
+    }
+    std::vector<Result<std::unique_ptr<Store>>> opened(manifest.shards);
+    const auto open = [&](unsigned index) {
       const ShardIdentity identity{
           manifest.id + " " + std::to_string(index) + "/" + std::to_string(manifest.shards),
           manifest.ready};
-      auto shard = open_one(directory_ + "/" + name, identity);
+      opened[index] = open_one(directory_ + "/" + name_of_shard(index), identity);
+    };
+    open_each(manifest.shards, open);
+    Shards shards;
+    for (auto& shard : opened) {
       if (!shard) return std::unexpected(std::move(shard.error()));
       shards.push_back(std::move(*shard));
     }
     return shards;
+  }
+
+  // What recovery and checks read takes seconds with millions of entries, and every shard its own.
+  // A simulated disk is one thread's.
+  template <class Open>
+  void open_each(unsigned shards, const Open& open) {
+    const unsigned threads =
+        in_parallel_ ? std::min(shards, std::thread::hardware_concurrency()) : 1;
+    const auto open_some = [&](unsigned first) {
+      for (unsigned index = first; index < shards; index += std::max(threads, 1U)) open(index);
+    };
+    std::vector<std::jthread> others;
+    for (unsigned first = 1; first < threads; ++first) others.emplace_back(open_some, first);
+    open_some(0);
+  }
+
+  std::string name_of_shard(unsigned index) const {
+    return options_.name + "-" + std::to_string(index) + ending_;
   }
 
   Result<std::unique_ptr<Store>> open_one(const std::string& path, const ShardIdentity& identity) {
@@ -154,6 +178,7 @@ class ShardOpening {
   Disk& disk_;
   const std::string& directory_;
   ShardedOptions options_;
+  const bool in_parallel_;
   const std::string engine_;
   const std::string ending_;
   const std::string manifest_path_;

@@ -64,6 +64,7 @@ class SqliteStore final : public Store {
   Result<std::optional<std::string>> do_get(std::string_view key) override;
   Result<void> do_write(std::span<const Change> changes) override;
   Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override;
+  Result<void> do_sweep(Visit visitor, void* object) override;
   Result<void> do_flush() override;
   Result<void> do_compact() override;
   Result<void> do_close() override;
@@ -407,6 +408,23 @@ Result<void> SqliteStore::do_visit(const Scan& scan, Visit visitor, void* object
       value = statement.column_bytes(1);
       if (statement.column_integer(2) != checksum(key, value)) return damaged_entry();
     }
+    if (!visitor(object, key, value)) return {};
+  }
+}
+
+// In the order of the table, which is that of the file, and not of the index of keys.
+Result<void> SqliteStore::do_sweep(Visit visitor, void* object) {
+  Statement statement;
+  const int prepared =
+      connection_.prepare("SELECT key, value, sum FROM entry NOT INDEXED", statement, false);
+  if (prepared != SQLITE_OK) return connection_.failure(prepared, "read");
+  for (;;) {
+    const int code = statement.step();
+    if (code == SQLITE_DONE) return {};
+    if (code != SQLITE_ROW) return connection_.failure(code, "read");
+    const std::string_view key = statement.column_bytes(0);
+    const std::string_view value = statement.column_bytes(1);
+    if (statement.column_integer(2) != checksum(key, value)) return damaged_entry();
     if (!visitor(object, key, value)) return {};
   }
 }

@@ -131,6 +131,15 @@ Result<void> Store::visit(const Scan& scan, Visit visitor, void* object) {
   return do_visit(scan, visitor, object);
 }
 
+Result<void> Store::sweep(Visit visitor, void* object) {
+  if (closed_) return refuse_closed();
+  return do_sweep(visitor, object);
+}
+
+Result<void> Store::do_sweep(Visit visitor, void* object) {
+  return do_visit({{}, {}, true}, visitor, object);
+}
+
 Result<void> Store::flush() {
   if (closed_) return refuse_closed();
   return do_flush();
