@@ -7,8 +7,10 @@
 //     http                       health, metrics, API and admin page; also while the rest starts
 //     store (rest_for_one)
 //       storage (one_for_one)    a writer per shard
-//       sessions (dynamic)       a process per session
-//       loader                   starts a session for each stored value, before anybody may ask
+//       sessions                 keeps the processes of the sessions
+//       expiry                   tells sessions that they are due
+//       packing                  trains dictionaries
+//       loader                   brings the stored sessions back, before anybody may ask
 //       connections (dynamic)    a process per client
 //       listener                 accepts clients
 //       tls_listener             the same with TLS
@@ -27,9 +29,11 @@
 #include "operation/log_lines.hpp"
 #include "operation/reload.hpp"
 #include "operation/snapshot_keeper.hpp"
-#include "persistence/loader.hpp"
 #include "security/digest.hpp"
 #include "server/listener.hpp"
+#include "session/dictionary_trainer.hpp"
+#include "session/loader.hpp"
+#include "session/session_keeper.hpp"
 #include "session/session_server.hpp"
 
 namespace greenroom {
@@ -72,46 +76,21 @@ Async<> writer(Process& self, ServerPtr server, StoresPtr stores, unsigned shard
   co_await shard_writer(self, stores.shard(shard), server->options.durability);
 }
 
-// Starts the process of one stored session; an expired one is forgotten instead, by its process.
-Async<> start_stored(Process& self, ServerPtr server, storage::Entry entry) {
-  ChildSpec spec =
-      child<SessionServer>(HouseRef{&server->house}, std::move(entry.key), std::move(entry.value));
-  spec.restart(temporary);
-  auto started = co_await DynamicSupervisor::start_child(
-      self, named<DynamicSupervisor>(sessions_name), std::move(spec));
-  if (!started) {
-    log::error("a stored session could not be started: {}", started.error().term());
-  }
-}
-
-Async<std::expected<std::uint64_t, std::string>> load_shard(Process& self, ServerPtr server,
-                                                            StoreHandle store) {
-  std::uint64_t count = 0;
-  std::string after;
-  for (;;) {
-    auto page = co_await load_page(self, store, after);
-    if (!page) co_return std::unexpected(std::move(page.error()));
-    if (!page->entries.empty()) after = page->entries.back().key;
-    for (storage::Entry& entry : page->entries) {
-      co_await start_stored(self, server, std::move(entry));
-      ++count;
-    }
-    if (page->is_last) co_return count;
-  }
-}
-
 Async<> stay(Process& self) { co_await self.sleep(infinity); }
 
 Async<std::expected<Pid, ExitReason>> load_all(Process& supervisor, OperationPtr operation,
                                                StoresPtr stores) {
   const ServerPtr server{&operation->server};
-  std::uint64_t count = 0;
+  std::vector<StoreHandle> shards;
   for (unsigned shard = 0; stores.stores && shard < stores.stores->shard_count(); ++shard) {
-    auto loaded = co_await load_shard(supervisor, server, stores.shard(shard));
-    if (!loaded) co_return std::unexpected(ExitReason{Term::binary(loaded.error())});
-    count += *loaded;
+    shards.push_back(stores.shard(shard));
   }
-  if (count > 0) log::info("{} sessions restored", count);
+  const Duration begin = supervisor.monotonic_time();
+  auto count = co_await load_sessions(supervisor, HouseRef{&server->house}, std::move(shards));
+  if (!count) co_return std::unexpected(ExitReason{Term::binary(count.error())});
+  if (*count > 0) {
+    log::info("{} sessions restored in {} ms", *count, (supervisor.monotonic_time() - begin) / 1ms);
+  }
   operation->is_loaded = true;
   co_return spawn_link(stay);
 }
@@ -125,11 +104,14 @@ Children tree(OperationPtr operation, StoresPtr stores) {
     spec.named(server->house.writers[shard]).shutdown(30s);
     writers.push_back(std::move(spec));
   }
-  Children store = children(supervisor("storage", std::move(writers)),
-                            dynamic_supervisor("sessions", {.name = sessions_name}),
-                            child("loader", load_all, operation, stores),
-                            dynamic_supervisor("connections", {.name = connections_name}),
-                            child("listener", start_listener, server));
+  Children store =
+      children(supervisor("storage", std::move(writers)),
+               child<SessionKeeper>(HouseRef{&server->house}).named(sessions_name).shutdown(60s),
+               child("expiry", expiry_clock, ExpiryClockRef{&server->house.expiry}),
+               child("packing", dictionary_trainer, HouseRef{&server->house}).named(trainer_name),
+               child("loader", load_all, operation, stores),
+               dynamic_supervisor("connections", {.name = connections_name}),
+               child("listener", start_listener, server));
   if (server->options.tls_port >= 0) {
     store.push_back(child("tls_listener", start_tls_listener, server));
   }
@@ -267,6 +249,8 @@ int serve(const Config& config) {
     storage::ShardedOptions sharded;
     sharded.shards = options.shards;
     sharded.durability = options.durability;
+    // What is asked for again is in the sessions' processes: the cache serves writes alone.
+    sharded.sqlite.cache_bytes = 4u << 20;
     auto opened = storage::ShardedStore::open(options.data, sharded);
     if (!opened) return say(opened.error().text);
     stores = std::move(*opened);

@@ -11,7 +11,8 @@ commands. Prints a table of both; fails if Greenroom shows one of them.
 - late expiry events: sessions fall due among many that live; how many events come, how late
 - acknowledged loss: kill -9 after writes were acknowledged, with the default settings
 
-TROUPE_SESSIONS is the number of living sessions for the third (50,000).
+TROUPE_SESSIONS is the number of living sessions for the third (50,000), TROUPE_DUE of those that
+fall due (2,000), within TROUPE_SPREAD seconds (0: all at one moment).
 """
 import json
 import os
@@ -26,7 +27,8 @@ from greenroom_process import Client, Greenroom, pack
 
 RULE = "tombstone=60s merge=json"
 LIVE = int(os.environ.get("TROUPE_SESSIONS", "50000"))
-DUE = 2_000
+DUE = int(os.environ.get("TROUPE_DUE", "2000"))
+SPREAD = float(os.environ.get("TROUPE_SPREAD", "0"))
 WAIT = 5.0  # seconds, for the events of sessions that fell due
 FIELDS, TRIALS, LOGOUTS, WRITES = 10, 20, 20, 20_000
 
@@ -143,14 +145,23 @@ def late_events(port):
         assert client("CONFIG", "SET", "notify-keyspace-events", "Ex") == "OK"
         fill(client, LIVE, "live", "EX", 36_000)
         listener("SUBSCRIBE", "__keyevent@0__:expired")
-        due = int(time.time() * 1000) + 1_500
-        fill(client, DUE, "due", "PXAT", due)
+        due = int(time.time() * 1000) + 1_500 + DUE // 20
+        moments = [due + int(1000 * SPREAD * number / DUE) for number in range(DUE)]
+        for start in range(0, DUE, 1_000):
+            part = range(start, min(start + 1_000, DUE))
+            client.socket.sendall(b"".join(
+                pack("SET", f"plain:due{i}", "x" * 100, "PXAT", moments[i]) for i in part))
+            for _ in part:
+                assert client.read() == "OK"
+        assert time.time() * 1000 < due, "filling in took longer than the sessions live"
         lateness = []
         listener.socket.settimeout(0.2)
-        while time.time() * 1000 < due + WAIT * 1000 and len(lateness) < DUE:
+        while time.time() < due / 1000 + SPREAD + WAIT and len(lateness) < DUE:
             try:
-                assert listener.read()[0] == b"message"
-                lateness.append(time.time() - due / 1000)
+                event = listener.read()
+                assert event[0] == b"message"
+                moment = moments[int(event[2].removeprefix(b"plain:due"))]
+                lateness.append(time.time() - moment / 1000)
             except TimeoutError:
                 listener.file = listener.socket.makefile("rb")  # a timeout ends the old one
         lateness.sort()

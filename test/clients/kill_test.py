@@ -7,7 +7,8 @@ fields, and now and then delete one. Whatever was acknowledged must be there aft
 something newer that had been sent: no key may be older than its last acknowledgement. The data
 files must open, and no key may hold what nobody wrote.
 
-TROUPE_KILLS sets the number of kills (10), TROUPE_SEED the random moments (printed).
+TROUPE_KILLS sets the number of kills (10; 100 in the nightly run), TROUPE_SEED the random moments
+(printed).
 """
 import os
 import random
@@ -107,7 +108,8 @@ def check(port, state):
 
 
 def main(program):
-    kills = int(os.environ.get("TROUPE_KILLS", "10"))
+    usual = "100" if "TROUPE_NIGHTLY" in os.environ else "10"
+    kills = int(os.environ.get("TROUPE_KILLS", usual))
     seed = int(os.environ.get("TROUPE_SEED", str(random.randrange(1 << 30))))
     print(f"seed {seed}, {kills} kills")
     moments = random.Random(seed)

@@ -40,9 +40,12 @@ class Making {
       co_return made;
     }
     writer_ = std::move(*created);
-    for (const Name& shard : operation_.server.house.writers) {
-      made.error = co_await copy_shard(shard);
-      if (!made.error.empty()) co_return made;
+    // The dictionaries last: whatever a record above was packed with is stored by then.
+    for (const Part part : {Part::sessions, Part::dictionaries}) {
+      for (const Name& shard : operation_.server.house.writers) {
+        made.error = co_await copy_shard(shard, part);
+        if (!made.error.empty()) co_return made;
+      }
     }
     made.error = co_await blocking(self_, [writer = writer_]() -> std::string {
       auto finished = writer->finish();
@@ -53,8 +56,11 @@ class Making {
   }
 
  private:
-  Async<std::string> copy_shard(Name shard) {
-    std::string after;
+  enum class Part : bool { sessions, dictionaries };
+
+  Async<std::string> copy_shard(Name shard, Part part) {
+    // Dictionaries stand behind all sessions.
+    std::string after = part == Part::sessions ? std::string{} : std::string{"\xFF"};
     for (;;) {
       const Ref ref = self_.monitor(shard);
       troupe::send(shard.atom.text(), ReadPage{self_.pid(), ref, after});
@@ -69,8 +75,10 @@ class Making {
       if (!page->entries.empty()) after = page->entries.back().key;
       const bool is_last = page->is_last;
       std::string error = co_await blocking(
-          self_, [writer = writer_, entries = std::move(page->entries)]() -> std::string {
+          self_, [writer = writer_, part, entries = std::move(page->entries)]() -> std::string {
             for (const storage::Entry& entry : entries) {
+              const bool is_dictionary = Dictionaries::is_stored_key(entry.key);
+              if (is_dictionary != (part == Part::dictionaries)) continue;
               if (auto added = writer->add(entry.key, entry.value); !added) return added.error();
             }
             return {};
@@ -117,7 +125,10 @@ Async<> snapshot_keeper(Process& self, OperationPtr operation) {
     const Duration every = operation->config().snapshots.every;
     const Duration due = last + every - self.monotonic_time();
     const Duration left = every == Duration::zero() ? infinity : std::max(due, Duration::zero());
-    auto asked = co_await self.receive<MakeSnapshot>(left);
+    auto asked = co_await self.receive(
+        [](MakeSnapshot request) { return std::optional{std::move(request)}; },
+        [](SnapshotWanted) { return std::optional<MakeSnapshot>{}; },
+        after(left, [] { return std::optional<MakeSnapshot>{}; }));
     SnapshotMade made = co_await make(self, *operation);
     last = self.monotonic_time();
     if (asked) {

@@ -12,8 +12,6 @@ namespace greenroom {
 // writing for longer than a page takes, and nothing has to stand still.
 troupe::Async<> snapshot_keeper(troupe::Process& self, OperationPtr operation);
 
-inline constexpr const char* snapshot_keeper_name = "greenroom_snapshots";
-
 struct SnapshotMade {
   troupe::Ref ref;
   std::string file;

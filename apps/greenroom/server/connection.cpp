@@ -270,6 +270,10 @@ std::string Connection::answer_about_server(const Verdict& verdict) {
     counters().errors = 0;
   }
   answer_server(*verdict.command, verdict.words, facts, reply);
+  // Every acknowledged write is on disk without it: what it makes is a backup.
+  if (verdict.command->id == CommandId::bgsave && answer.starts_with('+')) {
+    if (const Pid keeper = whereis(snapshot_keeper_name)) send(keeper, SnapshotWanted{});
+  }
   // SHUTDOWN is what a signal asks for: everything is stopped in order, and this connection too.
   if (verdict.command->id == CommandId::shutdown && answer.empty()) std::raise(SIGTERM);
   return answer;

@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include <troupe/dynamic_supervisor.hpp>
-
-#include "server/server.hpp"
+#include "session/sleeping_session.hpp"
 
 namespace greenroom {
 
@@ -21,30 +19,41 @@ constexpr int max_attempts = 1'000;
 }  // namespace
 
 Async<Pid> start_session(Process& self, HouseRef house, const std::string& storage_key) {
-  ChildSpec spec = child<SessionServer>(house, storage_key, std::string{});
-  spec.restart(temporary);
-  auto started = co_await DynamicSupervisor::start_child(
-      self, named<DynamicSupervisor>(sessions_name), std::move(spec));
+  auto started = co_await SessionServer::try_start(self, house, storage_key);
   // Somebody else was faster: theirs serves as well.
-  co_return started && started->pid ? started->pid : house->find(storage_key);
+  co_return started ? started->pid() : house->find(storage_key);
 }
 
-Async<Pid> find_or_start_session(Process& self, HouseRef house, const std::string& storage_key) {
+Pid new_session(HouseRef house, const std::string& storage_key) {
+  house->processes.fetch_add(1, std::memory_order_relaxed);
+  Pid pid;
+  try {
+    pid = spawn_dormant(SleepingSession::of_new_key(house, storage_key));
+  } catch (const ErrorException& failure) {
+    log::error("no process for a new session: {}", failure.what());
+    return Pid{};
+  }
+  if (pid && house->absent.insert(storage_key, pid)) return pid;
+  // Somebody else was faster: theirs serves as well.
+  if (pid) exit(pid, ExitReason{atoms::kill});
+  return house->find(storage_key);
+}
+
+Pid find_or_start_session(HouseRef house, const std::string& storage_key) {
   const Pid pid = house->find(storage_key);
-  if (pid) co_return pid;
-  co_return co_await start_session(self, house, storage_key);
+  return pid ? pid : new_session(house, storage_key);
 }
 
 Async<bool> watch_key(Process& self, HouseRef house, std::string storage_key) {
   Pid before;
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
     if (attempt > 2) co_await self.sleep(1ms);
-    Pid pid = co_await find_or_start_session(self, house, storage_key);
+    Pid pid = find_or_start_session(house, storage_key);
     if (pid && pid == before) pid = co_await start_session(self, house, storage_key);
     if (!pid) continue;
     auto pending = send_request(self, ServerRef<SessionServer>{pid}, SessionServer::Watch{});
     const auto answer = co_await pending.response(infinity);
-    if (answer) co_return true;
+    if (answer && *answer) co_return true;
     before = pid;
   }
   co_return false;
@@ -73,7 +82,7 @@ Async<bool> KeyLocks::hold_one(const std::string& key) {
   Pid before;
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
     if (attempt > 2) co_await self_.sleep(1ms);
-    Pid pid = co_await find_or_start_session(self_, house_, key);
+    Pid pid = find_or_start_session(house_, key);
     // It was there a moment ago and did not answer: a crash left its entry.
     if (pid && pid == before) pid = co_await start_session(self_, house_, key);
     if (!pid) continue;

@@ -76,10 +76,11 @@ class KeyLocks {
   bool has_begun_ = false;
 };
 
-// The process of a key, started if there is none; the null pid if that fails.
-troupe::Async<troupe::Pid> find_or_start_session(troupe::Process& self, HouseRef house,
-                                                 const std::string& storage_key);
-// Starts a process where there is none, or a dead one.
+// The process of a key, a new one if there is none; the null pid if that fails.
+troupe::Pid find_or_start_session(HouseRef house, const std::string& storage_key);
+// A process for a key that has none: asleep, with the first command before it.
+troupe::Pid new_session(HouseRef house, const std::string& storage_key);
+// Starts a process in the place of a dead one, which reads what is stored.
 troupe::Async<troupe::Pid> start_session(troupe::Process& self, HouseRef house,
                                          const std::string& storage_key);
 

@@ -54,7 +54,7 @@ Async<> KeyRequest::send(Process& self) {
       request_.reset();
       co_return;
     }
-    pid = co_await start_session(self, house_, key_);
+    pid = new_session(house_, key_);
   }
   sent_to_ = pid;
   if (pid) {

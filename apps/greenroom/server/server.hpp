@@ -53,9 +53,11 @@ struct ServerPtr {
 // What INFO and CONFIG GET tell now.
 ServerFacts gather_facts(troupe::Process& self, const Server& server);
 
-// Names of the supervisors under which sessions and connections are started.
-inline constexpr const char* sessions_name = "greenroom_sessions";
+// Name of the supervisor under which connections are started.
 inline constexpr const char* connections_name = "greenroom_connections";
+// Name of the process that makes snapshots, and what BGSAVE tells it.
+inline constexpr const char* snapshot_keeper_name = "greenroom_snapshots";
+struct SnapshotWanted {};
 
 }  // namespace greenroom
 

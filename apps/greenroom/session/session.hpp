@@ -73,6 +73,7 @@ class Session {
   std::uint32_t last_client() const { return last_client_; }
   void set_last_client(std::uint64_t client) { last_client_ = static_cast<std::uint32_t>(client); }
   void note_read() { reads_ += reads_ != UINT32_MAX; }
+  void set_reads(std::uint32_t reads) { reads_ = reads; }
   void set_revision(std::uint64_t revision) { revision_ = revision; }
 
   // Gives back what was allocated ahead of growth, before a long rest.

@@ -1,7 +1,25 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "session/session_house.hpp"
 
+#include "session/sleeping_session.hpp"
+
 namespace greenroom {
+
+SessionHouse::SessionHouse() : kind{std::make_unique<const SessionKind>(*this)} {}
+SessionHouse::~SessionHouse() = default;
+
+void SessionHouse::note_death() noexcept {
+  processes.fetch_sub(1, std::memory_order_relaxed);
+  if (is_ending.load(std::memory_order_relaxed)) return;
+  try {
+    if (const troupe::Pid keeper = troupe::whereis(sessions_name)) {
+      troupe::send(keeper, SessionDied{});
+    }
+  } catch (...) {
+    // Without memory for a message, or after the last process: a statistic is lost.
+  }
+}
+
 namespace {
 
 void publish_event(const SessionHouse& house, std::uint32_t flags, std::string_view storage_key,

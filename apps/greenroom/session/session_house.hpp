@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@
 #include <troupe/storage.hpp>
 #include <troupe/troupe.hpp>
 
+#include "compression/dictionaries.hpp"
+#include "expiry/expiry_clock.hpp"
 #include "resp/channels.hpp"
 #include "resp/keyspace_events.hpp"
 #include "session/prefix_rules.hpp"
@@ -39,13 +42,26 @@ struct Counters {
   std::atomic<std::uint64_t> lock_waits{0};     // SET NX that waited its turn,
   std::atomic<std::uint64_t> lock_timeouts{0};  // and those whose turn did not come
   std::atomic<std::uint64_t> sessions_revoked{0};
+  std::atomic<std::uint64_t> sessions_crashed{0};
   std::array<std::atomic<std::int64_t>, 16> keys{};
   std::array<std::atomic<std::int64_t>, 16> keys_with_expiry{};
+
+  // A key with a value has gone.
+  void forget(std::uint8_t database, bool expires) {
+    keys[database].fetch_sub(1, std::memory_order_relaxed);
+    if (expires) keys_with_expiry[database].fetch_sub(1, std::memory_order_relaxed);
+  }
 };
+
+struct SessionKind;
 
 // What all session processes of a server have in common. Made before the first process and gone
 // after the last; everything in it is fixed or made to be used by many threads.
 struct SessionHouse {
+  SessionHouse();
+  ~SessionHouse();
+  SessionHouse(const SessionHouse&) = delete;
+
   // By storage key: the keys that have a value, and those whose process lives on without one
   // (tombstones, keys that are watched or held). An entry of a dead process is one that crashed.
   troupe::KeyTable sessions;
@@ -54,6 +70,12 @@ struct SessionHouse {
   std::vector<troupe::Name> writers;  // by shard; empty: nothing is stored
   troupe::storage::Durability durability = troupe::storage::Durability::commit;
   std::size_t max_value_bytes = 64u << 20;
+
+  std::unique_ptr<const SessionKind> kind;  // of the processes that sleep
+  Dictionaries dictionaries;
+  ExpiryClock expiry;
+  std::atomic<std::int64_t> processes{0};  // of sessions, asleep or not
+  std::atomic<bool> is_ending{false};      // they are all being ended
 
   PrefixRules rules;
   UserIndex users;
@@ -75,10 +97,22 @@ struct SessionHouse {
     return without_value ? without_value : sessions.find(storage_key);
   }
 
+  // From a session that ends without having taken its leave: it crashed, or was killed. Tells the
+  // keeper.
+  void note_death() noexcept;
+
   troupe::Name writer_for(std::string_view storage_key) const {
     return writers[troupe::storage::shard_of(storage_key, static_cast<unsigned>(writers.size()))];
   }
 };
+
+// The registered name of the process that keeps the sessions.
+inline constexpr const char* sessions_name = "greenroom_sessions";
+// That of the trainer of dictionaries, and what it is told when samples have come together.
+inline constexpr const char* trainer_name = "greenroom_packing";
+struct TrainingDue {};
+// What the keeper is told of each session that has ended otherwise than by its own decision.
+struct SessionDied {};
 
 // Tells whoever listens what happened to a key. `is_new`: it was not there before.
 void publish_events(const SessionHouse& house, std::string_view storage_key,

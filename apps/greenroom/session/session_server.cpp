@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "session/codec.hpp"
 #include "session/expiry_options.hpp"
+#include "session/packed_record.hpp"
 
 namespace greenroom {
 
@@ -19,25 +19,48 @@ std::int64_t now_ms(Process& self) { return self.system_time() / 1ms; }
 
 // How long a restarted session waits for its value; the writer may be busy with a batch.
 constexpr Duration fetch_limit = 30s;
+constexpr Duration first_rest = 5s;
 
 // Told the key of each session that was revoked, by SESS.DESTROY, SESS.USER.REVOKE or a cap.
 constexpr std::string_view revoked_channel = "__greenroom__:revoked";
 
 }  // namespace
 
-SessionServer::SessionServer(HouseRef house, std::string storage_key, std::string stored)
-    : house_{house}, storage_key_{std::move(storage_key)}, stored_{std::move(stored)} {}
+SessionServer::SessionServer(HouseRef house, std::string storage_key)
+    : house_{house}, storage_key_{std::move(storage_key)}, has_left_{true} {}
 
-SessionServer::~SessionServer() {
-  Counters& counters = house_->counters;
-  const std::uint8_t database = database_of(storage_key_);
-  if (counted_) counters.keys[database].fetch_sub(1, std::memory_order_relaxed);
-  if (counted_expiry_) {
-    counters.keys_with_expiry[database].fetch_sub(1, std::memory_order_relaxed);
+SessionServer::SessionServer(Process&, HouseRef house, DormantPtr sleeper) : house_{house} {
+  auto* asleep = static_cast<SleepingSession*>(sleeper.get());
+  storage_key_ = asleep->key();
+  armed_ms_ = asleep->traits().armed_ms;
+  is_new_ = asleep->is_new();
+  if (!is_new_) {
+    unpack(asleep->record());
+    kept_key_ = asleep->key();
+    state_.session.set_reads(asleep->traits().reads);
+    state_.session.set_last_client(asleep->traits().last_client);
+    is_listed_ = counted_ = state_.session.exists();
+    counted_expiry_ = counted_ && state_.session.expires_at_ms() != 0;
   }
-  if (!state_.user().empty()) house_->users.unbind(state_.user(), storage_key_);
+  asleep_.reset(static_cast<SleepingSession*>(sleeper.release()));
+  if (is_new_) asleep_.reset();
 }
 
+SessionServer::~SessionServer() {
+  if (has_left_) return;
+  if (counted_) house_->counters.forget(database_of(storage_key_), counted_expiry_);
+  if (!state_.user().empty()) house_->users.unbind(state_.user(), storage_key_);
+  house_->note_death();
+}
+
+void SessionServer::unpack(std::string_view record) {
+  auto state = unpack_record(record, house_->dictionaries);
+  if (!state) throw ExitException{ExitReason{"damaged_value"}};
+  state_ = std::move(*state);
+  stored_revision_ = state_.session.revision();
+}
+
+// A process in the place of one that crashed.
 Async<Init> SessionServer::init(Process& self) {
   // Whoever lives in either table is the key's process, and this one is not needed. The tables are
   // looked at in the order in which a process that loses its value moves, and the first once more
@@ -57,8 +80,7 @@ Async<Init> SessionServer::init(Process& self) {
     house_->absent.erase(storage_key_, self.pid());
     co_return Init::ignore();
   }
-  const bool was_crash = listed || before;
-  if (was_crash && !house_->writers.empty()) {
+  if ((listed || before) && !house_->writers.empty()) {
     // The process before this one crashed: what was stored is the truth.
     send(house_->writer_for(storage_key_), FetchValue{self.pid(), storage_key_});
     auto fetched = co_await self.receive<Fetched>(fetch_limit);
@@ -66,26 +88,35 @@ Async<Init> SessionServer::init(Process& self) {
       house_->absent.erase(storage_key_, self.pid());
       co_return Init::stop(ExitReason{"storage_unavailable"});
     }
-    if (fetched->value) stored_ = std::move(*fetched->value);
-  }
-  if (!stored_.empty()) {
-    auto state = decode_key(stored_);
-    if (!state) {
-      house_->absent.erase(storage_key_, self.pid());
-      co_return Init::stop(ExitReason{"damaged_value"});
+    if (fetched->value) {
+      auto state = unpack_record(*fetched->value, house_->dictionaries);
+      if (!state) {
+        house_->absent.erase(storage_key_, self.pid());
+        co_return Init::stop(ExitReason{"damaged_value"});
+      }
+      state_ = std::move(*state);
+      stored_revision_ = state_.session.revision();
     }
-    state_ = std::move(*state);
-    stored_revision_ = state_.session.revision();
-    stored_ = {};
-    count(false);
-    note_user({});
   }
+  has_left_ = false;
+  house_->processes.fetch_add(1, std::memory_order_relaxed);
+  count(false);
+  note_user({});
   if (listed) house_->sessions.erase(storage_key_, listed);
   place(self);
-  if (!state_.session.exists() && state_.dead_until_ms() == 0) {
-    co_return Init::timeout(first_command_limit);
+  // It may fall asleep, or end, when whoever started it knows that it is there and has had its
+  // turn.
+  co_return Init::timeout(first_rest);
+}
+
+// The first look around of a process that was made for a new key: whether it is the key's process
+// at all. The tables in the same order as in init. Its caller looks again when it ends.
+bool SessionServer::is_superfluous(Process& self) {
+  if (!std::exchange(is_new_, false)) return false;
+  if (house_->absent.find(storage_key_) == self.pid() && !house_->sessions.find(storage_key_)) {
+    return false;
   }
-  co_return Init{next(self)};
+  return true;
 }
 
 // Into the table of keys with a value, or the other; first in, then out.
@@ -96,6 +127,7 @@ void SessionServer::place(Process& self) {
   KeyTable& from = exists ? house_->absent : house_->sessions;
   to.insert(storage_key_, self.pid());
   from.erase(storage_key_, self.pid());
+  kept_key_ = {};
   is_listed_ = exists;
 }
 
@@ -130,7 +162,7 @@ void SessionServer::store(Process& self) {
   under_way_ = state_.session.revision();
   under_way_since_ms_ = now_ms(self);
   StoreValue request{self.pid(), state_.session.revision(), storage_key_, std::nullopt};
-  if (state_.session.exists() || state_.dead_until_ms() != 0) request.value = encode_key(state_);
+  if (state_.session.exists() || state_.dead_until_ms() != 0) request.value = packed();
   const Pid writer = whereis(house_->writer_for(storage_key_));
   if (!writer) {
     under_way_ = 0;  // between two incarnations of the writer; the next says WriterStarted
@@ -158,23 +190,80 @@ SessionServer::Company& SessionServer::company() {
   return *company_;
 }
 
+const std::string& SessionServer::packed() {
+  if (packed_revision_ != state_.session.revision()) {
+    packed_ = pack_record(state_, key(), house_->dictionaries);
+    packed_revision_ = state_.session.revision();
+    if (house_->dictionaries.has_new_training()) {
+      if (const Pid trainer = whereis(trainer_name)) send(trainer, TrainingDue{});
+    }
+  }
+  return packed_;
+}
+
+// Whether there is nothing but what a record can hold.
+bool SessionServer::can_rest() const {
+  if (company_ || under_way_ != 0 || stored_revision_ != state_.session.revision()) return false;
+  if (state_.extra && (!state_.extra->bases.empty() || !state_.extra->saw_gone.empty())) {
+    return false;
+  }
+  return state_.session.memory_bytes() <= largest_asleep && storage_key_.size() <= UINT16_MAX;
+}
+
+Next SessionServer::rest(Process& self) {
+  const Session& session = state_.session;
+  const std::int64_t due_ms = session.exists() ? session.expires_at_ms() : state_.dead_until_ms();
+  if (due_ms != 0 && (armed_ms_ == 0 || due_ms < armed_ms_)) {
+    armed_ms_ = due_ms;
+    house_->expiry.arm(due_ms, self.pid());
+  }
+  if (kept_key_.empty()) {
+    const KeyTable& table = is_listed_ ? house_->sessions : house_->absent;
+    kept_key_ = table.kept_key(storage_key_, self.pid());
+    if (kept_key_.empty()) return Next::noreply();  // somebody took it for dead: it is not found
+  }
+  const SleepingSession::Traits traits{session.last_client(), session.reads(), armed_ms_};
+  DormantPtr sleeper;
+  if (asleep_ && packed_revision_ == 0) {
+    asleep_->set_traits(traits);
+    asleep_->set_key(kept_key_);
+    sleeper = DormantPtr{asleep_.release()};
+  } else {
+    sleeper = SleepingSession::of_record(house_, kept_key_, packed(), traits);
+  }
+  if (session.exists()) {
+    auto* asleep = static_cast<SleepingSession*>(sleeper.get());
+    set_last_access(asleep->record_bytes(), session.last_access_at_ms());
+  }
+  has_left_ = true;
+  sleep_as(self, std::move(sleeper));
+  return Next::noreply();
+}
+
+// Nobody looks this process up any more; a call that is already under way finds nobody and looks
+// again.
+Next SessionServer::end(Process& self) {
+  house_->absent.erase(storage_key_, self.pid());
+  has_left_ = true;
+  house_->processes.fetch_sub(1, std::memory_order_relaxed);
+  return Next::stop();
+}
+
 Next SessionServer::next(Process& self) {
   if (company_ && company_->is_gone()) company_.reset();
   if (is_held()) return Next::noreply();
   std::int64_t wake_ms =
       state_.session.exists() ? state_.session.expires_at_ms() : state_.dead_until_ms();
+  if (!state_.session.exists() && wake_ms == 0) {
+    const bool is_busy =
+        under_way_ != 0 || company_ || stored_revision_ != state_.session.revision();
+    if (!is_busy) return end(self);
+  } else if (can_rest()) {
+    return rest(self);
+  }
   if (company_ && !company_->lock_waiters.empty()) {
     const std::int64_t until = company_->lock_waiters.front().until_ms;
     if (wake_ms == 0 || until < wake_ms) wake_ms = until;
-  }
-  if (!state_.session.exists() && wake_ms == 0) {
-    if (under_way_ != 0 || company_ || stored_revision_ != state_.session.revision()) {
-      return Next::noreply();
-    }
-    // Nobody looks this process up any more; a call that is already under way finds nobody and
-    // looks again.
-    house_->absent.erase(storage_key_, self.pid());
-    return Next::stop();
   }
   if (wake_ms == 0) return Next::noreply();
   const std::int64_t left = wake_ms - now_ms(self);
@@ -185,6 +274,7 @@ Next SessionServer::next(Process& self) {
 void SessionServer::note_change(std::uint64_t revision_before, std::span<const Event> events,
                                 bool is_new) {
   state_.session.set_revision(std::max(state_.session.revision(), revision_before + 1));
+  asleep_.reset();
   if (house_->writers.empty()) stored_revision_ = state_.session.revision();
   if (company_) {
     for (Watcher& watcher : company_->watchers) watcher.touched = true;
@@ -271,6 +361,11 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
 }
 
 Next SessionServer::handle_call(Process& self, Apply message, From<std::string> from) {
+  if (is_superfluous(self)) {
+    // Kept to the end, which answers it.
+    company().waiting.push_back(Waiting{std::move(message), std::move(from), std::nullopt});
+    return end(self);
+  }
   if (is_held()) {
     company_->waiting.push_back(Waiting{std::move(message), std::move(from), std::nullopt});
   } else {
@@ -357,6 +452,10 @@ void SessionServer::grant(Process& self, From<Held> from) {
 }
 
 Next SessionServer::handle_call(Process& self, Hold, From<Held> from) {
+  if (is_superfluous(self)) {
+    company().waiting.push_back(Waiting{std::nullopt, std::nullopt, std::move(from)});
+    return end(self);
+  }
   if (is_held()) {
     company_->waiting.push_back(Waiting{std::nullopt, std::nullopt, std::move(from)});
   } else {
@@ -405,6 +504,10 @@ Next SessionServer::handle_info(Process& self, LetGo message) {
 }
 
 Next SessionServer::handle_call(Process& self, Watch, From<bool> from) {
+  if (is_superfluous(self)) {
+    std::move(from).reply(false);
+    return end(self);
+  }
   const Pid watcher = from.caller();
   bool known = false;
   for (const Watcher& other : company().watchers) known |= other.pid == watcher;
@@ -482,7 +585,7 @@ Next SessionServer::handle_info(Process& self, StoreAgain) {
   return next(self);
 }
 
-Next SessionServer::handle_timeout(Process& self) {
+void SessionServer::expire(Process& self) {
   const std::uint64_t revision = state_.session.revision();
   const std::string user{state_.user()};
   const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
@@ -490,7 +593,27 @@ Next SessionServer::handle_timeout(Process& self) {
     note_outcome(self, outcome, revision, user);
     if (!house_->writers.empty()) store(self);
   }
+}
+
+Next SessionServer::handle_timeout(Process& self) {
+  expire(self);
   hand_lock_on(self);
+  return next(self);
+}
+
+// A moment that was entered and is not the one that counts has been overtaken by an earlier one.
+Next SessionServer::handle_info(Process& self, ExpiryClock::Due message) {
+  if (message.due_ms == armed_ms_) armed_ms_ = 0;
+  if (!is_held()) expire(self);
+  hand_lock_on(self);
+  return next(self);
+}
+
+Next SessionServer::handle_info(Process& self, PackAgain) {
+  if (asleep_ && packed_revision_ == 0) {
+    const auto facts = facts_of_record(asleep_->record());
+    if (facts && facts->exists && !facts->is_packed) asleep_.reset();
+  }
   return next(self);
 }
 

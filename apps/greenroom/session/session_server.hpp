@@ -17,6 +17,7 @@
 #include "session/held_keys.hpp"
 #include "session/session.hpp"
 #include "session/session_house.hpp"
+#include "session/sleeping_session.hpp"
 
 namespace greenroom {
 
@@ -32,6 +33,11 @@ namespace greenroom {
 // the next, so that ten quick changes cost two writes. With Durability::commit a reply waits until
 // the change it reports is stored; otherwise it is sent at once, unless the last write has been
 // under way for longer than `relaxed_limit`.
+//
+// When nothing is under way it falls asleep: the process goes on as a SleepingSession, a record of
+// a hundred bytes, and the next message wakes it. Its expiry is seen to by the house's clock then.
+// What stays awake: a large value, a session that somebody waits for, watches or holds, and one
+// that remembers what its readers have seen (merge=json, a tombstone that was asked for).
 //
 // After its end a session may stay on as a tombstone (session/prefix_rules.hpp), without a value
 // and out of sight of KEYS and DBSIZE, so that late saves find it.
@@ -88,9 +94,13 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   // The shard's writer has started: whatever its predecessor had not answered is lost.
   struct WriterStarted {};
   struct StoreAgain {};
+  // There is a dictionary now: a value that is kept as it is may get smaller.
+  struct PackAgain {};
 
-  // `stored`: the value read at start-up, empty for a key that is new or whose process crashed.
-  SessionServer(HouseRef house, std::string storage_key, std::string stored);
+  // In the place of a process that crashed: reads what is stored.
+  SessionServer(HouseRef house, std::string storage_key);
+  // Woken. Throws if the record cannot be read.
+  SessionServer(troupe::Process& self, HouseRef house, troupe::DormantPtr sleeper);
   ~SessionServer();
 
   troupe::Async<troupe::Init> init(troupe::Process& self);
@@ -100,7 +110,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   troupe::Next handle_call(troupe::Process& self, TakeOver message, troupe::From<std::string> from);
   troupe::Next handle_call(troupe::Process& self, Watch message, troupe::From<bool> from);
   using Info = troupe::Messages<Stored, StoreFailed, WriterStarted, StoreAgain, LetGo, Unwatch,
-                                Revoke, troupe::Down>;
+                                Revoke, PackAgain, ExpiryClock::Due, troupe::Down>;
   troupe::Next handle_info(troupe::Process& self, Stored message);
   troupe::Next handle_info(troupe::Process& self, StoreFailed message);
   troupe::Next handle_info(troupe::Process& self, WriterStarted message);
@@ -108,6 +118,8 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   troupe::Next handle_info(troupe::Process& self, LetGo message);
   troupe::Next handle_info(troupe::Process& self, Unwatch message);
   troupe::Next handle_info(troupe::Process& self, Revoke message);
+  troupe::Next handle_info(troupe::Process& self, PackAgain message);
+  troupe::Next handle_info(troupe::Process& self, ExpiryClock::Due message);
   troupe::Next handle_info(troupe::Process& self, troupe::Down message);
   troupe::Next handle_timeout(troupe::Process& self);
 
@@ -151,10 +163,13 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   };
 
   static constexpr std::int64_t relaxed_limit_ms = 1'000;
+  // Larger values are not packed and unpacked for each command: their processes stay awake.
+  static constexpr std::size_t largest_asleep = 64u << 10;
   // Between two attempts to store what could not be stored.
   static constexpr troupe::Duration retry_interval = std::chrono::seconds{1};
-  // A new process whose first command does not come ends.
-  static constexpr troupe::Duration first_command_limit = std::chrono::seconds{5};
+  struct FreeSleeper {
+    void operator()(SleepingSession* sleeper) const { SleepingSession::free(sleeper); }
+  };
 
   Company& company();
   bool is_held() const { return company_ && company_->holder; }
@@ -176,12 +191,23 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void count(bool expired);
   void store(troupe::Process& self);
   void release(std::uint64_t revision, const std::string* error);
+  const std::string& packed();
+  bool is_superfluous(troupe::Process& self);
+  bool can_rest() const;
+  troupe::Next rest(troupe::Process& self);
+  void unpack(std::string_view record);
+  void expire(troupe::Process& self);
   troupe::Next next(troupe::Process& self);
+  troupe::Next end(troupe::Process& self);
 
   HouseRef house_;
   std::string storage_key_;
-  std::string stored_;
   KeyState state_;
+  std::unique_ptr<SleepingSession, FreeSleeper> asleep_;  // what it woke from, while it is the same
+  std::string packed_;                                    // the record of packed_revision_
+  std::uint64_t packed_revision_ = 0;                     // 0: none is packed
+  std::string_view kept_key_;  // as the key table keeps it; null: to be looked up
+  std::int64_t armed_ms_ = 0;  // for when it is entered in the expiry clock; 0: it is not
   const PrefixRule* rule_ = nullptr;
   std::uint64_t stored_revision_ = 0;
   std::uint64_t under_way_ = 0;  // the revision that is being stored; 0: none
@@ -191,6 +217,8 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   bool is_listed_ = false;        // in the table of keys with a value, or in the other
   bool counted_ = false;
   bool counted_expiry_ = false;
+  bool is_new_ = false;    // has the first look around before it
+  bool has_left_ = false;  // in order: asleep, or gone from the tables
 };
 
 }  // namespace greenroom

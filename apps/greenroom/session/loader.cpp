@@ -1,0 +1,201 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "session/loader.hpp"
+
+#include <bitset>
+#include <utility>
+
+#include "session/packed_record.hpp"
+#include "session/session_server.hpp"
+#include "session/sleeping_session.hpp"
+
+namespace greenroom {
+
+using namespace troupe;
+
+namespace {
+
+// Entered in one go.
+constexpr std::size_t batch_sessions = 500;
+
+using Numbers = std::bitset<Dictionaries::max_number + 1>;
+
+struct ReadSession {
+  std::string key;
+  std::string user;
+  std::int64_t created_at_ms;
+  std::int64_t due_ms;
+  bool exists;
+  bool expires;
+  DormantPtr sleeper;
+};
+struct Batch {
+  std::vector<ReadSession> sessions;
+};
+// The end of a shard, or of the attempt.
+struct ShardRead {
+  Numbers dictionaries;  // that its records name
+  std::string error;     // empty: none
+};
+struct ShardLoaded {
+  std::uint64_t sessions = 0;
+  Numbers dictionaries;
+  std::string error;
+};
+
+}  // namespace
+}  // namespace greenroom
+
+template <>
+inline constexpr bool troupe::enable_message<greenroom::Batch> = true;
+template <>
+inline constexpr bool troupe::enable_message<greenroom::ShardRead> = true;
+template <>
+inline constexpr bool troupe::enable_message<greenroom::ShardLoaded> = true;
+
+namespace greenroom {
+namespace {
+
+// --- On the blocking pool.
+
+class ShardReader {
+ public:
+  ShardReader(HouseRef house, StoreHandle store, Pid to) : house_{house}, store_{store}, to_{to} {}
+
+  ShardRead run() {
+    const auto swept = store_.store->sweep(
+        [this](std::string_view key, std::string_view value) { return take(key, value); });
+    if (!swept && result_.error.empty()) result_.error = swept.error().text;
+    if (!batch_.sessions.empty()) send(to_, std::move(batch_));
+    return std::move(result_);
+  }
+
+ private:
+  bool take(std::string_view key, std::string_view value) {
+    if (!ValueCipher::is_encrypted(value)) return take_plain(key, value);
+    if (!store_.cipher) {
+      return fail("the stored sessions are encrypted; name their key file (encryption_key_file)");
+    }
+    auto plain = store_.cipher->decrypt(std::string{key}, std::string{value});
+    return plain ? take_plain(key, *plain) : fail(std::move(plain.error()));
+  }
+
+  bool take_plain(std::string_view key, std::string_view value) {
+    if (Dictionaries::is_stored_key(key)) {
+      return house_->dictionaries.add(key, value) ||
+             fail("a stored dictionary is damaged; restore the data files from a backup");
+    }
+    const auto facts = facts_of_record(value);
+    if (!facts)
+      return fail("a stored session cannot be read: " + std::string{to_string(facts.error())});
+    result_.dictionaries.set(facts->dictionary);
+    const std::int64_t due_ms = facts->exists ? facts->expires_at_ms : facts->dead_until_ms;
+    batch_.sessions.push_back(
+        ReadSession{std::string{key}, std::string{facts->user}, facts->created_at_ms, due_ms,
+                    facts->exists, facts->exists && facts->expires_at_ms != 0,
+                    SleepingSession::of_record(house_, {}, value, {.armed_ms = due_ms})});
+    if (batch_.sessions.size() < batch_sessions) return true;
+    send(to_, std::exchange(batch_, {}));
+    return true;
+  }
+
+  bool fail(std::string error) {
+    result_.error = std::move(error);
+    return false;
+  }
+
+  HouseRef house_;
+  StoreHandle store_;
+  Pid to_;
+  Batch batch_;
+  ShardRead result_;
+};
+
+Async<> read_shard(Process& self, Pid loader, HouseRef house, StoreHandle store) {
+  ShardRead read = co_await blocking(
+      self, [=]() -> ShardRead { return ShardReader{house, store, loader}.run(); });
+  send(loader, std::move(read));
+}
+
+// --- The process that enters them.
+
+struct Entering {
+  KeyTable* table;
+  const std::string* key;
+  SleepingSession* session;
+};
+
+// Between its birth and its first message.
+bool enter_key(void* context, Pid pid) {
+  const Entering& entering = *static_cast<Entering*>(context);
+  if (!entering.table->insert(*entering.key, pid)) return false;
+  entering.session->set_key(entering.table->kept_key(*entering.key, pid));
+  return true;
+}
+
+void note_user(HouseRef house, const ReadSession& session) {
+  if (session.user.empty()) return;
+  const PrefixRule* rule = house->rules.find(key_in(session.key));
+  const auto too_many =
+      house->users.bind(session.user, session.key, session.created_at_ms, rule ? rule->cap : 0);
+  if (!too_many) return;
+  if (const Pid oldest = house->find(*too_many)) send(oldest, SessionServer::Revoke{});
+}
+
+void enter(HouseRef house, ReadSession session) {
+  house->processes.fetch_add(1, std::memory_order_relaxed);
+  const std::uint8_t database = database_of(session.key);
+  Counters& counters = house->counters;
+  if (session.exists) counters.keys[database].fetch_add(1, std::memory_order_relaxed);
+  if (session.expires) counters.keys_with_expiry[database].fetch_add(1, std::memory_order_relaxed);
+  Entering entering{session.exists ? &house->sessions : &house->absent, &session.key,
+                    static_cast<SleepingSession*>(session.sleeper.get())};
+  entering.session->set_key(session.key);  // until the table's own is there
+  const Pid pid = spawn_dormant(std::move(session.sleeper), enter_key, &entering);
+  if (!pid) return;
+  if (session.due_ms != 0) house->expiry.arm(session.due_ms, pid);
+  note_user(house, session);
+}
+
+Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) {
+  spawn_link(read_shard, self.pid(), house, store);
+  ShardLoaded loaded;
+  for (bool is_done = false; !is_done;) {
+    is_done = co_await self.receive(
+        [&](Batch batch) {
+          loaded.sessions += batch.sessions.size();
+          for (ReadSession& session : batch.sessions) enter(house, std::move(session));
+          return false;
+        },
+        [&](ShardRead read) {
+          loaded.dictionaries = read.dictionaries;
+          loaded.error = std::move(read.error);
+          return true;
+        });
+  }
+  send(owner, std::move(loaded));
+}
+
+}  // namespace
+
+Async<std::expected<std::uint64_t, std::string>> load_sessions(Process& self, HouseRef house,
+                                                               std::vector<StoreHandle> shards) {
+  for (const StoreHandle& shard : shards) spawn_link(load_shard, self.pid(), house, shard);
+  ShardLoaded all;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    ShardLoaded loaded = co_await self.receive<ShardLoaded>();
+    all.sessions += loaded.sessions;
+    all.dictionaries |= loaded.dictionaries;
+    if (!loaded.error.empty()) all.error = std::move(loaded.error);
+  }
+  if (!all.error.empty()) co_return std::unexpected(std::move(all.error));
+  for (std::uint32_t number = 1; number <= Dictionaries::max_number; ++number) {
+    if (all.dictionaries.test(number) && !house->dictionaries.numbered(number)) {
+      co_return std::unexpected("stored sessions are packed with dictionary " +
+                                std::to_string(number) +
+                                ", which is missing; restore the data files from a backup");
+    }
+  }
+  co_return all.sessions;
+}
+
+}  // namespace greenroom
