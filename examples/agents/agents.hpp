@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Agents: a counter, and a cache under a name. The functions run in the agent, one after the other,
-// so an update that reads and writes is one step.
+// so an update that reads and writes is one step. The courses' functions capture what they need
+// from the caller; here they capture nothing and are given it, so nothing is shared by accident.
 #pragma once
 
 #include <map>

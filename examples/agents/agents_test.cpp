@@ -18,6 +18,17 @@ TEST(Agents, the_counter_counts_to_six) {
   });
 }
 
+TEST(Agents, a_counter_under_a_name_and_a_map_with_a_count_of_nothing) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    co_await Counter::start_link(self, {.name = "counter"}, 0);
+    co_await add(self, named<Counter>("counter"), 1);
+    EXPECT_EQ(co_await count(self, named<Counter>("counter")), 1);
+    const auto state = co_await Cache::start_link(self, Entries{});
+    co_await put(self, state, "count", "0");
+    EXPECT_EQ(co_await get(self, state, "count"), "0");
+  });
+}
+
 TEST(Agents, the_cache_is_found_by_its_name) {
   test::on_every_executor([](Process& self) -> Async<> {
     co_await Cache::start_link(self, {.name = "cache"}, Entries{});

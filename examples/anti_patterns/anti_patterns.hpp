@@ -1,9 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // What goes wrong when processes share, as far as the compiler lets one write it down, and the
-// cure. A pointer, a reference or a shared map in a message does not compile here
-// (test/compile_fail), so the first two are threads that share; the cure is the same: one process
-// owns the state.
+// cure. The course's examples of it, a pointer, a reference or a shared map in a message, do not
+// compile here (test/compile_fail), so the first are two that share without processes; the cure is
+// the same: one process owns the state.
 #pragma once
 
 #include <string>

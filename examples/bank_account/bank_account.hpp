@@ -1,10 +1,13 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// A bank account as a process: its balance is a parameter of the body, nobody else can touch it,
-// and a withdrawal that is not covered does not fit its clause, so the next one answers. Answers
-// carry the account they come from, so that a client of several cannot mix them up, as the course's
-// can.
+// A bank account as a process: its balance is a variable of the body, nobody else can touch it, and
+// what is not allowed does not fit its clause, so a later one answers. The course's lets one
+// withdraw a negative amount and deposit one, and what it does not know stays in its mailbox.
+// Answers carry the account they come from, so that a client of several cannot mix them up, as the
+// course's can.
 #pragma once
+
+#include <expected>
 
 #include <troupe/troupe.hpp>
 
@@ -27,24 +30,33 @@ struct Balance {
   Pid account;
   int amount;
 };
-struct InsufficientFunds {
+enum class Refusal { insufficient_funds, bad_amount };
+struct Refused {
   Pid account;
+  Refusal why;
 };
 struct Close {};
 
 inline Async<> account(Process& self, int balance) {
   while (co_await self.receive(
-      [&](Deposit m) {
-        send(m.from, Balance{self.pid(), balance += m.amount});
-        return true;
-      },
-      when([&](const Withdraw& m) { return m.amount <= balance; },
+      when([](const Deposit& m) { return m.amount > 0; },
+           [&](Deposit m) {
+             send(m.from, Balance{self.pid(), balance += m.amount});
+             return true;
+           }),
+      when([&](const Withdraw& m) { return m.amount > 0 && m.amount <= balance; },
            [&](Withdraw m) {
              send(m.from, Balance{self.pid(), balance -= m.amount});
              return true;
            }),
+      [&](Deposit m) {
+        send(m.from, Refused{self.pid(), Refusal::bad_amount});
+        return true;
+      },
       [&](Withdraw m) {
-        send(m.from, InsufficientFunds{self.pid()});
+        const bool is_bad = m.amount <= 0;
+        send(m.from,
+             Refused{self.pid(), is_bad ? Refusal::bad_amount : Refusal::insufficient_funds});
         return true;
       },
       [&](GetBalance m) {
@@ -59,13 +71,13 @@ inline Async<> account(Process& self, int balance) {
   }
 }
 
-// What the account has now, or nothing: it was not enough.
-inline Async<std::optional<int>> answer_of(Process& self, Pid account) {
-  co_return co_await self.receive(
-      when([account](const Balance& m) { return m.account == account; },
-           [](Balance m) { return std::optional{m.amount}; }),
-      when([account](const InsufficientFunds& m) { return m.account == account; },
-           [](InsufficientFunds) { return std::optional<int>{}; }));
+using Answer = std::expected<int, Refusal>;  // what the account has now
+
+inline Async<Answer> answer_of(Process& self, Pid account) {
+  co_return co_await self.receive(when([account](const Balance& m) { return m.account == account; },
+                                       [](Balance m) { return Answer{m.amount}; }),
+                                  when([account](const Refused& m) { return m.account == account; },
+                                       [](Refused m) { return Answer{std::unexpected{m.why}}; }));
 }
 
 }  // namespace bank_account

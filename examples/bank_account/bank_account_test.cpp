@@ -25,7 +25,19 @@ TEST(BankAccount, an_uncovered_withdrawal_is_refused_and_changes_nothing) {
   test::on_every_executor([](Process& self) -> Async<> {
     const Pid ours = spawn(account, 100);
     send(ours, Withdraw{101, self.pid()});
-    EXPECT_EQ(co_await answer_of(self, ours), std::nullopt);
+    EXPECT_EQ(co_await answer_of(self, ours), std::unexpected{Refusal::insufficient_funds});
+    send(ours, GetBalance{self.pid()});
+    EXPECT_EQ(co_await answer_of(self, ours), 100);
+  });
+}
+
+TEST(BankAccount, nobody_deposits_or_withdraws_less_than_nothing) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const Pid ours = spawn(account, 100);
+    send(ours, Withdraw{-5, self.pid()});
+    EXPECT_EQ(co_await answer_of(self, ours), std::unexpected{Refusal::bad_amount});
+    send(ours, Deposit{-5, self.pid()});
+    EXPECT_EQ(co_await answer_of(self, ours), std::unexpected{Refusal::bad_amount});
     send(ours, GetBalance{self.pid()});
     EXPECT_EQ(co_await answer_of(self, ours), 100);
   });

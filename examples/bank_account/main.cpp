@@ -10,7 +10,8 @@ Async<> print_answer(Process& self, Pid account) {
   if (balance) {
     std::printf("balance is %d\n", *balance);
   } else {
-    std::printf("refused\n");
+    std::printf("refused: %s\n",
+                balance.error() == Refusal::bad_amount ? "no such amount" : "insufficient funds");
   }
 }
 
@@ -20,6 +21,8 @@ int main() {
     send(ours, Deposit{50, self.pid()});
     co_await print_answer(self, ours);
     send(ours, Withdraw{1'000, self.pid()});
+    co_await print_answer(self, ours);
+    send(ours, Withdraw{-1'000, self.pid()});
     co_await print_answer(self, ours);
     send(ours, Withdraw{120, self.pid()});
     co_await print_answer(self, ours);

@@ -1,8 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// Three mistakes of beginners, each with its cure. A server that works inside its handler serves
-// nobody meanwhile: `Blocking`; `Delegating` hands the work to a process of its own and answers
-// when that is done. (The third, a mailbox that only grows, is the example catch_all.)
+// Mistakes that the course warns of, each with its cure. A server that works inside its handler
+// serves nobody meanwhile: `Blocking`; `Delegating` hands the work to a process of its own and
+// answers when that is done. A loop that never waits holds its thread. (The mailbox that only grows
+// is the example catch_all.)
 #pragma once
 
 #include <troupe/task.hpp>

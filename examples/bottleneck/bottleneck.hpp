@@ -1,7 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // One process that does all work itself is a bottleneck; one that hands each piece to a process of
-// its own is not. The same hundred pieces of 10 ms through both, and how many times faster.
+// its own is not. The same hundred pieces of 10 ms through both, and how many times faster. The
+// course asks the one piece by piece and the other a hundred times at once, and so measures the
+// asking too; here both are asked at once.
 #pragma once
 
 #include <vector>

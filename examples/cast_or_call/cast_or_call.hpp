@@ -1,8 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // The same addition as a cast, which returns at once and promises nothing, and as a call, which
-// returns when it is done. A call after casts of the same process sees them all: signals between
-// two processes keep their order. Only a cast gives no back pressure and no news of a dead server.
+// returns when it is done. The course says that the total after two casts may lack them: not for
+// the process that cast, because signals between two processes keep their order. What a cast does
+// lack is back pressure, and news of a dead server.
 #pragma once
 
 #include <vector>

@@ -14,6 +14,7 @@ TEST(CastOrCall, a_call_after_casts_of_the_same_process_sees_them_all) {
     const auto sum = co_await Sum::start_link(self);
     cast(sum, Sum::Add{10});
     cast(sum, Sum::Add{20});
+    EXPECT_EQ(co_await call(self, sum, Sum::GetTotal{}), 30);  // the course: 0, 10 or 30
     co_await call(self, sum, Sum::Add{30});
     EXPECT_EQ(co_await call(self, sum, Sum::GetTotal{}), 60);
     EXPECT_EQ(co_await call(self, sum, Sum::Operations{}), (std::vector<int>{10, 20, 30}));

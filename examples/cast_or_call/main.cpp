@@ -10,8 +10,9 @@ int main() {
     const auto sum = co_await Sum::start(self);
     cast(sum, Sum::Add{10});
     cast(sum, Sum::Add{20});
+    std::printf("after two casts: %d\n", co_await call(self, sum, Sum::GetTotal{}));
     co_await call(self, sum, Sum::Add{30});
-    std::printf("total %d\n", co_await call(self, sum, Sum::GetTotal{}));
+    std::printf("after a call: %d\n", co_await call(self, sum, Sum::GetTotal{}));
     co_await stop(self, sum);
     cast(sum, Sum::Add{40});
     std::printf("a cast to a dead server: nothing happens\n");

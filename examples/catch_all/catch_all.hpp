@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A message that fits no clause stays in the mailbox for ever and costs every later receive a look.
-// The last clause of `careful` takes whatever is left and counts it; `careless` has none.
+// `careless` is the course's mistake. Its cure drops what is unknown without a trace; the last
+// clause of `careful` takes it and counts it, so that somebody can find out.
 #pragma once
 
 #include <troupe/troupe.hpp>

@@ -1,10 +1,12 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// Chat rooms as entity processes: one process per room, found by its name in a registry and started
-// when the first person joins. A room knows its members, forgets who has died, keeps the last
-// messages for who comes later, and ends when it has been empty for a while.
+// Chat rooms as entity processes, which the courses only name: one process per room, found by its
+// name in a registry and started when the first person joins. A room knows its members, forgets who
+// has died, keeps the last messages for who comes later, and ends when it has been empty for a
+// while.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <string>
@@ -64,11 +66,11 @@ struct Room : GenServer<Room> {
     }
     return wait();
   }
-  std::vector<std::string> handle_call(Members) {
+  Answer<std::vector<std::string>> handle_call(Members) {
     std::vector<std::string> names;
     for (const auto& [pid, member] : members_) names.push_back(member.name);
     std::ranges::sort(names);
-    return names;
+    return {std::move(names), wait()};
   }
   Next handle_info(Down m) {
     members_.erase(m.pid);

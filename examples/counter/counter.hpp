@@ -1,8 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A counter as a process: the count is a variable of its body, so nobody else can touch it and no
-// lock is needed. The course's counter loses every increment, because it answers with count + 1 to
-// whoever asked and never says so to others; this one answers a question with the count it has.
+// lock is needed. The course's answers every increment, and a caller that does not read the answers
+// fills its mailbox with them; here only a question is answered.
 #pragma once
 
 #include <troupe/troupe.hpp>

@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A counter as a GenServer: calls typed by their messages, casts, and a crash after which the
-// supervisor starts a fresh one.
+// supervisor starts a fresh one. The courses' have their own name built in, so that there can be
+// one only, and nobody restarts them; here the name is given by whoever starts one.
 #pragma once
 
 #include <stdexcept>

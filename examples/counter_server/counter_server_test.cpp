@@ -19,6 +19,15 @@ TEST(CounterServer, counts_as_the_course_prints) {
   });
 }
 
+TEST(CounterServer, counts_to_two_as_the_other_course_does) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const auto counter = co_await Counter::start_link(self, 0);
+    EXPECT_EQ(co_await call(self, counter, Counter::IncrementBy{1}), 1);
+    EXPECT_EQ(co_await call(self, counter, Counter::IncrementBy{1}), 2);
+    EXPECT_EQ(co_await call(self, counter, Counter::Get{}), 2);
+  });
+}
+
 Async<> increment(Process& self, ServerRef<Counter> counter, int times) {
   for (int i = 0; i < times; ++i) co_await call(self, counter, Counter::IncrementBy{1});
 }

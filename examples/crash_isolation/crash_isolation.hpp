@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// Two processes that share nothing: one crashes, the other does not notice.
+// Two processes that share nothing: one crashes, the other does not notice. The course looks at the
+// second right after it has asked the first to crash, when nothing has happened yet; here the end
+// of the first is waited for, and then the second has to answer.
 #pragma once
 
 #include <stdexcept>

@@ -1,8 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Mail in the background: `send_email` returns at once, and the worker delivers, one after the
-// other. The course's worker forgets a mail whose delivery fails and crashes on the next; this one
-// tries again with growing pauses, three times in all, and counts what it could not deliver.
+// other. In the course a delivery that fails crashes the worker, and what waits in its mailbox is
+// lost with it; this one tries again with growing pauses, three times in all, and counts what it
+// could not deliver.
 #pragma once
 
 #include <deque>

@@ -1,7 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// A game match as an entity process: two players, moves in turn, a clock that decides when one does
-// not move, and an end that both are told of.
+// A game match as an entity process, which the course has in a table only: two players, moves in
+// turn, a clock that decides when one does not move, and an end that both are told of.
 #pragma once
 
 #include <array>

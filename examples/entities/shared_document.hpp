@@ -2,7 +2,8 @@
 //
 // A document that several people edit, as an entity process. An edit says which version it was made
 // on; one on an old version is refused with the text as it is now, so nobody overwrites what they
-// have not seen. Everybody who has it open is told of every change.
+// have not seen: the course has the process, and leaves that question open. Everybody who has it
+// open is told of every change.
 #pragma once
 
 #include <expected>

@@ -1,8 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// A pool with a process per connection: who needs one checks it out and is watched meanwhile, so a
-// borrower that dies gives it back, and a connection that dies is replaced. Who comes when all are
-// out waits in line.
+// A pool with a process per connection, of which the course has the name only: who needs one checks
+// it out and is watched meanwhile, so a borrower that dies gives it back, and a connection that
+// dies is replaced. Who comes when all are out waits in line.
 #pragma once
 
 #include <deque>

@@ -33,6 +33,15 @@ TEST(Transactions, one_that_crashes_halfway_gives_back_what_it_took) {
   });
 }
 
+TEST(Transactions, less_than_nothing_is_no_transfer) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const auto ledger = co_await Ledger::start_link(self, opening(100));
+    spawn_monitor(transaction, ledger, Transfer{"ada", "bob", -50});
+    EXPECT_EQ((co_await self.receive<Down>()).reason.to_string(), "{shutdown,refused}");
+    EXPECT_EQ(co_await call(self, ledger, Ledger::Balance{"ada"}), 100);
+  });
+}
+
 TEST(ConnectionPool, a_borrower_waits_until_one_comes_back) {
   test::on_every_executor([](Process& self) -> Async<> {
     const auto pool = co_await ConnectionPool::start_link(self, 1);

@@ -1,8 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// Sessions and live prices: a subscriber is a process that belongs to one customer's session. It
-// keeps the latest price of each symbol, so a slow customer skips old prices instead of falling
-// behind, and ends with the session.
+// Sessions and live prices, which the course names and does not show: a subscriber is a process
+// that belongs to one customer's session. It keeps the latest price of each symbol, so a slow
+// customer skips old prices instead of falling behind, and ends with the session.
 #pragma once
 
 #include <map>

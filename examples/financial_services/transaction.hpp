@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// A process per transaction: it books both sides or none, and its crash is nobody else's. The
-// accounts are the ledger's, which is asked twice: to take, and to give or give back.
+// A process per transaction: "each transaction runs in isolation", says the course, and leaves open
+// what a crash in the middle does. This one books both sides or none, and its crash is nobody
+// else's. The accounts are the ledger's, which is asked twice: to take, and to give or give back.
 #pragma once
 
 #include <map>
@@ -33,7 +34,7 @@ struct Ledger : GenServer<Ledger> {
   explicit Ledger(std::map<std::string, int> opening) : balances{std::move(opening)} {}
   bool handle_call(Take m) {
     int& balance = balances[m.account];
-    if (balance < m.amount) return false;
+    if (m.amount <= 0 || balance < m.amount) return false;
     balance -= m.amount;
     return true;
   }
@@ -48,11 +49,11 @@ struct Transfer {
   int amount;
 };
 
-// The process' reason says how it went: normal, {shutdown, insufficient_funds}, or a crash, after
+// The process' reason says how it went: normal, {shutdown, refused}, or a crash, after
 // which what was taken has been given back.
 inline Async<> transaction(Process& self, ServerRef<Ledger> ledger, Transfer transfer) {
   if (!co_await call(self, ledger, Ledger::Take{transfer.from, transfer.amount})) {
-    self.exit(ExitReason::shutdown_with(Atom{"insufficient_funds"}));
+    self.exit(ExitReason::shutdown_with(Atom{"refused"}));
   }
   std::exception_ptr failure;
   try {

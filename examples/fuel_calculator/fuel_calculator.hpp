@@ -1,9 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // The fuel for a flight is a pure function, and stays one: no state, no process. Processes help
-// where there is state around it, in four forms: results that were asked for before (`Cached`), a
-// line of calculations (`Queue`), somebody who watches (`Watch`), and what was flown (`Queue`
-// again, its history).
+// where there is state around it, in the four forms the course lists without code: results that
+// were asked for before (`Cached`), a line of calculations (`Queue`), somebody who watches
+// (`Watch`), and what was flown (`Queue` again, its history).
 #pragma once
 
 #include <map>

@@ -1,7 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A game lobby: a process for each player under one dynamic supervisor. A player who crashes starts
-// again with a fresh state and harms nobody else; one who leaves is not started again.
+// again with a fresh state and harms nobody else; one who leaves is not started again. The course's
+// damage heals when it is negative, and its players are mute, because the line that sends is a
+// comment.
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// Health of a system from its supervisor's lifecycle events: how often each child was restarted,
-// and whether it is up, restarting too often, or down for good. The monitor subscribes and asks
-// nobody.
+// Health of a system from its supervisor's lifecycle events, a line in the course's table: how
+// often each child was restarted, and whether it is up, restarting too often, or down for good. The
+// monitor subscribes and asks nobody.
 #pragma once
 
 #include <deque>

@@ -1,7 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Receiving: clauses by type, a guard, a stop, and a time limit. What each message leads to goes to
-// `to` as a line of text, so that a test sees what a person would.
+// `to` as a line of text, so that a test sees what a person would. The course's receives take one
+// message each, and what comes second finds nobody; this one goes on until it is told to stop or
+// hears nothing.
 #pragma once
 
 #include <string>

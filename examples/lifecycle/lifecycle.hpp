@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // The life of a GenServer, told by itself: constructor and init, a call, a cast, a plain message,
-// and terminate. Every step goes to `tell` as a word.
+// and terminate. Every step goes to `tell` as a word. In the course's picture every life ends with
+// terminate; that of a server that is killed does not, and no server may count on it.
 #pragma once
 
 #include <string>

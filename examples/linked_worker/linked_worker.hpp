@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A link: when one of two linked processes fails, so does the other, unless it traps exits and
-// takes the news as a message. `linked` says "never reached" only if that were not so.
+// takes the news as a message. In the course the one who would show it is the one who dies; here a
+// third watches, and `linked` says "never reached" only if the link did nothing.
 #pragma once
 
 #include <stdexcept>

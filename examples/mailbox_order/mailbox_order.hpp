@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A mailbox is a queue: messages from one sender are received in the order in which they were sent,
-// and a receive takes the oldest that fits.
+// and a receive takes the oldest that fits. The course sends to itself, where nothing could go
+// wrong; here the reader is another process, on another thread perhaps, and the order is the same.
 #pragma once
 
 #include <string>

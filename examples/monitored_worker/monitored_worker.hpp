@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A monitor: one message when the watched process ends, with the reason, and no harm to the one who
-// watches.
+// watches. The course's crashes as it prints the reason, because that of an exception is a tuple,
+// and no text; here the reason says what was thrown.
 #pragma once
 
 #include <stdexcept>

@@ -1,7 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// A program as an OTP application: an endpoint, a database pool, a cache and two workers under one
-// supervisor, a setting, and an orderly stop: what started last stops first.
+// A program as an OTP application: a database pool, a cache, two workers and an endpoint under one
+// supervisor, a setting, and an orderly stop: what started last stops first. The course starts the
+// endpoint first, which takes requests before there is anything to answer them with; here it comes
+// last, and goes first.
 #pragma once
 
 #include <string>
@@ -33,9 +35,8 @@ inline Application application(Pid tell) {
   Application app{.name = "my_app"};
   app.tree =
       supervisor("my_app_supervisor",
-                 children(part("endpoint"),
-                          supervisor("pool", children(part("connection_1"), part("connection_2"))),
-                          part("cache"), part("worker_1"), part("worker_2")));
+                 children(supervisor("pool", children(part("connection_1"), part("connection_2"))),
+                          part("cache"), part("worker_1"), part("worker_2"), part("endpoint")));
   app.environment = map({{atom("port"), 4'000}});
   return app;
 }

@@ -34,8 +34,9 @@ struct Inventory : GenServer<Inventory> {
   explicit Inventory(std::map<std::string, int> stock) : stock_{std::move(stock)} {}
   void handle_call(Process& self, Reserve m, From<bool> from) {
     const Pid order = from.caller();
-    const bool possible = m.quantity > 0 && stock_[m.product] >= m.quantity;
-    if (possible && !reserved_.contains(order)) {
+    const bool possible = !reserved_.contains(order) && m.quantity > 0 &&
+                          stock_[m.product] >= m.quantity;  // one reservation for each order
+    if (possible) {
       stock_[m.product] -= m.quantity;
       reserved_[order] = Reservation{std::move(m.product), m.quantity, self.monitor(order)};
     }
@@ -78,7 +79,7 @@ struct Payments : GenServer<Payments> {
   bool handle_call(Charge m) {
     if (m.customer == "the line is dead") throw std::runtime_error("payment service failed");
     int& left = limits_[m.customer];
-    if (left < m.amount) return false;
+    if (m.amount < 0 || left < m.amount) return false;
     left -= m.amount;
     return true;
   }

@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Several pages fetched at once, each by a task with a connection of its own: together they take as
-// long as the slowest.
+// long as the slowest. In the course a page that cannot be fetched ends the caller and all other
+// fetches; here it is a page that says so.
 #pragma once
 
 #include <string>

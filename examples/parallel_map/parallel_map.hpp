@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A list mapped in parallel: one task per element, at most ten at once, results in the order of the
-// input.
+// input. What the course's stream gives are pairs {:ok, value}, and not the values that its
+// sequential form gave.
 #pragma once
 
 #include <vector>

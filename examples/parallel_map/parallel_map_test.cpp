@@ -10,6 +10,13 @@ namespace {
 
 using namespace parallel_map;
 
+TEST(ParallelMap, gives_the_values_in_the_order_of_the_input) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const std::vector<int> inputs{5, 1, 4, 2, 3};
+    EXPECT_EQ(co_await map(self, inputs, slow_square), (std::vector<int>{25, 1, 16, 4, 9}));
+  });
+}
+
 TEST(ParallelMap, a_hundred_elements_ten_at_once_take_ten_rounds_and_keep_their_order) {
   test::on_every_seed([](Process& self) -> Async<> {
     std::vector<int> inputs(100);

@@ -1,10 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A rate limiter with a process per client: each counts its own requests, and a timer opens the
-// next window. `limiter` finds or starts the client's process, so clients need not know pids. The
-// answer carries the request's tag, so that one that comes after the time limit is not taken for
-// the next one's. A client nobody hears of for a while ends its process, which the course's
-// forgets.
+// next window. `limiter` finds or starts the client's process, so clients need not know pids. In
+// the course an answer that comes after the time limit is taken for the next one's, and the process
+// of a client that never comes back stays for ever; here the answer carries the request's
+// reference, and a silent client's process ends.
 #pragma once
 
 #include <expected>

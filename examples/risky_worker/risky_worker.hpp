@@ -16,21 +16,21 @@ namespace risky_worker {
 
 enum class Outcome { completed, failed };
 
-// A piece of work each second, of which three in ten fail and end this process.
-inline Async<> worker(Process& self, Pid tell) {
+// A piece of work after each pause, of which three in ten fail and end this process.
+inline Async<> worker(Process& self, Pid tell, Duration pause) {
   for (;;) {
     if (self.random() % 10 < 3) {
       send(tell, Outcome::failed);
       throw std::runtime_error("Random failure!");
     }
     send(tell, Outcome::completed);
-    co_await self.sleep(1s);
+    co_await self.sleep(pause);
   }
 }
 
 // One failure in three seconds on the average: the limit is far above that.
-inline auto start(Process& self, Pid tell) {
-  return Supervisor::start_link(self, children(child("worker", worker, tell)),
+inline auto start(Process& self, Pid tell, Duration pause = 1s) {
+  return Supervisor::start_link(self, children(child("worker", worker, tell, pause)),
                                 {.max_restarts = 100, .max_seconds = 5s});
 }
 

@@ -9,6 +9,14 @@ namespace {
 
 using namespace risky_worker;
 
+TEST(RiskyWorker, completes_work_on_every_executor) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    co_await start(self, self.pid(), 1ms);
+    int completed = 0;
+    while (completed < 5) completed += co_await self.receive<Outcome>() == Outcome::completed;
+  });
+}
+
 TEST(RiskyWorker, works_on_after_each_failure) {
   test::on_every_seed([](Process& self) -> Async<> {
     co_await start(self, self.pid());

@@ -1,7 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Sessions under names of their own kind: a registry instead of atoms, so that names may come from
-// outside. Two processes never have one name, and it is free again when its process is gone.
+// outside. Two processes never have one name, and it is free again when its process is gone. The
+// course's look-up crashes when nobody has the name; this one gives a reference to nobody, which
+// can be asked.
 #pragma once
 
 #include <string>

@@ -3,18 +3,26 @@
 
 #include <gtest/gtest.h>
 
-#include "support/fresh_directory.hpp"
+#include "support/directory_on_every_executor.hpp"
 
 namespace {
 
 using namespace session_store;
+
+template <class F>
+void in_a_fresh_store(F) {
+  test::with_a_directory_on_every_executor([](Process& self, std::string where) -> Async<> {
+    co_await start(self, where);
+    co_await F{}(self);
+  });
+}
 
 Async<std::string> get(Process& self, ServerRef<Session> session, std::string key) {
   co_return (co_await call(self, session, Session::Get{std::move(key)})).value_or("-");
 }
 
 TEST(SessionStore, one_id_is_one_session_with_its_data) {
-  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
+  in_a_fresh_store([](Process& self) -> Async<> {
     const auto ada = co_await create_session(self, "ada");
     EXPECT_EQ(ada, co_await create_session(self, "ada"));
     co_await call(self, ada, Session::Put{"user", "1"});
@@ -27,7 +35,7 @@ TEST(SessionStore, one_id_is_one_session_with_its_data) {
 }
 
 TEST(SessionStore, deleting_one_session_leaves_the_others_and_its_data_is_gone) {
-  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
+  in_a_fresh_store([](Process& self) -> Async<> {
     const auto ada = co_await create_session(self, "ada");
     const auto bob = co_await create_session(self, "bob");
     co_await call(self, ada, Session::Put{"k", "v"});
@@ -41,11 +49,11 @@ TEST(SessionStore, deleting_one_session_leaves_the_others_and_its_data_is_gone) 
 }
 
 TEST(SessionStore, a_session_expires_when_it_was_not_used_and_not_before) {
-  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
+  in_a_fresh_store([](Process& self) -> Async<> {
     const auto ada = co_await create_session(self, "ada", 50ms);
     self.monitor(ada.pid());
-    co_await call(self, ada, Session::Put{"k", "v"});
     const Duration used = self.monotonic_time();
+    co_await call(self, ada, Session::Put{"k", "v"});
     EXPECT_TRUE((co_await self.receive<Down>()).reason.is_normal());
     EXPECT_GE(self.monotonic_time() - used, Duration{50ms});
     while (get_session("ada")) co_await self.yield();
@@ -53,24 +61,35 @@ TEST(SessionStore, a_session_expires_when_it_was_not_used_and_not_before) {
   });
 }
 
+TEST(SessionStore, a_touch_postpones_the_end) {
+  test::with_a_directory_on_every_seed([](Process& self, std::string where) -> Async<> {
+    co_await start(self, where);
+    const auto ada = co_await create_session(self, "ada");  // for an hour
+    self.monitor(ada.pid());
+    for (int i = 0; i < 3; ++i) {
+      co_await self.sleep(59min);
+      cast(ada, Session::Touch{});
+    }
+    const Duration touched = self.monotonic_time();
+    EXPECT_TRUE((co_await self.receive<Down>()).reason.is_normal());
+    EXPECT_GE(self.monotonic_time() - touched, Duration{1h});
+  });
+}
+
 TEST(SessionStore, sessions_survive_a_restart_of_the_store) {
-  const test::ScratchDirectory directory;
-  for (const bool first : {true, false}) {
-    Runtime runtime;
-    const auto result = runtime.try_run(
-        [](Process& self, std::string where, bool put) -> Async<> {
-          co_await start(self, where);
-          const auto ada = co_await create_session(self, "../ada");  // an id is no file name
-          if (put) co_await call(self, ada, Session::Put{"k", "v"});
-          EXPECT_EQ(co_await get(self, ada, "k"), "v");
-        },
-        directory.path(), first);
-    EXPECT_TRUE(result.has_value());
-  }
+  test::with_a_directory_on_every_executor([](Process& self, std::string where) -> Async<> {
+    for (const bool first : {true, false}) {
+      const auto store = co_await start(self, where);
+      const auto ada = co_await create_session(self, "../ada");  // an id is no file name
+      if (first) co_await call(self, ada, Session::Put{"k", "v"});
+      EXPECT_EQ(co_await get(self, ada, "k"), "v");
+      co_await stop(self, store);
+    }
+  });
 }
 
 TEST(SessionStore, counts_creates_accesses_and_deletes) {
-  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
+  in_a_fresh_store([](Process& self) -> Async<> {
     const auto ada = co_await create_session(self, "ada");
     co_await call(self, ada, Session::Put{"k", "v"});
     co_await get(self, ada, "k");

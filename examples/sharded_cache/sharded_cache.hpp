@@ -1,8 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A cache as a process that others ask, instead of a map they share; and the same as several
-// processes, each for its part of the keys, for when one is not fast enough. Who asks does not see
-// which it is: a key belongs to one shard, chosen in the caller.
+// processes, each for its part of the keys, for when one is not fast enough. The course says "or
+// sharded" and leaves it there. Who asks does not see which it is: a key belongs to one shard,
+// chosen in the caller.
 #pragma once
 
 #include <map>

@@ -6,6 +6,7 @@
 // the file store escapes keys, keeps them as text, and replaces a file only by a whole one.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,9 +60,14 @@ struct Todo {
   bool done;
   friend bool operator==(const Todo&, const Todo&) = default;
 };
+struct Metadata {
+  std::chrono::sys_time<std::chrono::microseconds> created_at;
+  friend bool operator==(const Metadata&, const Metadata&) = default;
+};
 struct UserData {
   std::string user;
   std::vector<Todo> todos;
+  Metadata metadata = {};
 };
 
 }  // namespace simple_storage

@@ -14,11 +14,15 @@ using troupe::test::ScratchDirectory;
 TEST(SimpleStorage, keeps_a_value_and_lists_its_key) {
   const ScratchDirectory directory;
   auto storage = SimpleStorage::open(directory.path()).value();
-  const UserData alice{"Alice", {{1, "Buy milk", false}, {2, "Call dentist", true}}};
+  const Metadata now{
+      std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now())};
+  const UserData alice{"Alice", {{1, "Buy milk", false}, {2, "Call dentist", true}}, now};
   ASSERT_TRUE(storage.put("alice_todos", alice));
   const auto read = storage.get<UserData>("alice_todos").value().value();
   EXPECT_EQ(read.user, "Alice");
   EXPECT_EQ(read.todos, alice.todos);
+  EXPECT_EQ(read.todos.size(), 2u);
+  EXPECT_EQ(read.metadata, now);
   EXPECT_EQ(storage.list_keys().value(), std::vector<std::string>{"alice_todos"});
 }
 

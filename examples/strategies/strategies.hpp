@@ -1,7 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// What a supervisor does when one of its three children crashes, by strategy. The children have
-// names; a generation counts how often each was started.
+// What a supervisor does when one of its three children crashes, by strategy. The course draws one
+// of the three; here all are run, and the picture is made from what happened.
 #pragma once
 
 #include <array>

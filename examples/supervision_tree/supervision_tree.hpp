@@ -1,9 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // The tree of the chapter: a web endpoint with a live session per visitor, a database pool whose
-// connections reconnect, and a cache. Each of its three claims about crashes is a test: a session
-// that crashes concerns one visitor, the cache comes back and the others do not notice, and the
-// pool reconnects.
+// connections reconnect, and a cache. The course makes three claims about crashes and shows none;
+// each is a test here: a session that crashes concerns one visitor, the cache comes back and the
+// others do not notice, and the pool reconnects. Its sessions stand in the picture like fixed
+// children; here they come and go.
 #pragma once
 
 #include <map>

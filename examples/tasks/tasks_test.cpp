@@ -16,6 +16,19 @@ TEST(Tasks, the_result_of_a_task_is_awaited) {
   });
 }
 
+TEST(Tasks, other_work_is_done_while_one_runs_and_five_keep_their_order) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    auto task = Task::async(self, slow_work, Duration{5ms}, std::string{"Async work completed"});
+    EXPECT_TRUE(co_await is_alive(self, task.pid));  // doing other work
+    EXPECT_EQ(co_await Task::await(self, task), "Async work completed");
+    const Duration start = self.monotonic_time();
+    EXPECT_EQ(co_await five_at_once(self, 2ms),
+              (std::vector<std::string>{"Task 1 done", "Task 2 done", "Task 3 done", "Task 4 done",
+                                        "Task 5 done"}));
+    EXPECT_GE(self.monotonic_time() - start, Duration{10ms});
+  });
+}
+
 TEST(Tasks, five_at_once_keep_their_order_and_take_as_long_as_the_longest) {
   test::on_every_seed([](Process& self) -> Async<> {
     const Duration start = self.monotonic_time();

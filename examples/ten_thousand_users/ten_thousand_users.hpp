@@ -1,8 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// The course asks how one would serve 10,000 users at once. So: a process for each, which holds its
-// state, ends when its user is silent for too long, and takes nobody along when it crashes. The hub
-// only knows who is there; what users say goes from process to process.
+// The course asks how one would serve 10,000 users at once, and gives no answer. So: a process for
+// each, which holds its state, ends when its user is silent for too long, and takes nobody along
+// when it crashes. The hub only knows who is there; what users say goes from process to process.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Lists on disk: a supervisor over workers, each with a directory of its own, and the same key
-// always goes to the same worker, chosen in the caller by phash2. In the course every request
-// passes through one process just to learn its worker, and writes are answered before they are on
-// disk.
+// always goes to the same worker, chosen in the caller by phash2. In the course two writes of one
+// list may reach the disk in either order (its first database starts a process for each), are
+// answered before they are there, and every request passes through one process just to learn its
+// worker (its second).
 #pragma once
 
 #include <filesystem>
@@ -37,7 +38,8 @@ struct DatabaseWorker : GenServer<DatabaseWorker> {
     using Reply = std::optional<List>;
   };
 
-  explicit DatabaseWorker(std::string directory) : directory_{std::move(directory)} {}
+  DatabaseWorker(std::string name, std::string directory)
+      : name_{std::move(name)}, directory_{std::move(directory)} {}
   Async<Init> init(Process& self) {
     auto opened = co_await blocking(self, [directory = directory_] {
       std::filesystem::create_directories(directory);
@@ -49,16 +51,17 @@ struct DatabaseWorker : GenServer<DatabaseWorker> {
   }
   Async<> handle_call(Process& self, Store m) {
     std::string bytes = term_to_binary(to_term(m.list));
-    const auto written =
-        co_await blocking(self, [store = store_, key = std::move(m.key), bytes = std::move(bytes)] {
-          return store->put(key, bytes);
-        });
+    const auto written = co_await blocking(
+        self,
+        [store = store_, key = m.key, bytes = std::move(bytes)] { return store->put(key, bytes); });
     if (!written) throw std::runtime_error(written.error().text);
+    log::debug("{}: stored {}", name_, m.key);
   }
   Async<std::optional<List>> handle_call(Process& self, Get m) {
-    const auto bytes = co_await blocking(
-        self, [store = store_, key = std::move(m.key)] { return store->get(key); });
+    const auto bytes =
+        co_await blocking(self, [store = store_, key = m.key] { return store->get(key); });
     if (!bytes) throw std::runtime_error(bytes.error().text);
+    log::debug("{}: retrieved {}", name_, m.key);
     if (!*bytes) co_return std::nullopt;
     const auto term = binary_to_term(std::string_view{**bytes});
     if (!term) throw std::runtime_error("a stored list is damaged");
@@ -66,6 +69,7 @@ struct DatabaseWorker : GenServer<DatabaseWorker> {
   }
 
  private:
+  std::string name_;
   std::string directory_;
   std::shared_ptr<storage::Store> store_;
 };
@@ -81,7 +85,7 @@ inline ChildSpec database(const std::string& directory) {
   Children workers;
   for (std::uint32_t i = 0; i < database_workers; ++i) {
     const std::string name = worker_name(i);
-    workers.push_back(child<DatabaseWorker>(directory + "/" + std::to_string(i)).named(name));
+    workers.push_back(child<DatabaseWorker>(name, directory + "/" + std::to_string(i)).named(name));
   }
   return supervisor("database", std::move(workers));
 }

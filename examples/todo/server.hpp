@@ -1,8 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // A process per list. It answers its starter at once and loads in handle_continue, before anything
-// else it is asked; every change is on disk before it is acknowledged. One that nobody asks for ten
-// minutes ends.
+// else it is asked; every change is on disk before it is acknowledged, which the course's only
+// casts. One that nobody asks for ten minutes ends; the course's stay for ever.
 #pragma once
 
 #include "database.hpp"
@@ -31,7 +31,9 @@ struct Server : GenServer<Server> {
   };
   static constexpr Duration idle_limit = 10min;
 
-  explicit Server(std::string name) : name_{std::move(name)} {}
+  explicit Server(std::string name) : name_{std::move(name)} {
+    log::debug("starting the server of {}", name_);
+  }
   Async<Init> init(Process&) { co_return continue_with(Load{}); }
   Async<Next> handle_continue(Process& self, Load) {
     auto stored = co_await call(self, worker_of(name_), DatabaseWorker::Get{name_});

@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // The whole: database, registry and the lists' supervisor under one supervisor. The registry is the
-// cache of the course, without its process in the way.
+// cache of the course, without its process in the way, and without the link by which one list's
+// crash ends all.
 #pragma once
 
 #include <troupe/registry.hpp>

@@ -2,7 +2,8 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
-#include "support/fresh_directory.hpp"
+#include "support/captured_log.hpp"
+#include "support/directory_on_every_executor.hpp"
 #include "todo/system.hpp"
 
 namespace {
@@ -19,6 +20,14 @@ Async<std::vector<std::string>> titles(Process& self, ServerRef<Server> server, 
 
 using Titles = std::vector<std::string>;
 
+template <class F>
+void in_a_fresh_system(F) {
+  test::with_a_directory_on_every_executor([](Process& self, std::string where) -> Async<> {
+    co_await start(self, where);
+    co_await F{}(self);
+  });
+}
+
 TEST(TodoList, entries_are_found_by_date_and_changed_by_id) {
   List list;
   EXPECT_EQ(list.add({"2024-01-22", "Buy milk"}), 1);
@@ -33,14 +42,14 @@ TEST(TodoList, entries_are_found_by_date_and_changed_by_id) {
 }
 
 TEST(Todo, lists_are_separate_and_one_name_is_one_server) {
-  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
+  in_a_fresh_system([](Process& self) -> Async<> {
     const auto alice = co_await server_process(self, "Alice");
     const auto bob = co_await server_process(self, "Bob");
     EXPECT_EQ(alice, co_await server_process(self, "Alice"));
-    co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Buy milk"}});
-    co_await call(self, bob, Server::AddEntry{{"2024-01-22", "Fix bike"}});
-    EXPECT_EQ(co_await titles(self, alice, "2024-01-22"), Titles{"Buy milk"});
-    EXPECT_EQ(co_await titles(self, bob, "2024-01-22"), Titles{"Fix bike"});
+    co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Dentist appointment"}});
+    co_await call(self, bob, Server::AddEntry{{"2024-01-22", "Team meeting"}});
+    EXPECT_EQ(co_await titles(self, alice, "2024-01-22"), Titles{"Dentist appointment"});
+    EXPECT_EQ(co_await titles(self, bob, "2024-01-22"), Titles{"Team meeting"});
     auto names = list_names();
     std::ranges::sort(names);
     EXPECT_EQ(names, (Titles{"Alice", "Bob"}));
@@ -48,23 +57,56 @@ TEST(Todo, lists_are_separate_and_one_name_is_one_server) {
 }
 
 TEST(Todo, entries_survive_a_restart_of_everything) {
+  test::with_a_directory_on_every_executor([](Process& self, std::string where) -> Async<> {
+    for (const bool first : {true, false}) {
+      const auto system = co_await start(self, where);
+      const auto alice = co_await server_process(self, "Alice");
+      if (first) co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Buy milk"}});
+      EXPECT_EQ(co_await titles(self, alice, "2024-01-22"), Titles{"Buy milk"});
+      co_await stop(self, system);
+    }
+  });
+}
+
+TEST(Todo, a_changed_entry_is_found_under_its_new_date_and_a_deleted_one_nowhere) {
+  in_a_fresh_system([](Process& self) -> Async<> {
+    const auto alice = co_await server_process(self, "Alice");
+    const int id = co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Buy milk"}});
+    EXPECT_TRUE(co_await call(self, alice, Server::UpdateEntry{{"2024-01-23", "Milk", true, id}}));
+    EXPECT_EQ(co_await titles(self, alice, "2024-01-22"), Titles{});
+    EXPECT_EQ(co_await titles(self, alice, "2024-01-23"), Titles{"Milk"});
+    EXPECT_TRUE(co_await call(self, alice, Server::DeleteEntry{id}));
+    EXPECT_FALSE(co_await call(self, alice, Server::DeleteEntry{id}));
+    EXPECT_EQ(co_await titles(self, alice, "2024-01-23"), Titles{});
+  });
+}
+
+TEST(Todo, a_server_is_started_once_for_each_list_and_one_worker_has_all_of_a_list) {
+  const test::CapturedLog lines;
+  const log::Level before = log::level();
+  log::set_level(log::Level::debug);
   const test::ScratchDirectory directory;
-  for (const bool first : {true, false}) {
-    Runtime runtime;
-    const auto result = runtime.try_run(
-        [](Process& self, std::string where, bool add) -> Async<> {
-          co_await start(self, where);
-          const auto alice = co_await server_process(self, "Alice");
-          if (add) co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Buy milk"}});
-          EXPECT_EQ(co_await titles(self, alice, "2024-01-22"), Titles{"Buy milk"});
-        },
-        directory.path(), first);
-    EXPECT_TRUE(result.has_value());
-  }
+  Runtime runtime;
+  const auto result = runtime.try_run(
+      [](Process& self, std::string where) -> Async<> {
+        co_await start(self, where);
+        for (const char* name : {"alice", "bob", "alice"}) {
+          const auto list = co_await server_process(self, name);
+          co_await call(self, list, Server::AddEntry{{"2024-01-22", "Buy milk"}});
+        }
+      },
+      directory.path());
+  log::set_level(before);
+  EXPECT_TRUE(result.has_value());
+  EXPECT_EQ(lines.count("starting the server of alice"), 1);
+  EXPECT_EQ(lines.count("starting the server of bob"), 1);
+  EXPECT_EQ(lines.count("database_worker_2: retrieved alice"), 1);
+  EXPECT_EQ(lines.count("database_worker_2: stored alice"), 2);
+  EXPECT_EQ(lines.count("database_worker_0: stored bob"), 1);
 }
 
 TEST(Todo, the_crash_of_a_list_server_loses_nothing_that_was_acknowledged) {
-  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
+  in_a_fresh_system([](Process& self) -> Async<> {
     const auto alice = co_await server_process(self, "Alice");
     co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Buy milk"}});
     self.monitor(alice.pid());
@@ -78,7 +120,7 @@ TEST(Todo, the_crash_of_a_list_server_loses_nothing_that_was_acknowledged) {
 }
 
 TEST(Todo, a_database_worker_that_crashes_is_replaced_and_has_its_data) {
-  test::in_a_fresh_directory(start, [](Process& self) -> Async<> {
+  in_a_fresh_system([](Process& self) -> Async<> {
     const auto alice = co_await server_process(self, "Alice");
     co_await call(self, alice, Server::AddEntry{{"2024-01-22", "Buy milk"}});
     const Pid worker = worker_of("Alice").pid();

@@ -14,6 +14,17 @@ Async<std::string> get(Process& self, ServerRef<Cache> cache) {
   co_return value.value_or("-");
 }
 
+TEST(TtlCache, an_entry_is_there_until_its_time_and_gone_in_the_end) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const auto cache = co_await Cache::start_link(self);
+    EXPECT_EQ(co_await get(self, cache), "-");
+    cast(cache, Cache::Put{"key", "value"});
+    EXPECT_EQ(co_await get(self, cache), "value");
+    cast(cache, Cache::Put{"key", "short", 5ms});
+    while (co_await get(self, cache) != "-") co_await self.sleep(1ms);
+  });
+}
+
 TEST(TtlCache, an_entry_is_gone_after_its_time) {
   test::on_every_seed([](Process& self) -> Async<> {
     const auto cache = co_await Cache::start_link(self);

@@ -32,7 +32,9 @@ struct UserServer : GenServer<UserServer> {
   };
   struct Break {};
 
-  explicit UserServer(int user_id) : profile_{user_id, "User" + std::to_string(user_id), {}} {}
+  explicit UserServer(int user_id) : profile_{user_id, "User" + std::to_string(user_id), {}} {
+    log::debug("starting the server of user {}", user_id);
+  }
   Profile handle_call(GetProfile) { return profile_; }
   void handle_cast(Update m) {
     if (m.name) profile_.name = std::move(*m.name);

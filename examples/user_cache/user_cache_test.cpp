@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <set>
 
+#include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
 
 namespace {
@@ -20,6 +21,30 @@ TEST(UserCache, returns_the_same_server_for_the_same_user) {
     const auto first = co_await server_process(self, 1);
     EXPECT_EQ(first, co_await server_process(self, 1));
     EXPECT_NE(first, co_await server_process(self, 2));
+  });
+}
+
+TEST(UserCache, a_server_is_started_once_for_each_user) {
+  const test::CapturedLog lines;
+  const log::Level before = log::level();
+  log::set_level(log::Level::debug);
+  test::on_two_workers([](Process& self) -> Async<> {
+    co_await start(self);
+    for (const int id : {1, 2, 1, 1}) co_await server_process(self, id);
+  });
+  log::set_level(before);
+  EXPECT_EQ(lines.count("starting the server of user 1"), 1);
+  EXPECT_EQ(lines.count("starting the server of user 2"), 1);
+}
+
+TEST(UserCache, the_values_of_the_drill) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    co_await start(self);
+    const auto one = co_await server_process(self, 1);
+    cast(one, UserServer::Update{.email = "user1@example.com"});
+    EXPECT_EQ(co_await profile(self, one), (Profile{1, "User1", "user1@example.com"}));
+    cast(one, UserServer::Update{.name = "Alice"});
+    EXPECT_EQ((co_await profile(self, co_await server_process(self, 1))).name, "Alice");
   });
 }
 

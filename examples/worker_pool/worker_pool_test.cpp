@@ -13,6 +13,18 @@ Async<int> twice(Process& self, int n) {
   co_await self.sleep(100ms);
   co_return 2 * n;
 }
+Async<int> twice_at_once(Process&, int n) { co_return 2 * n; }
+
+TEST(WorkerPool, workers_take_turns_and_answer_twice_the_number) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const auto pool = co_await Pool::start_link(self, 3);
+    for (int i = 1; i <= 10; ++i) {
+      const Outcome outcome = co_await call(self, pool, Pool::Execute{Job{twice_at_once, i}});
+      EXPECT_EQ(outcome.result, 2 * i);
+      EXPECT_EQ(outcome.worker_id, 1 + (i - 1) % 3);
+    }
+  });
+}
 
 TEST(WorkerPool, ten_jobs_on_three_workers_take_four_rounds) {
   test::on_every_seed([](Process& self) -> Async<> {
