@@ -1,16 +1,20 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // The solutions that the tutorial hides do what their exercises ask for.
 #include <gtest/gtest.h>
+#include <vector>
 
 #include "exercises/countdown.hpp"
 #include "exercises/door.hpp"
 #include "exercises/echo.hpp"
 #include "exercises/escalation.hpp"
 #include "exercises/fastest.hpp"
+#include "exercises/limited_pool.hpp"
 #include "exercises/queue.hpp"
 #include "exercises/retry.hpp"
 #include "exercises/stack.hpp"
+#include "exercises/supervised_users.hpp"
 #include "exercises/token_bucket.hpp"
+#include "exercises/versioned_session.hpp"
 #include "support/on_every_executor.hpp"
 
 namespace {
@@ -121,6 +125,88 @@ TEST(Exercises, the_bell_rings_where_somebody_lives) {
     EXPECT_TRUE(ring(7));
     EXPECT_FALSE(ring(8));
     EXPECT_EQ(co_await self.receive<std::string>(), "flat 7 hears the bell");
+  });
+}
+
+Async<> crash(Process& self, Pid victim, ten_thousand_users::Crash how) {
+  self.monitor(victim);
+  send(victim, how);
+  co_await self.receive(when([victim](const Down& m) { return m.pid == victim; }, [](Down) {}));
+}
+
+Async<std::size_t> online(Process& self) {
+  co_return co_await call(self, named<Hub>("hub"), Hub::Online{});
+}
+
+TEST(Exercises, a_hub_that_crashes_still_knows_its_users) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    co_await start_users(self);
+    std::vector<Pid> users;
+    for (int i = 0; i < 3; ++i) {
+      users.push_back(co_await call(self, named<Hub>("hub"), Hub::Join{}));
+    }
+    const auto hub = named<Hub>("hub");
+    const Pid before = hub.pid();
+    exit(before, atoms::kill);
+    while (!hub.pid() || hub.pid() == before) co_await self.yield();
+    EXPECT_EQ(co_await online(self), 3u);
+    cast(named<Hub>("hub"), Broadcast{"hello"});
+    for (const Pid pid : users) {
+      while (co_await ten_thousand_users::unread_of(self, pid) != 1) co_await self.yield();
+    }
+    co_await crash(self, users[0], {});
+    while (co_await online(self) != 2) co_await self.yield();
+  });
+}
+
+Async<int> work(Process& self, int seconds) {
+  if (seconds < 0) throw std::runtime_error("a job that crashes");
+  co_await self.sleep(Duration{seconds * 1s});
+  co_return seconds;
+}
+
+TEST(Exercises, a_short_job_does_not_wait_behind_a_long_one_while_there_is_room) {
+  test::on_every_seed([](Process& self) -> Async<> {
+    const auto pool = co_await LimitedPool::start_link(self, std::size_t{2});
+    const Duration start = self.monotonic_time();
+    auto first = send_request(self, pool, LimitedPool::Execute{Job{work, 3'600}});
+    auto crashed = send_request(self, pool, LimitedPool::Execute{Job{work, -1}});
+    std::vector<PendingReply<int>> answers;
+    for (int i = 0; i < 10; ++i) {
+      answers.push_back(send_request(self, pool, LimitedPool::Execute{Job{work, 1}}));
+    }
+    for (auto& answer : answers) EXPECT_EQ((co_await answer.response(infinity)).value(), 1);
+    EXPECT_GE(self.monotonic_time() - start, Duration{10s});  // one place is taken: one by one
+    EXPECT_LT(self.monotonic_time() - start, Duration{1min});
+    EXPECT_EQ((co_await first.response(infinity)).value(), 3'600);
+    EXPECT_FALSE(co_await crashed.response(0s));
+  });
+}
+
+TEST(Exercises, who_writes_a_whole_session_on_an_old_version_is_refused) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const auto session = co_await VersionedSession::start_link(self);
+    auto one = co_await call(self, session, VersionedSession::Read{});
+    auto other = co_await call(self, session, VersionedSession::Read{});
+    one.data["cart"] = "3 books";
+    other.data["theme"] = "dark";
+    EXPECT_TRUE(co_await call(self, session, VersionedSession::Write{one}));
+    EXPECT_FALSE(co_await call(self, session, VersionedSession::Write{other}));
+    const auto content = co_await call(self, session, VersionedSession::Read{});
+    EXPECT_EQ(content.data, (exercises::Data{{"cart", "3 books"}}));
+  });
+}
+
+TEST(Exercises, of_ten_that_set_a_field_at_once_none_is_lost) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const auto session = co_await VersionedSession::start_link(self);
+    for (int i = 0; i < 10; ++i) {
+      spawn_monitor(set_field, session, std::to_string(i), std::string{"set"});
+    }
+    for (int i = 0; i < 10; ++i) co_await self.receive<Down>();
+    const auto content = co_await call(self, session, VersionedSession::Read{});
+    EXPECT_EQ(content.data.size(), 10u);
+    EXPECT_EQ(content.version, 10);
   });
 }
 
