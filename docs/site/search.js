@@ -1,7 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Search in the pages' texts, in the browser: every word has to be in the page; pages with the words
-// in their titles come first, then those that have them oftener.
+// in their titles come first, then those that have them oftener. Enter opens the first.
 "use strict";
 
 const field = document.getElementById("search");
@@ -34,6 +34,18 @@ function snippet({ page, text }, word) {
   element.append("…" + piece.slice(0, start), mark, piece.slice(start + word.length) + "…");
   return element;
 }
+
+// Where there is little room, the contents are folded away.
+const menu = document.getElementById("menu");
+menu.addEventListener("click", () => {
+  const isOpen = menu.parentElement.classList.toggle("open");
+  menu.setAttribute("aria-expanded", String(isOpen));
+});
+
+field.addEventListener("keydown", (event) => {
+  const first = list.querySelector("a");
+  if (event.key === "Enter" && first) location.href = first.href;
+});
 
 field.addEventListener("input", () => {
   const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
