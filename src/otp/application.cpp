@@ -148,13 +148,15 @@ struct AskedToEnd {
 };
 
 Async<> watch_signals(Process& self, Pid tell) {
-  send(tell, AskedToEnd{co_await wait_for_termination(self)});
+  send(tell, AskedToEnd{co_await wait_for_termination(self, tell)});
 }
 
 // The exit code.
 Async<int> run_program(Process& self, std::vector<Application> applications, Duration deadline) {
   co_await ApplicationController::start_link(self, self.pid());
   const Pid watcher = spawn_link(watch_signals, self.pid());
+  // A signal that comes while the first tree starts has to stop it in order, too.
+  co_await self.receive<TerminationWatched>();
   std::vector<Atom> names;
   for (Application& application : applications) {
     names.push_back(application.name.atom);

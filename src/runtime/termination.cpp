@@ -7,9 +7,10 @@
 
 namespace troupe {
 
-Async<int> wait_for_termination(Process& self) {
+Async<int> wait_for_termination(Process& self, Pid tell) {
   auto* host = dynamic_cast<PosixHost*>(detail::host_of(self.pid().node()));
   if (!host) {
+    if (tell) send(tell, TerminationWatched{});
     co_await self.sleep(infinity);
     co_return 0;
   }
@@ -17,6 +18,7 @@ Async<int> wait_for_termination(Process& self) {
   if (!signals) {
     throw ErrorException{tuple({atoms::system_limit, Term::binary(signals.error().describe())})};
   }
+  if (tell) send(tell, TerminationWatched{});
   for (;;) {
     if (const auto signal = (*signals)->take()) co_return *signal;
     (void)co_await detail::wait_for_io(self, (*signals)->source(), Interest::read, infinity);
