@@ -125,9 +125,9 @@ def compile_costs(root):
     """{program: {library: [seconds of processor time, bytes of object code]}}"""
     costs = {}
     with tempfile.TemporaryDirectory() as folder:
-        for program in ("hello", "counter", "80 handlers"):
+        for program in ("standard", "hello", "counter", "80 handlers"):
             costs[program] = {}
-            for library in ("troupe", "caf"):
+            for library in ("troupe",) if program == "standard" else ("troupe", "caf"):
                 if library == "caf" and not os.path.exists("/usr/include/caf/all.hpp"):
                     continue
                 if program == "80 handlers":
@@ -406,7 +406,9 @@ def compile_section(costs):
     lines = ["## What the compiler has to do\n",
              "Processor time of clang 19 -O2 for one source file, the best of three where it is "
              "less than ten seconds, and bytes of code and data in its object. Both libraries are "
-             "linked as they are installed. The goal is a third of CAF's.\n",
+             "linked as they are installed. The goal is a third of CAF's. `standard` includes what "
+             "of the standard library our headers need, and nothing else: no program of ours can "
+             "take less.\n",
              "| program | Troupe, s | CAF, s | ours | Troupe, KiB | CAF, KiB | ours |",
              "|---|---|---|---|---|---|---|"]
     for program, cost in costs.items():

@@ -1,0 +1,15 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+// What of the standard library the other programs here get with troupe.hpp, and nothing else.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <tuple>
+#include <vector>
+
+int main() {}
