@@ -165,7 +165,7 @@ std::string text_of_state(const ServerCore& core) {
   if (!core.vtable->introspect && !core.vtable->format_status) return {};
   std::string text;
   try {
-    text = to_erlang(shown_state(core));
+    text = log::Argument{shown_state(core)}.text();
   } catch (...) {
     text = "unreadable: " + reason_of(std::current_exception()).to_string();
   }

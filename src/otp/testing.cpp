@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include <troupe/call.hpp>
+#include <troupe/log.hpp>
 #include <troupe/simulation.hpp>
 #include <troupe/testing.hpp>
 
@@ -65,11 +66,12 @@ Async<Pid> Context::start_supervised(ChildSpec child, std::source_location where
     supervisor_ = co_await Supervisor::start_link(
         self_, {}, {.max_restarts = 1'000'000, .max_seconds = std::chrono::seconds{1}});
   }
-  const std::string id = to_erlang(child.id());
+  const std::string id = log::Argument{child.id()}.text();
   auto started = co_await Supervisor::start_child(self_, *supervisor_, std::move(child));
   if (!started) {
-    throw Failure{"the child " + id + " did not start: " + to_erlang(started.error().term()),
-                  where};
+    throw Failure{
+        "the child " + id + " did not start: " + log::Argument{started.error().term()}.text(),
+        where};
   }
   co_return started->pid;
 }
@@ -80,7 +82,7 @@ Async<> Context::stop_supervised(ChildId id, std::source_location where) {
     (void)co_await Supervisor::delete_child(self_, *supervisor_, std::move(id));
     co_return;
   }
-  throw Failure{"there is no supervised child " + to_erlang(id.term), where};
+  throw Failure{"there is no supervised child " + log::Argument{id.term}.text(), where};
 }
 
 Async<> Context::stop_all() {

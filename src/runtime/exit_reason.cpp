@@ -9,6 +9,7 @@
 #include "base/thrown.hpp"
 #include "host/stack_trace.hpp"
 #include "runtime/throw_site.hpp"
+#include "term/print.hpp"
 
 namespace troupe {
 
@@ -52,7 +53,8 @@ Atom type_atom(const std::string& type) {
 
 }  // namespace
 
-ErrorException::ErrorException(Term error) : error_{std::move(error)}, text_{to_erlang(error_)} {}
+ErrorException::ErrorException(Term error)
+    : error_{std::move(error)}, text_{detail::to_readable(error_)} {}
 
 std::string ExceptionReport::stack() const { return describe_stack(frames); }
 
@@ -75,7 +77,7 @@ ExitReason ExitReason::describe(std::exception_ptr exception) {
     report->text = error->what();
     reason.term_ = tuple({error->error(), stack_term(*report)});
   } else if (const auto* thrown = thrown_as<ThrownException>(exception)) {
-    report->text = to_erlang(thrown->value());
+    report->text = detail::to_readable(thrown->value());
     reason.term_ = tuple({tuple({atoms::nocatch, thrown->value()}), stack_term(*report)});
   } else if (const auto* other = thrown_as<std::exception>(exception)) {
     report->text = other->what();
@@ -94,7 +96,7 @@ bool ExitReason::is_orderly() const noexcept {
 }
 
 std::string ExitReason::to_string() const {
-  if (!exception_) return to_erlang(term_);
+  if (!exception_) return detail::to_readable(term_);
   return exception_->text.empty() ? exception_->type : exception_->type + ": " + exception_->text;
 }
 

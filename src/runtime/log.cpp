@@ -8,6 +8,7 @@
 
 #include "host/standard_error.hpp"
 #include "runtime/runtime_state.hpp"
+#include "term/print.hpp"
 
 namespace troupe::log {
 
@@ -90,7 +91,7 @@ std::string number(T value) {
 }  // namespace
 
 Argument::Argument(Pid pid) : text_{to_string(pid)} {}
-Argument::Argument(const Term& term) : text_{to_erlang(term)} {}
+Argument::Argument(const Term& term) : text_{detail::to_readable(term)} {}
 Argument::Argument(const ExitReason& reason) : text_{reason.to_string()} {}
 Argument::Argument(double value) : text_{number(value)} {}
 std::string Argument::from_signed(std::int64_t value) { return number(value); }

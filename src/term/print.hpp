@@ -12,6 +12,10 @@
 
 namespace troupe::detail {
 
+// For reports: as to_erlang, but a binary of printable characters is shown as text, <<"text">>, as
+// "~p" does. Lists of small numbers stay lists: no C++ program keeps its texts in those.
+std::string to_readable(const Term& term);
+
 void append_integer(std::string& out, const Term& integer);
 
 // The shortest digits that read back as the same float, without point, sign or exponent: the value

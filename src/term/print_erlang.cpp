@@ -8,8 +8,9 @@
 #include "term/print.hpp"
 #include "term/utf8.hpp"
 
-// What io:format("~w") of OTP 25 prints. Maps come in the order of their keys, as on the BEAM up to
-// 32 keys; larger ones have an order of the BEAM's own there.
+// What io:format("~w") of OTP 25 prints, and for people what "~tp" does to binaries. Maps come in
+// the order of their keys, as on the BEAM up to 32 keys; larger ones have an order of the BEAM's
+// own there.
 namespace troupe {
 namespace {
 
@@ -39,13 +40,14 @@ bool needs_quotes(std::string_view text) noexcept {
   return std::find(std::begin(reserved), std::end(reserved), text) != std::end(reserved);
 }
 
-void append_escaped(std::string& out, char32_t code) {
+// A character between quotes of this kind.
+void append_escaped(std::string& out, char32_t code, char quote) {
+  if (code == static_cast<char32_t>(quote) || code == '\\') {
+    out += '\\';
+    out += static_cast<char>(code);
+    return;
+  }
   switch (code) {
-    case '\'':
-    case '\\':
-      out += '\\';
-      out += static_cast<char>(code);
-      return;
     case '\n':
       out += "\\n";
       return;
@@ -98,7 +100,7 @@ void append_atom(std::string& out, Atom atom) {
   out += '\'';
   while (!text.empty()) {
     detail::Utf8Character next = detail::next_utf8(text);
-    append_escaped(out, next.code);
+    append_escaped(out, next.code, '\'');
     text.remove_prefix(next.size);
   }
   out += '\'';
@@ -119,6 +121,41 @@ void append_bits(std::string& out, const Term& term) {
     out += std::to_string(rest);
   }
   out += ">>";
+}
+
+// Whether io_lib:printable_unicode_list/1 holds for the characters; `is_ascii` tells whether they
+// are bytes as well.
+bool is_printable(std::string_view text, bool& is_ascii) noexcept {
+  is_ascii = true;
+  while (!text.empty()) {
+    const auto [code, size] = detail::next_utf8(text);
+    if (size == 0) return false;  // no UTF-8
+    const bool is_control =
+        (code < ' ' && !(code >= 8 && code <= 13) && code != 27) || (code >= 0x7f && code < 0xa0);
+    if (is_control) return false;
+    if (code >= 0x80) is_ascii = false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+// False: not a text.
+bool append_text(std::string& out, const Term& term) {
+  const auto text = term.as_binary();
+  bool is_ascii = true;
+  if (!text || text->empty() || !is_printable(*text, is_ascii)) return false;
+  out += "<<\"";
+  for (std::string_view rest = *text; !rest.empty();) {
+    const detail::Utf8Character next = detail::next_utf8(rest);
+    if (next.code > 0xff) {
+      detail::append_utf8(out, next.code);  // as it is: it is read by people
+    } else {
+      append_escaped(out, next.code, '"');
+    }
+    rest.remove_prefix(next.size);
+  }
+  out += is_ascii ? "\">>" : "\"/utf8>>";
+  return true;
 }
 
 void append_fun(std::string& out, const Term& fun) {
@@ -190,7 +227,20 @@ struct ErlangSyntax {
   bool skips(const Term&, const Term&) { return false; }
 };
 
+struct ReadableSyntax : ErlangSyntax {
+  bool leaf(std::string& out, const Term& term) {
+    return (term.kind() == TermKind::binary && append_text(out, term)) ||
+           ErlangSyntax::leaf(out, term);
+  }
+};
+
 }  // namespace
+
+std::string detail::to_readable(const Term& term) {
+  std::string out;
+  Printer<ReadableSyntax>{out}.print(term);
+  return out;
+}
 
 std::string to_erlang(const Term& term) {
   std::string out;

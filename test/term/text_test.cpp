@@ -5,6 +5,8 @@
 
 #include <troupe/term.hpp>
 
+#include "term/print.hpp"
+
 namespace troupe {
 namespace {
 
@@ -26,6 +28,24 @@ TEST(TermTextTest, erlang_syntax_is_that_of_w) {
   EXPECT_EQ(to_erlang(ForeignPid{Atom{"a@b"}, 1, 84, 0}), "<a@b.84.0>");
   EXPECT_EQ(to_erlang(Ref{1, 5}), "#Ref<0.0.0.5>");
   EXPECT_EQ(to_erlang(PortName{Atom{"a@b"}, 1, 6}), "#Port<a@b.6>");
+}
+
+TEST(TermTextTest, binaries_of_characters_are_readable_in_reports) {
+  const auto shown = [](std::string_view bytes) {
+    return detail::to_readable(tuple({atom("e"), Term::binary(bytes)}));
+  };
+  EXPECT_EQ(shown("no such file"), "{e,<<\"no such file\">>}");
+  EXPECT_EQ(shown("a \"b\" \\\n\t'c'"), "{e,<<\"a \\\"b\\\" \\\\\\n\\t'c'\">>}");
+  EXPECT_EQ(shown("gr\u00fc\u00df \u03bb"), "{e,<<\"gr\u00fc\u00df \u03bb\"/utf8>>}");
+  // What is no text stays what it is.
+  EXPECT_EQ(shown(""), "{e,<<>>}");
+  EXPECT_EQ(shown(std::string_view{"a\0", 2}), "{e,<<97,0>>}");
+  EXPECT_EQ(shown("\xfc"), "{e,<<252>>}");
+  EXPECT_EQ(shown("\x7f"), "{e,<<127>>}");
+  EXPECT_EQ(detail::to_readable(list({97, 98})), "[97,98]");
+  for (const char* text : {"plain", "a \"b\" \\\n\t'c'", "gr\u00fc\u00df \u03bb", ""}) {
+    EXPECT_EQ(parsed(detail::to_readable(Term::binary(text))), Term::binary(text));
+  }
 }
 
 TEST(TermTextTest, elixir_syntax_is_that_of_inspect) {
