@@ -106,6 +106,25 @@ TEST(LinkTest, linking_to_the_dead_raises_or_is_told) {
   });
 }
 
+// Stricter than the BEAM, which takes it in when the process next gives up the processor: after
+// what it sends itself meanwhile, and not by a receive that does not wait.
+TEST(LinkTest, linking_to_the_dead_is_told_at_once) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto [other, ref] = spawn_monitor([](Process&) {});
+    (void)co_await self.receive<Down>();
+    self.trap_exits();
+    self.link(other);
+    send(self.pid(), Go{});
+    const int first = co_await self.receive([](Go) { return 1; }, [](Exit) { return 2; },
+                                            after(0ms, [] { return 3; }));
+    EXPECT_EQ(first, 2);
+    self.link(other);
+    const auto exit = co_await self.receive<Exit>(0ms);
+    EXPECT_TRUE(exit && exit->from == other && exit->reason.is(atoms::noproc));
+    EXPECT_EQ(co_await link_count(self, self.pid()), 0u);
+  });
+}
+
 // After unlink has returned, the exit is in the mailbox already or never comes.
 TEST(LinkTest, an_unlink_is_final) {
   on_every_executor([](Process& self) -> Async<> {

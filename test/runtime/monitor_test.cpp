@@ -59,6 +59,22 @@ TEST(MonitorTest, the_dead_and_the_unknown_are_told_of_as_noproc) {
   });
 }
 
+// Stricter than the BEAM, as for links: see linking_to_the_dead_is_told_at_once.
+TEST(MonitorTest, the_dead_are_told_of_at_once) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto [other, ref] = spawn_monitor([](Process&) {});
+    (void)co_await self.receive<Down>();
+    const Ref late = self.monitor(other);
+    send(self.pid(), Go{});
+    const int first = co_await self.receive([](Go) { return 1; },
+                                            [&](Down down) { return down.ref == late ? 2 : 4; },
+                                            after(0ms, [] { return 3; }));
+    EXPECT_EQ(first, 2);
+    self.monitor("monitor_test_nobody");
+    EXPECT_TRUE((co_await self.receive<Down>(0ms)).has_value());
+  });
+}
+
 TEST(MonitorTest, a_monitor_by_name_follows_the_process_and_not_the_name) {
   on_every_executor([](Process& self) -> Async<> {
     const Pid first = spawn(wait_for_go);
