@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/process.hpp>
 
 namespace troupe {
@@ -59,10 +60,11 @@ inline constexpr bool enable_message<std::unique_ptr<detail::BlockingJob>> = tru
 // line.
 template <class F>
 auto blocking(Process& self, F function) -> Async<std::invoke_result_t<F&>> {
+  const detail::CallerPlace place{self};
   using Call = detail::BlockingCall<F>;
   const std::uint64_t id = detail::next_reply_id(self);
   detail::submit_blocking(self, id, std::make_unique<Call>(std::move(function)));
-  detail::Envelope* reply = co_await detail::ReplyAwaiter{self, id, infinity};
+  detail::Envelope* reply = co_await place(detail::ReplyAwaiter{self, id, infinity});
   std::unique_ptr<detail::BlockingJob> job =
       std::move(detail::value_of<detail::Reply<std::unique_ptr<detail::BlockingJob>>>(reply).value);
   detail::free_envelope(reply);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/detail/outcome.hpp>
 #include <troupe/gen_server.hpp>
 
@@ -136,16 +137,18 @@ namespace detail {
 template <class F>
 Async<std::expected<OutcomeOf<F>, BreakerOpen>> run_through(Process& self,
                                                             CircuitBreaker::Ref breaker, F f) {
+  const CallerPlace place{self};
   using Result = OutcomeOf<F>;
-  std::expected<BreakerPermit, BreakerOpen> permit = co_await CircuitBreaker::ask(self, breaker);
+  std::expected<BreakerPermit, BreakerOpen> permit =
+      co_await place(CircuitBreaker::ask(self, breaker));
   if (!permit) co_return std::unexpected(permit.error());
   try {
     if constexpr (std::is_void_v<Result>) {
-      co_await outcome_of(self, f);
+      co_await place(outcome_of(self, f));
       permit->succeeded();
       co_return std::expected<void, BreakerOpen>{};
     } else {
-      Result result = co_await outcome_of(self, f);
+      Result result = co_await place(outcome_of(self, f));
       bool is_success = true;
       if constexpr (PlannedOutcome<Result>) is_success = result.has_value();
       is_success ? permit->succeeded() : permit->failed();

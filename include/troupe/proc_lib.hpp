@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <troupe/detail/call.hpp>
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/detail/code.hpp>
 #include <troupe/detail/owned_envelope.hpp>
 #include <troupe/from.hpp>
@@ -118,10 +119,11 @@ Async<std::expected<proc_lib::Started<T>, StartError>> start_acknowledged(Proces
                                                                           SpawnOptions options,
                                                                           Duration timeout, F body,
                                                                           A... arguments) {
+  const CallerPlace place{self};
   const Pid pid = spawn_with(options, acknowledging_body<T, F, A...>, Code<F>{std::move(body)},
                              std::move(arguments)...)
                       .pid;
-  AcknowledgedStart start = co_await await_ack(self, pid, options.link, timeout);
+  AcknowledgedStart start = co_await place(await_ack(self, pid, options.link, timeout));
   if (!start.reply.get()) co_return std::unexpected(std::move(start.error));
   co_return proc_lib::Started<T>{
       pid, std::move(value_of<Reply<ReplyValue<T>>>(start.reply.get()).value)};

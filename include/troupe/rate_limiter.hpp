@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/gen_server.hpp>
 
 namespace troupe {
@@ -103,14 +104,15 @@ class RateLimiter : public GenServer<RateLimiter<K>> {
   // tells how much longer it would have been. Who waits has no place in a line.
   static Async<RateDecision> acquire(Process& self, Ref limiter, K key, std::uint32_t cost = 1,
                                      Duration timeout = infinity) {
+    const detail::CallerPlace place{self};
     const Duration begin = self.monotonic_time();
     for (;;) {
-      const RateDecision decision = co_await consume(self, limiter, key, cost);
+      const RateDecision decision = co_await place(consume(self, limiter, key, cost));
       if (decision) co_return decision;
       const Duration after = decision.error().retry_after;
       const Duration spent = self.monotonic_time() - begin;
       if (after == infinity || after > timeout - spent) co_return decision;
-      co_await self.sleep(after);
+      co_await place(self.sleep(after));
     }
   }
   // Forgets what was counted for the key.

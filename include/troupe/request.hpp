@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <troupe/call.hpp>
+#include <troupe/detail/caller_place.hpp>
 
 namespace troupe {
 
@@ -136,6 +137,7 @@ Async<MultiReplies<S, detail::ReplyOf<S, M>>> multi_call(Process& self,
                                                          std::vector<ServerRef<S>> servers,
                                                          M message,
                                                          Duration timeout = default_call_timeout) {
+  const detail::CallerPlace place{self};
   static_assert(std::is_copy_constructible_v<M>, "each server gets a copy of the message");
   using R = detail::ReplyOf<S, M>;
   std::vector<PendingReply<R>> pending;
@@ -150,7 +152,7 @@ Async<MultiReplies<S, detail::ReplyOf<S, M>>> multi_call(Process& self,
     if (timeout != infinity) {
       left = std::max(Duration::zero(), timeout - (self.monotonic_time() - begin));
     }
-    auto reply = co_await pending[i].receive_response(left);
+    auto reply = co_await place(pending[i].receive_response(left));
     if (!reply) {
       all.failed.push_back({servers[i], std::move(reply.error())});
     } else if constexpr (std::is_void_v<R>) {

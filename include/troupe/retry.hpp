@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <troupe/call_error.hpp>
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/detail/outcome.hpp>
 #include <troupe/process.hpp>
 
@@ -49,18 +50,19 @@ class RetryDelays {
 // up at once.
 template <class F, class P>
 auto retry(Process& self, RetryOptions options, F f, P is_worth_it) -> Async<detail::OutcomeOf<F>> {
+  const detail::CallerPlace place{self};
   using Result = detail::OutcomeOf<F>;
   RetryDelays delays{options};
   for (unsigned attempt = 1;; ++attempt) {
     const bool is_last = attempt >= options.attempts;
     try {
       if constexpr (detail::PlannedOutcome<Result>) {
-        Result result = co_await detail::outcome_of(self, f);
+        Result result = co_await place(detail::outcome_of(self, f));
         if (result.has_value() || is_last || !is_worth_it(std::as_const(result).error())) {
           co_return result;
         }
       } else {
-        co_return co_await detail::outcome_of(self, f);
+        co_return co_await place(detail::outcome_of(self, f));
       }
     } catch (const CallException&) {
       if (is_last) throw;
@@ -69,7 +71,7 @@ auto retry(Process& self, RetryOptions options, F f, P is_worth_it) -> Async<det
     } catch (const std::exception&) {
       if (is_last) throw;
     }
-    co_await self.sleep(delays.next(self.random()));
+    co_await place(self.sleep(delays.next(self.random())));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/storage.hpp>
 #include <troupe/stored_value.hpp>
 #include <troupe/supervisor.hpp>
@@ -141,7 +142,8 @@ Async<Result<void>> put_value(Process& self, StorePool pool, std::string key, T 
 template <class T>
 Async<Result<std::optional<T>>> get_value(Process& self, StorePool pool, std::string key,
                                           Duration timeout = default_call_timeout) {
-  auto bytes = co_await get(self, std::move(pool), key, timeout);
+  const troupe::detail::CallerPlace place{self};
+  auto bytes = co_await place(get(self, std::move(pool), key, timeout));
   if (!bytes) co_return std::unexpected(std::move(bytes.error()));
   if (!*bytes) co_return std::optional<T>{};
   auto value = decode_value<T>(**bytes, key);

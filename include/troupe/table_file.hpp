@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <troupe/blocking.hpp>
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/stored_value.hpp>
 #include <troupe/table.hpp>
 
@@ -34,14 +35,16 @@ storage::Result<std::vector<Term>> read_table_file(const std::string& path);
 template <class K, class V, TableKind Kind>
 Async<storage::Result<std::size_t>> tab2file(Process& self, Table<K, V, Kind> table,
                                              std::string path) {
+  const detail::CallerPlace place{self};
   std::vector<Term> entries;
   table.for_each([&](const K& key, const V& value) {
     entries.push_back(tuple({to_term<K>(key), to_term<V>(value)}));
   });
   const std::size_t count = entries.size();
-  auto written = co_await blocking(self, [path = std::move(path), entries = std::move(entries)] {
-    return detail::write_table_file(path, entries);
-  });
+  auto written =
+      co_await place(blocking(self, [path = std::move(path), entries = std::move(entries)] {
+        return detail::write_table_file(path, entries);
+      }));
   if (!written) co_return std::unexpected(std::move(written.error()));
   co_return count;
 }
@@ -50,7 +53,8 @@ Async<storage::Result<std::size_t>> tab2file(Process& self, Table<K, V, Kind> ta
 // of T's types (`wrong_type`). Throws ErrorException{badarg} if the name is taken.
 template <class T>
 Async<storage::Result<T>> file2tab(Process& self, std::string path, TableOptions options = {}) {
-  auto entries = co_await blocking(self, [path] { return detail::read_table_file(path); });
+  const detail::CallerPlace place{self};
+  auto entries = co_await place(blocking(self, [path] { return detail::read_table_file(path); }));
   if (!entries) co_return std::unexpected(std::move(entries.error()));
   using Entry = typename T::Entry;
   std::vector<Entry> decoded;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/detail/task_body.hpp>
 
 namespace troupe {
@@ -59,15 +60,16 @@ TaskOutcome<R> outcome_of(ReplyValue<R> value) {
 // The result or the end of the task, whichever is in the mailbox first; nothing within `timeout`.
 template <class R>
 Async<MaybeOutcome<R>> take_outcome(Process& self, Ref ref, Duration timeout) {
+  const CallerPlace place{self};
   using Result = TaskResult<ReplyValue<R>>;
-  MaybeOutcome<R> outcome = co_await self.receive(
+  MaybeOutcome<R> outcome = co_await place(self.receive(
       when([ref](const Result& result) { return result.ref == ref; },
            [](Result result) { return MaybeOutcome<R>(outcome_of<R>(std::move(result.value))); }),
       when([ref](const Down& down) { return down.ref == ref; },
            [](Down down) {
              return MaybeOutcome<R>(TaskOutcome<R>(std::unexpect, std::move(down.reason)));
            }),
-      after(timeout, [] { return MaybeOutcome<R>(); }));
+      after(timeout, [] { return MaybeOutcome<R>(); })));
   if (outcome) self.demonitor(ref, Flush::yes);
   co_return outcome;
 }
@@ -77,11 +79,12 @@ Async<ExitReason> end_task(Process& self, Pid task, Duration time, bool brutal);
 
 template <class R>
 Async<MaybeOutcome<R>> shut_down(Process& self, TaskRef<R> task, Duration time, bool brutal) {
+  const CallerPlace place{self};
   check_owner(self, task.owner);
   if (task.done) co_return outcome_of<R>(std::move(*task.done));
-  ExitReason reason = co_await end_task(self, task.pid, time, brutal);
+  ExitReason reason = co_await place(end_task(self, task.pid, time, brutal));
   // A result that was sent counts, however the task has ended since.
-  MaybeOutcome<R> sent = co_await take_outcome<R>(self, task.ref, Duration::zero());
+  MaybeOutcome<R> sent = co_await place(take_outcome<R>(self, task.ref, Duration::zero()));
   self.demonitor(task.ref, Flush::yes);
   if (sent && sent->has_value()) co_return sent;
   // Dead before it was told: its own DOWN says of what.
@@ -134,12 +137,13 @@ class Task {
   // has passed; then its result, if it still comes, is dropped. A task is awaited once.
   template <class R>
   static Async<R> await(Process& self, TaskRef<R> task, Duration timeout = default_timeout) {
+    const detail::CallerPlace place{self};
     detail::check_owner(self, task.owner);
     detail::MaybeOutcome<R> outcome;
     if (task.done) {
       outcome = detail::outcome_of<R>(std::move(*task.done));
     } else {
-      outcome = co_await detail::take_outcome<R>(self, task.ref, timeout);
+      outcome = co_await place(detail::take_outcome<R>(self, task.ref, timeout));
     }
     if (!outcome) {
       self.demonitor(task.ref, Flush::yes);
@@ -154,7 +158,8 @@ class Task {
   template <class R>
   static Async<std::vector<R>> await_many(Process& self, std::vector<TaskRef<R>> tasks,
                                           Duration timeout = default_timeout) {
-    auto outcomes = co_await collect(self, tasks, timeout, true);
+    const detail::CallerPlace place{self};
+    auto outcomes = co_await place(collect(self, tasks, timeout, true));
     std::vector<R> values;
     values.reserve(tasks.size());
     for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -171,9 +176,10 @@ class Task {
   template <class R>
   static Async<std::optional<TaskOutcome<R>>> yield(Process& self, TaskRef<R> task,
                                                     Duration timeout = default_timeout) {
+    const detail::CallerPlace place{self};
     detail::check_owner(self, task.owner);
     if (task.done) co_return detail::outcome_of<R>(std::move(*task.done));
-    co_return co_await detail::take_outcome<R>(self, task.ref, timeout);
+    co_return co_await place(detail::take_outcome<R>(self, task.ref, timeout));
   }
 
   // Several at once within one timeout, in the order of the list.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/runtime.hpp>
 #include <troupe/task_supervisor.hpp>
 
@@ -57,20 +58,22 @@ class TaskStream {
 
   // The next outcome; nothing when all have been given.
   Async<std::optional<Outcome>> next() {
+    const detail::CallerPlace place{self_};
     for (;;) {
-      co_await fill();
+      co_await place(fill());
       if (std::optional<Outcome> outcome = take_finished()) co_return outcome;
       if (running_ == 0) co_return std::nullopt;
-      co_await wait();
+      co_await place(wait());
     }
   }
 
   // Ends what still runs, and waits until it is dead.
   Async<> stop() {
+    const detail::CallerPlace place{self_};
     ended_ = true;
     for (const Element& element : std::exchange(elements_, {})) {
       if (element.outcome) continue;
-      (void)co_await Task::shutdown(self_, element.task, brutal_kill);
+      (void)co_await place(Task::shutdown(self_, element.task, brutal_kill));
     }
     running_ = 0;
   }
@@ -84,6 +87,7 @@ class TaskStream {
   };
 
   Async<> fill() {
+    const detail::CallerPlace place{self_};
     while (!ended_ && running_ < options_.max_concurrency) {
       std::optional<Input> input = source_();
       if (!input) {
@@ -92,8 +96,8 @@ class TaskStream {
       }
       Element element;
       if (options_.nolink) {
-        element.task =
-            co_await TaskSupervisor::async_nolink(self_, *options_.nolink, f_, std::move(*input));
+        element.task = co_await place(
+            TaskSupervisor::async_nolink(self_, *options_.nolink, f_, std::move(*input)));
       } else {
         element.task = Task::async(self_, f_, std::move(*input));
       }
@@ -135,6 +139,7 @@ class TaskStream {
   }
 
   Async<> wait() {
+    const detail::CallerPlace place{self_};
     Duration deadline = infinity;
     for (const Element& element : elements_) {
       if (!element.outcome) deadline = std::min(deadline, element.deadline);
@@ -142,7 +147,7 @@ class TaskStream {
     const Duration left = deadline == infinity
                               ? infinity
                               : std::max(Duration::zero(), deadline - self_.monotonic_time());
-    const bool is_late = co_await self_.receive(
+    const bool is_late = co_await place(self_.receive(
         when([this](const Result& result) { return find(result.ref) != nullptr; },
              [this](Result result) {
                finish(*find(result.ref), detail::outcome_of<R>(std::move(result.value)));
@@ -153,17 +158,17 @@ class TaskStream {
                finish(*find(down.ref), Outcome(std::unexpect, std::move(down.reason)));
                return false;
              }),
-        after(left, [] { return true; }));
+        after(left, [] { return true; })));
     if (!is_late) co_return;
     const Duration now = self_.monotonic_time();
     for (Element& element : elements_) {
       if (element.outcome || element.deadline > now) continue;
       if (options_.on_timeout == OnTimeout::exit) {
         const Pid late = element.task.pid;
-        co_await stop();
+        co_await place(stop());
         throw TaskException{atoms::timeout, "stream", late};
       }
-      (void)co_await Task::shutdown(self_, element.task, brutal_kill);
+      (void)co_await place(Task::shutdown(self_, element.task, brutal_kill));
       element.outcome = Outcome(std::unexpect, ExitReason{atoms::timeout});
       --running_;
     }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/dynamic_supervisor.hpp>
 #include <troupe/task.hpp>
 
@@ -25,13 +26,14 @@ class TaskSupervisor {
   template <class F, Message... A>
   static auto async_nolink(Process& self, ServerRef<DynamicSupervisor> supervisor, F f,
                            A... arguments) -> Async<TaskRef<detail::TaskReturn<F, A...>>> {
+    const detail::CallerPlace place{self};
     using R = detail::TaskReturn<F, A...>;
     using Body = decltype(&detail::run_awaited_task<F, A...>);
     using Child = detail::OnceChild<Body, detail::Code<F>, A...>;
-    const Pid pid = co_await start(
-        self, supervisor,
-        std::make_shared<Child>(&detail::run_awaited_task<F, A...>, detail::Code<F>{std::move(f)},
-                                std::move(arguments)...));
+    const Pid pid = co_await place(
+        start(self, supervisor,
+              std::make_shared<Child>(&detail::run_awaited_task<F, A...>,
+                                      detail::Code<F>{std::move(f)}, std::move(arguments)...)));
     co_return TaskRef<R>{pid, detail::begin_task(self, pid), self.pid()};
   }
 
@@ -39,7 +41,9 @@ class TaskSupervisor {
   template <class F, Message... A>
   static auto async(Process& self, ServerRef<DynamicSupervisor> supervisor, F f, A... arguments)
       -> Async<TaskRef<detail::TaskReturn<F, A...>>> {
-    auto task = co_await async_nolink(self, supervisor, std::move(f), std::move(arguments)...);
+    const detail::CallerPlace place{self};
+    auto task =
+        co_await place(async_nolink(self, supervisor, std::move(f), std::move(arguments)...));
     self.link(task.pid);
     co_return task;
   }

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/detail/pool_core.hpp>
 
 namespace troupe {
@@ -73,10 +74,11 @@ class WorkerPool : public GenServer<WorkerPool<W>> {
   template <class M>
   static auto run(Process& self, Pool pool, M message, JobOptions job = {})
       -> Async<std::expected<detail::ReplyOf<W, M>, PoolError>> {
+    const detail::CallerPlace place{self};
     const Duration timeout = job.timeout;
-    std::expected<Lease, PoolError> lease = co_await check_out(self, pool, std::move(job));
+    std::expected<Lease, PoolError> lease = co_await place(check_out(self, pool, std::move(job)));
     if (!lease) co_return std::unexpected(std::move(lease.error()));
-    auto answer = co_await try_call(self, lease->worker(), std::move(message), timeout);
+    auto answer = co_await place(try_call(self, lease->worker(), std::move(message), timeout));
     if (!answer) co_return std::unexpected(error_of(std::move(answer.error())));
     if constexpr (std::is_void_v<detail::ReplyOf<W, M>>) {
       co_return std::expected<void, PoolError>{};
@@ -88,10 +90,11 @@ class WorkerPool : public GenServer<WorkerPool<W>> {
   // A worker for several calls.
   static Async<std::expected<Lease, PoolError>> check_out(Process& self, Pool pool,
                                                           JobOptions job = {}) {
+    const detail::CallerPlace place{self};
     const Ref ticket = self.make_ref();
-    auto granted = co_await try_call(
+    auto granted = co_await place(try_call(
         self, pool, detail::PoolCheckOut{ticket, self.pid(), job.priority, std::move(job.key)},
-        job.timeout);
+        job.timeout));
     if (granted && *granted) co_return Lease{pool, ticket, ServerRef<W>{**granted}};
     if (granted) co_return std::unexpected(std::move(granted->error()));
     // Whether it is still waiting or was granted just now.

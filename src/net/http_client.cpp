@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/http_client.hpp>
 
 #include "net/deadline.hpp"
@@ -48,10 +49,11 @@ Client::Client(std::string_view base, ClientOptions options)
     : url_{parse_url(base)}, options_{std::move(options)} {}
 
 Async<Result<void>> Client::connect(Process& self) {
+  const troupe::detail::CallerPlace place{self};
   if (channel_.is_open()) co_return Result<void>{};
   net::Deadline deadline{options_.connect_timeout};
   net::Address address{url_->host, url_->port};
-  auto stream = co_await net::Stream::connect(self, std::move(address), deadline.left(self));
+  auto stream = co_await place(net::Stream::connect(self, std::move(address), deadline.left(self)));
   if (!stream) co_return std::unexpected{error_from(stream.error())};
   if (!url_->is_encrypted) {
     channel_ = net::Channel{std::move(*stream)};
@@ -62,35 +64,37 @@ Async<Result<void>> Client::connect(Process& self) {
     if (!context) co_return std::unexpected{error_from(context.error())};
     options_.tls = std::move(*context);
   }
-  auto channel = co_await net::Channel::connect_tls(self, std::move(*stream), options_.tls,
-                                                    url_->host, deadline.left(self));
+  auto channel = co_await place(net::Channel::connect_tls(self, std::move(*stream), options_.tls,
+                                                          url_->host, deadline.left(self)));
   if (!channel) co_return std::unexpected{error_from(channel.error())};
   channel_ = std::move(*channel);
   co_return Result<void>{};
 }
 
 Async<Result<Response>> Client::send(Process& self, Request request) {
+  const troupe::detail::CallerPlace place{self};
   if (!url_) co_return std::unexpected{url_.error()};
   if (!request.fields.has("host")) request.fields.set("Host", url_->authority());
   Attempt attempt{.bytes = to_wire(request), .is_head = request.method == "HEAD"};
   const bool was_open = channel_.is_open();
-  auto response = co_await this->attempt(self, attempt);
+  auto response = co_await place(this->attempt(self, attempt));
   const bool may_be_stale = was_open && !attempt.something_came && !response &&
                             response.error().kind == ErrorKind::closed;
   if (may_be_stale && is_idempotent(request.method)) {
-    response = co_await this->attempt(self, attempt);
+    response = co_await place(this->attempt(self, attempt));
   }
   co_return response;
 }
 
 Async<Result<Response>> Client::attempt(Process& self, Attempt& attempt) {
-  auto connected = co_await connect(self);
+  const troupe::detail::CallerPlace place{self};
+  auto connected = co_await place(connect(self));
   if (!connected) co_return std::unexpected{std::move(connected.error())};
   // Whatever goes wrong from here on leaves a connection nobody can use.
   net::Channel channel = std::move(channel_);
   channel_ = net::Channel{};
   net::Deadline deadline{options_.timeout};
-  auto written = co_await channel.write(self, attempt.bytes, deadline.left(self));
+  auto written = co_await place(channel.write(self, attempt.bytes, deadline.left(self)));
   if (!written) co_return std::unexpected{error_from(written.error())};
   const MessageParser::Limits limits{options_.max_header_bytes, options_.max_body_bytes};
   const auto kind =
@@ -115,7 +119,7 @@ Async<Result<Response>> Client::attempt(Process& self, Attempt& attempt) {
     } else if (count.error().kind != net::ErrorKind::would_block) {
       co_return std::unexpected{error_from(count.error())};
     } else {
-      const bool ready = co_await channel.readable(self, deadline.left(self));
+      const bool ready = co_await place(channel.readable(self, deadline.left(self)));
       if (!ready) co_return std::unexpected{Error{ErrorKind::timed_out, "no answer in time"}};
     }
   }
@@ -139,13 +143,14 @@ Async<Result<Response>> Client::post(Process& self, std::string_view target, std
 
 Async<Result<Response>> fetch(Process& self, std::string_view url, Request request,
                               ClientOptions options) {
+  const troupe::detail::CallerPlace place{self};
   const std::string text{url};
   auto parsed = parse_url(text);
   if (!parsed) co_return std::unexpected{std::move(parsed.error())};
   request.target = parsed->target;
   request.fields.set("Connection", "close");
   Client client{text, std::move(options)};
-  co_return co_await client.send(self, std::move(request));
+  co_return co_await place(client.send(self, std::move(request)));
 }
 
 }  // namespace troupe::http

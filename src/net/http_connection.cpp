@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include <troupe/detail/caller_place.hpp>
+
 #include "net/http_date.hpp"
 
 namespace troupe::http::detail {
@@ -192,6 +194,7 @@ Async<> Connection::respond(Response response) {
 }
 
 Async<Result<void>> Connection::begin(Response head) {
+  const troupe::detail::CallerPlace place{self_};
   if (has_begun_) throw ErrorException{tuple({atoms::badarg, Term::binary("begun twice")})};
   has_begun_ = true;
   is_chunked_ = is_http_1_1_;
@@ -199,7 +202,7 @@ Async<Result<void>> Connection::begin(Response head) {
   std::string out;
   append_head(out, head, is_chunked_ ? Framing::chunked : Framing::none);
   append_common_fields(out, head);
-  const bool written = co_await write(std::move(out));
+  const bool written = co_await place(write(std::move(out)));
   if (!written) {
     closing_ = true;
     co_return std::unexpected{Error{ErrorKind::closed, "the client is gone"}};
@@ -208,6 +211,7 @@ Async<Result<void>> Connection::begin(Response head) {
 }
 
 Async<Result<void>> Connection::write_piece(std::string_view bytes) {
+  const troupe::detail::CallerPlace place{self_};
   const bool is_head = request_->method == "HEAD";
   if (bytes.empty() || is_head) co_return Result<void>{};  // an empty chunk would be the end
   std::string out;
@@ -219,7 +223,7 @@ Async<Result<void>> Connection::write_piece(std::string_view bytes) {
   }
   out += bytes;
   if (is_chunked_) out += "\r\n";
-  const bool written = co_await write(std::move(out));
+  const bool written = co_await place(write(std::move(out)));
   if (written) co_return Result<void>{};
   closing_ = true;
   co_return std::unexpected{Error{ErrorKind::closed, "the client is gone"}};
@@ -248,7 +252,8 @@ Async<> Connection::linger() {
 }
 
 Async<bool> Connection::write(std::string bytes) {
-  auto written = co_await channel_.write(self_, bytes, options().write_timeout);
+  const troupe::detail::CallerPlace place{self_};
+  auto written = co_await place(channel_.write(self_, bytes, options().write_timeout));
   co_return written.has_value();
 }
 

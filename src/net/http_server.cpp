@@ -5,6 +5,7 @@
 // traps exits: a connection that crashes is a line in its book, and nothing outlives it.
 #include <map>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/http_server.hpp>
 #include <troupe/log.hpp>
 #include <troupe/spawn.hpp>
@@ -166,13 +167,14 @@ Async<std::expected<Pid, ExitReason>> start_link(Process& self, ServerOptions op
 }
 
 Async<std::uint16_t> listening_port(Process& self, Pid server) {
+  const troupe::detail::CallerPlace place{self};
   const Ref ref = self.monitor(server);
   troupe::send(server, PortQuestion{self.pid(), ref});
   const std::uint16_t port =
-      co_await self.receive(when([&](const PortAnswer& answer) { return answer.ref == ref; },
-                                 [](PortAnswer answer) { return answer.port; }),
-                            when([&](const Down& down) { return down.ref == ref; },
-                                 [](Down) { return std::uint16_t{0}; }));
+      co_await place(self.receive(when([&](const PortAnswer& answer) { return answer.ref == ref; },
+                                       [](PortAnswer answer) { return answer.port; }),
+                                  when([&](const Down& down) { return down.ref == ref; },
+                                       [](Down) { return std::uint16_t{0}; })));
   self.demonitor(ref, Flush::yes);
   co_return port;
 }

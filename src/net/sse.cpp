@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <charconv>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/sse.hpp>
 
 #include "net/deadline.hpp"
@@ -48,26 +49,29 @@ void append_event(std::string& out, const Event& event) {
 // --- EventStream.
 
 Async<Result<EventStream>> EventStream::begin(Process& self, Exchange& exchange) {
+  const troupe::detail::CallerPlace place{self};
   Response head;
   head.fields.add("Content-Type", "text/event-stream");
   head.fields.add("Cache-Control", "no-store");
-  auto stream = co_await exchange.begin(self, std::move(head));
+  auto stream = co_await place(exchange.begin(self, std::move(head)));
   if (!stream) co_return std::unexpected{std::move(stream.error())};
   exchange.mark_idle();
   co_return EventStream{*stream};
 }
 
 Async<Result<void>> EventStream::send(Process& self, Event event) {
+  const troupe::detail::CallerPlace place{self};
   std::string bytes;
   append_event(bytes, event);
-  co_return co_await stream_.write(self, bytes);
+  co_return co_await place(stream_.write(self, bytes));
 }
 
 Async<Result<void>> EventStream::ping(Process& self) { return stream_.write(self, ":\n\n"); }
 
 Async<Result<void>> EventStream::retry(Process& self, Duration pause) {
+  const troupe::detail::CallerPlace place{self};
   const std::string bytes = "retry: " + std::to_string(pause / 1ms) + "\n\n";
-  co_return co_await stream_.write(self, bytes);
+  co_return co_await place(stream_.write(self, bytes));
 }
 
 // --- EventParser.
@@ -164,9 +168,10 @@ EventSource::EventSource(std::string_view url, ClientOptions options)
     : client_{url, std::move(options)} {}
 
 Async<Result<void>> EventSource::open(Process& self) {
+  const troupe::detail::CallerPlace place{self};
   if (!client_.url_) co_return std::unexpected{client_.url_.error()};
   client_.close();
-  auto connected = co_await client_.connect(self);
+  auto connected = co_await place(client_.connect(self));
   if (!connected) co_return std::unexpected{std::move(connected.error())};
   Request request{.method = "GET", .target = client_.url_->target};
   request.fields.set("Host", client_.url_->authority());
@@ -175,7 +180,7 @@ Async<Result<void>> EventSource::open(Process& self) {
   if (!last_id_.empty()) request.fields.set("Last-Event-ID", last_id_);
   const std::string bytes = to_wire(request);
   net::Deadline deadline{client_.options_.timeout};
-  auto written = co_await client_.channel_.write(self, bytes, deadline.left(self));
+  auto written = co_await place(client_.channel_.write(self, bytes, deadline.left(self)));
   if (!written) co_return std::unexpected{error_from(written.error())};
   auto body =
       std::make_shared<Body>(std::move(client_.channel_), client_.options_.max_header_bytes);
@@ -192,7 +197,7 @@ Async<Result<void>> EventSource::open(Process& self) {
     } else if (count.error().kind != net::ErrorKind::would_block) {
       co_return std::unexpected{error_from(count.error())};
     } else {
-      const bool ready = co_await body->channel.readable(self, deadline.left(self));
+      const bool ready = co_await place(body->channel.readable(self, deadline.left(self)));
       if (!ready) co_return std::unexpected{Error{ErrorKind::timed_out, "no answer in time"}};
     }
   }
@@ -208,6 +213,7 @@ Async<Result<void>> EventSource::open(Process& self) {
 }
 
 Async<Result<Event>> EventSource::next(Process& self, Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   net::Deadline deadline{timeout};
   const auto timed_out = [] {
     return std::unexpected{Error{ErrorKind::timed_out, "no event in time"}};
@@ -226,10 +232,10 @@ Async<Result<Event>> EventSource::next(Process& self, Duration timeout) {
       if (std::exchange(was_open_, true)) {
         const Duration pause = std::min(parser_.retry().value_or(default_pause), longest_pause);
         const Duration left = deadline.left(self);
-        co_await self.sleep(std::min(pause, left));
+        co_await place(self.sleep(std::min(pause, left)));
         if (left < pause) co_return timed_out();
       }
-      auto opened = co_await open(self);
+      auto opened = co_await place(open(self));
       if (!opened) {
         const ErrorKind kind = opened.error().kind;
         const bool is_broken =
@@ -253,7 +259,7 @@ Async<Result<Event>> EventSource::next(Process& self, Duration timeout) {
     auto count = read_some(body.channel, body.buffer);
     if (count && *count > 0) continue;
     if (!count && count.error().kind == net::ErrorKind::would_block) {
-      const bool ready = co_await body.channel.readable(self, deadline.left(self));
+      const bool ready = co_await place(body.channel.readable(self, deadline.left(self)));
       if (!ready) co_return timed_out();
       continue;
     }

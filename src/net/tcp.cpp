@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/detail/io.hpp>
 #include <troupe/net.hpp>
 
@@ -37,6 +38,7 @@ std::span<const std::byte> bytes_of(std::string_view text) noexcept {
 // --- Stream.
 
 Async<Result<Stream>> Stream::connect(Process& self, Address to, Duration timeout) {
+  const CallerPlace place{self};
   Host& host = *host_of(self.pid().node());
   const auto socket = host.connect(Endpoint{to.host, to.port});
   if (!socket) co_return std::unexpected{error_from(socket.error())};
@@ -48,7 +50,8 @@ Async<Result<Stream>> Stream::connect(Process& self, Address to, Duration timeou
     if (result.error().kind != IoErrorKind::would_block) {
       co_return std::unexpected{error_from(result.error())};
     }
-    const bool ready = co_await wait_for_io(self, *socket, Interest::write, deadline.left(self));
+    const bool ready =
+        co_await place(wait_for_io(self, *socket, Interest::write, deadline.left(self)));
     if (!ready) co_return std::unexpected{timed_out()};
   }
 }
@@ -82,16 +85,18 @@ ReadNotice Stream::notify_readable(Process& self) {
 }
 
 Async<Result<std::size_t>> Stream::read(Process& self, std::span<char> into, Duration timeout) {
+  const CallerPlace place{self};
   Deadline deadline{timeout};
   for (;;) {
     auto count = try_read(into);
     if (count || count.error().kind != ErrorKind::would_block) co_return count;
-    const bool ready = co_await readable(self, deadline.left(self));
+    const bool ready = co_await place(readable(self, deadline.left(self)));
     if (!ready) co_return std::unexpected{timed_out()};
   }
 }
 
 Async<Result<void>> Stream::write(Process& self, std::string_view bytes, Duration timeout) {
+  const CallerPlace place{self};
   Deadline deadline{timeout};
   while (!bytes.empty()) {
     auto count = try_write(bytes);
@@ -102,7 +107,7 @@ Async<Result<void>> Stream::write(Process& self, std::string_view bytes, Duratio
     if (count.error().kind != ErrorKind::would_block) {
       co_return std::unexpected{std::move(count.error())};
     }
-    const bool ready = co_await writable(self, deadline.left(self));
+    const bool ready = co_await place(writable(self, deadline.left(self)));
     if (!ready) co_return std::unexpected{timed_out()};
   }
   co_return Result<void>{};
@@ -134,6 +139,7 @@ std::uint16_t Listener::port() const noexcept {
 }
 
 Async<Result<Stream>> Listener::accept(Process& self, Duration timeout) {
+  const CallerPlace place{self};
   Deadline deadline{timeout};
   for (;;) {
     Host* host = host_of(socket_.node);
@@ -147,7 +153,7 @@ Async<Result<Stream>> Listener::accept(Process& self, Duration timeout) {
       co_return std::unexpected{error_from(accepted.error())};
     }
     const bool ready =
-        co_await wait_for_io(self, id_of(socket_), Interest::read, deadline.left(self));
+        co_await place(wait_for_io(self, id_of(socket_), Interest::read, deadline.left(self)));
     if (!ready) co_return std::unexpected{timed_out()};
   }
 }

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/tls.hpp>
 
 #include "net/deadline.hpp"
@@ -199,6 +200,7 @@ Result<std::size_t> pull(Stream& stream, BIO* in) {
 }  // namespace
 
 Async<Result<void>> Channel::handshake(Process& self, Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   Deadline deadline{timeout};
   for (;;) {
     ERR_clear_error();
@@ -210,7 +212,7 @@ Async<Result<void>> Channel::handshake(Process& self, Duration timeout) {
     bool ready = true;
     if (!sent) {
       if (sent.error().kind != ErrorKind::would_block) co_return std::unexpected{sent.error()};
-      ready = co_await stream_.writable(self, deadline.left(self));
+      ready = co_await place(stream_.writable(self, deadline.left(self)));
     } else if (result == 1) {
       co_return Result<void>{};
     } else {
@@ -220,7 +222,7 @@ Async<Result<void>> Channel::handshake(Process& self, Duration timeout) {
       }
       if (!count) {
         if (count.error().kind != ErrorKind::would_block) co_return std::unexpected{count.error()};
-        ready = co_await stream_.readable(self, deadline.left(self));
+        ready = co_await place(stream_.readable(self, deadline.left(self)));
       }
     }
     if (!ready) {
@@ -231,17 +233,19 @@ Async<Result<void>> Channel::handshake(Process& self, Duration timeout) {
 
 Async<Result<Channel>> Channel::accept_tls(Process& self, Stream stream, TlsContext context,
                                            Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   Channel channel{std::move(stream)};
   SSL_CTX* shared = context.shared_->context.get();
   channel.tls_ = std::make_unique<Tls>(std::move(context), shared);
   SSL_set_accept_state(channel.tls_->ssl.get());
-  auto done = co_await channel.handshake(self, timeout);
+  auto done = co_await place(channel.handshake(self, timeout));
   if (!done) co_return std::unexpected{std::move(done.error())};
   co_return std::move(channel);
 }
 
 Async<Result<Channel>> Channel::connect_tls(Process& self, Stream stream, TlsContext context,
                                             std::string server_name, Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   Channel channel{std::move(stream)};
   SSL_CTX* shared = context.shared_->context.get();
   channel.tls_ = std::make_unique<Tls>(std::move(context), shared);
@@ -254,7 +258,7 @@ Async<Result<Channel>> Channel::connect_tls(Process& self, Stream stream, TlsCon
     SSL_set1_host(ssl, server_name.c_str());
     SSL_set_tlsext_host_name(ssl, server_name.c_str());
   }
-  auto done = co_await channel.handshake(self, timeout);
+  auto done = co_await place(channel.handshake(self, timeout));
   if (!done) co_return std::unexpected{std::move(done.error())};
   co_return std::move(channel);
 }
@@ -299,18 +303,19 @@ Result<std::size_t> Channel::try_write(std::string_view bytes) {
 }
 
 Async<bool> Channel::readable(Process& self, Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   if (tls_) {
     if (SSL_pending(tls_->ssl.get()) > 0) co_return true;
     Deadline deadline{timeout};
     while (true) {
       auto sent = send_held_back();
       if (sent || sent.error().kind != ErrorKind::would_block) break;
-      const bool ready = co_await stream_.writable(self, deadline.left(self));
+      const bool ready = co_await place(stream_.writable(self, deadline.left(self)));
       if (!ready) co_return false;
     }
     timeout = deadline.left(self);
   }
-  co_return co_await stream_.readable(self, timeout);
+  co_return co_await place(stream_.readable(self, timeout));
 }
 
 Async<bool> Channel::writable(Process& self, Duration timeout) {
@@ -318,16 +323,18 @@ Async<bool> Channel::writable(Process& self, Duration timeout) {
 }
 
 Async<Result<std::size_t>> Channel::read(Process& self, std::span<char> into, Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   Deadline deadline{timeout};
   for (;;) {
     auto count = try_read(into);
     if (count || count.error().kind != ErrorKind::would_block) co_return count;
-    const bool ready = co_await readable(self, deadline.left(self));
+    const bool ready = co_await place(readable(self, deadline.left(self)));
     if (!ready) co_return std::unexpected{Error{ErrorKind::timed_out, "timed out"}};
   }
 }
 
 Async<Result<void>> Channel::write(Process& self, std::string_view bytes, Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   Deadline deadline{timeout};
   while (!bytes.empty() || (tls_ && !tls_->held_back.empty())) {
     auto count = try_write(bytes);
@@ -338,7 +345,7 @@ Async<Result<void>> Channel::write(Process& self, std::string_view bytes, Durati
     if (count.error().kind != ErrorKind::would_block) {
       co_return std::unexpected{std::move(count.error())};
     }
-    const bool ready = co_await writable(self, deadline.left(self));
+    const bool ready = co_await place(writable(self, deadline.left(self)));
     if (!ready) co_return std::unexpected{Error{ErrorKind::timed_out, "timed out"}};
   }
   co_return Result<void>{};

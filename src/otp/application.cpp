@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <troupe/application.hpp>
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/log.hpp>
 #include <troupe/termination.hpp>
 
@@ -58,17 +59,20 @@ auto ask(Process& self, M message) {
 }  // namespace
 
 Async<> ApplicationController::start_link(Process& self, Pid tell) {
-  co_await ApplicationServer::start_link(self, {.name = detail::controller_name}, tell);
+  const detail::CallerPlace place{self};
+  co_await place(ApplicationServer::start_link(self, {.name = detail::controller_name}, tell));
 }
 
 Async<std::expected<void, ApplicationError>> ApplicationController::load(Process& self,
                                                                          Application application) {
-  co_return co_await ask(self, ApplicationServer::Load{std::move(application)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, ApplicationServer::Load{std::move(application)}));
 }
 
 Async<std::expected<void, ApplicationError>> ApplicationController::start(Process& self, Name name,
                                                                           ApplicationType type) {
-  co_return co_await ask(self, ApplicationServer::Start{name.atom, type});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, ApplicationServer::Start{name.atom, type}));
 }
 
 namespace {
@@ -78,19 +82,20 @@ using StartedNames = std::expected<std::vector<Atom>, ApplicationError>;
 // `path`: what waits for this one to start, so that a circle of needs ends.
 Async<StartedNames> ensure_started(Process& self, Atom name, ApplicationType type,
                                    std::vector<Atom> path) {
+  const detail::CallerPlace place{self};
   if (std::find(path.begin(), path.end(), name) != path.end()) {
     co_return std::unexpected(ApplicationError{ApplicationError::Code::not_started, name});
   }
   path.push_back(name);
-  const auto needs = co_await ask(self, ApplicationServer::Needs{name});
+  const auto needs = co_await place(ask(self, ApplicationServer::Needs{name}));
   if (!needs) co_return std::unexpected(needs.error());
   std::vector<Atom> started;
   for (const Atom need : *needs) {
-    const StartedNames below = co_await ensure_started(self, need, type, path);
+    const StartedNames below = co_await place(ensure_started(self, need, type, path));
     if (!below) co_return std::unexpected(below.error());
     started.insert(started.end(), below->begin(), below->end());
   }
-  const auto result = co_await ApplicationController::start(self, name, type);
+  const auto result = co_await place(ApplicationController::start(self, name, type));
   if (result) {
     started.push_back(name);
   } else if (result.error().code != ApplicationError::Code::already_started) {
@@ -107,36 +112,43 @@ Async<StartedNames> ApplicationController::ensure_all_started(Process& self, Nam
 }
 
 Async<std::expected<void, ApplicationError>> ApplicationController::stop(Process& self, Name name) {
-  co_return co_await ask(self, ApplicationServer::Stop{name.atom, infinity});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, ApplicationServer::Stop{name.atom, infinity}));
 }
 
 Async<std::vector<Atom>> ApplicationController::started(Process& self) {
-  co_return co_await ask(self, ApplicationServer::Started{});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, ApplicationServer::Started{}));
 }
 
 Async<> ApplicationController::stop_all(Process& self, Duration deadline) {
+  const detail::CallerPlace place{self};
   const Duration begin = self.monotonic_time();
-  std::vector<Atom> names = co_await started(self);
+  std::vector<Atom> names = co_await place(started(self));
   for (; !names.empty(); names.pop_back()) {
     const Duration left =
         deadline == infinity
             ? infinity
             : std::max(Duration::zero(), deadline - (self.monotonic_time() - begin));
-    (void)co_await ask(self, ApplicationServer::Stop{names.back(), left});
+    (void)co_await place(ask(self, ApplicationServer::Stop{names.back(), left}));
   }
 }
 
 Async<std::optional<Term>> ApplicationController::get_env(Process& self, Name application,
                                                           Atom key) {
-  co_return co_await ask(self, ApplicationServer::GetEnv{application.atom, key});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, ApplicationServer::GetEnv{application.atom, key}));
 }
 
 Async<> ApplicationController::put_env(Process& self, Name application, Atom key, Term value) {
-  (void)co_await ask(self, ApplicationServer::SetEnv{application.atom, key, std::move(value)});
+  const detail::CallerPlace place{self};
+  (void)co_await place(
+      ask(self, ApplicationServer::SetEnv{application.atom, key, std::move(value)}));
 }
 
 Async<> ApplicationController::delete_env(Process& self, Name application, Atom key) {
-  (void)co_await ask(self, ApplicationServer::SetEnv{application.atom, key, std::nullopt});
+  const detail::CallerPlace place{self};
+  (void)co_await place(ask(self, ApplicationServer::SetEnv{application.atom, key, std::nullopt}));
 }
 
 // --- A whole program.

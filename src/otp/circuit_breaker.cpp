@@ -2,11 +2,13 @@
 #include <algorithm>
 
 #include <troupe/circuit_breaker.hpp>
+#include <troupe/detail/caller_place.hpp>
 
 namespace troupe {
 
 Async<std::expected<BreakerPermit, BreakerOpen>> CircuitBreaker::ask(Process& self, Ref breaker) {
-  const std::expected<Era, BreakerOpen> era = co_await call(self, breaker, Ask{});
+  const detail::CallerPlace place{self};
+  const std::expected<Era, BreakerOpen> era = co_await place(call(self, breaker, Ask{}));
   if (!era) co_return std::unexpected(era.error());
   co_return BreakerPermit{breaker, *era};
 }

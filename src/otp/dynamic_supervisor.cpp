@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/dynamic_supervisor.hpp>
 
 #include "otp/dynamic_supervisor_server.hpp"
@@ -65,16 +66,19 @@ auto DynamicSupervisor::start_child(Process& self, SupervisorRef supervisor, Chi
 Async<std::expected<void, ChildError>> DynamicSupervisor::terminate_child(Process& self,
                                                                           SupervisorRef supervisor,
                                                                           Pid child) {
-  co_return co_await ask(self, supervisor, DynamicSupervisorServer::TerminateChild{child});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, supervisor, DynamicSupervisorServer::TerminateChild{child}));
 }
 
 Async<std::vector<ChildInfo>> DynamicSupervisor::which_children(Process& self,
                                                                 SupervisorRef supervisor) {
-  co_return co_await ask(self, supervisor, DynamicSupervisorServer::WhichChildren{});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, supervisor, DynamicSupervisorServer::WhichChildren{}));
 }
 
 Async<ChildCounts> DynamicSupervisor::count_children(Process& self, SupervisorRef supervisor) {
-  co_return co_await ask(self, supervisor, DynamicSupervisorServer::CountChildren{});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, supervisor, DynamicSupervisorServer::CountChildren{}));
 }
 
 Async<> DynamicSupervisor::subscribe(Process& self, SupervisorRef supervisor) {

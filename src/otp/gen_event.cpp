@@ -2,6 +2,7 @@
 //
 // OTP: gen_event. A handler that throws is taken out and the others go on, so every call of one of
 // its functions stands in a try of its own.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/log.hpp>
 
 #include "otp/event_handlers.hpp"
@@ -219,15 +220,17 @@ auto GenEvent::handle_call(Process& self, Delete request) -> Delete::Reply {
 
 Async<std::vector<EventHandlerInfo>> GenEvent::which_handlers(Process& self,
                                                               ServerRef<GenEvent> manager) {
-  co_return co_await troupe::call(self, manager, Which{}, infinity);
+  const detail::CallerPlace place{self};
+  co_return co_await place(troupe::call(self, manager, Which{}, infinity));
 }
 
 Async<std::expected<Term, EventHandlerError>> GenEvent::remove(Process& self,
                                                                ServerRef<GenEvent> manager,
                                                                const detail::EventHandlerType* type,
                                                                Term id, Term why) {
-  co_return co_await troupe::call(self, manager, Delete{type, std::move(id), std::move(why)},
-                                  infinity);
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      troupe::call(self, manager, Delete{type, std::move(id), std::move(why)}, infinity));
 }
 
 Term GenEvent::introspect() const {

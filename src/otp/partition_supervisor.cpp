@@ -4,6 +4,7 @@
 // specifications own the table, and so it is known for as long as the supervisor lives.
 #include <atomic>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/partition_supervisor.hpp>
 #include <troupe/runtime.hpp>
 
@@ -155,9 +156,10 @@ Async<ServerRef<Supervisor>> PartitionSupervisor::start_link(Process& self,
 Async<ServerRef<Supervisor>> PartitionSupervisor::start_link(Process& self,
                                                              PartitionSupervisorOptions options,
                                                              Children partitions) {
-  co_return co_await Supervisor::start_link(self,
-                                            detail::with_table(options.name, std::move(partitions)),
-                                            detail::supervisor_options(options));
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      Supervisor::start_link(self, detail::with_table(options.name, std::move(partitions)),
+                             detail::supervisor_options(options)));
 }
 
 ChildSpec PartitionSupervisor::spec(PartitionSupervisorOptions options, ChildSpec each) {

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/process_groups.hpp>
 
@@ -178,8 +179,9 @@ auto ask(Process& self, Name scope, M message) {
 using detail::GroupScope;
 
 Async<Pid> ProcessGroups::start_link(Process& self, Name scope) {
+  const detail::CallerPlace place{self};
   const StartOptions options{.name = scope};
-  co_return (co_await GroupScope::start_link(self, options, scope.atom)).pid();
+  co_return (co_await place(GroupScope::start_link(self, options, scope.atom))).pid();
 }
 
 ChildSpec ProcessGroups::spec(Name scope) { return child<GroupScope>(scope.atom).named(scope); }
@@ -188,7 +190,9 @@ Async<> ProcessGroups::join(Process& self, Name scope, GroupName group, Pid pid)
   return join(self, scope, std::move(group), std::vector{pid});
 }
 Async<> ProcessGroups::join(Process& self, Name scope, GroupName group, std::vector<Pid> pids) {
-  co_await detail::ask(self, scope, GroupScope::Join{std::move(group.term), std::move(pids)});
+  const detail::CallerPlace place{self};
+  co_await place(
+      detail::ask(self, scope, GroupScope::Join{std::move(group.term), std::move(pids)}));
 }
 
 Async<std::expected<void, NotJoined>> ProcessGroups::leave(Process& self, Name scope,
@@ -197,8 +201,9 @@ Async<std::expected<void, NotJoined>> ProcessGroups::leave(Process& self, Name s
 }
 Async<std::expected<void, NotJoined>> ProcessGroups::leave(Process& self, Name scope,
                                                            GroupName group, std::vector<Pid> pids) {
-  const bool has_left =
-      co_await detail::ask(self, scope, GroupScope::Leave{std::move(group.term), std::move(pids)});
+  const detail::CallerPlace place{self};
+  const bool has_left = co_await place(
+      detail::ask(self, scope, GroupScope::Leave{std::move(group.term), std::move(pids)}));
   if (!has_left) co_return std::unexpected(NotJoined{});
   co_return std::expected<void, NotJoined>{};
 }
@@ -220,14 +225,17 @@ std::vector<Term> ProcessGroups::which_groups(Name scope) {
 }
 
 Async<GroupMonitor> ProcessGroups::monitor(Process& self, Name scope, GroupName group) {
-  co_return co_await detail::ask(self, scope,
-                                 GroupScope::Monitor{self.pid(), std::move(group.term)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      detail::ask(self, scope, GroupScope::Monitor{self.pid(), std::move(group.term)}));
 }
 Async<ScopeMonitor> ProcessGroups::monitor_scope(Process& self, Name scope) {
-  co_return co_await detail::ask(self, scope, GroupScope::MonitorAll{self.pid()});
+  const detail::CallerPlace place{self};
+  co_return co_await place(detail::ask(self, scope, GroupScope::MonitorAll{self.pid()}));
 }
 Async<bool> ProcessGroups::demonitor(Process& self, Name scope, Ref ref) {
-  co_return co_await detail::ask(self, scope, GroupScope::Demonitor{ref});
+  const detail::CallerPlace place{self};
+  co_return co_await place(detail::ask(self, scope, GroupScope::Demonitor{ref}));
 }
 
 }  // namespace troupe

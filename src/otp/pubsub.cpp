@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/pubsub.hpp>
 
@@ -183,27 +184,34 @@ using detail::TopicKeeper;
 using detail::TopicTable;
 
 Async<Pid> PubSub::start_link(Process& self, Name bus) {
+  const detail::CallerPlace place{self};
   const StartOptions options{.name = bus};
-  co_return (co_await TopicKeeper::start_link(self, options, bus.atom)).pid();
+  co_return (co_await place(TopicKeeper::start_link(self, options, bus.atom))).pid();
 }
 
 ChildSpec PubSub::spec(Name bus) { return child<TopicKeeper>(bus.atom).named(bus); }
 
 Async<> PubSub::subscribe(Process& self, Name bus, std::string pattern, SubscribeOptions options) {
+  const detail::CallerPlace place{self};
   TopicTable::check(pattern, TopicTable::May::be_pattern);
-  co_await detail::ask(self, bus, TopicKeeper::Subscribe{self.pid(), std::move(pattern), options});
+  co_await place(
+      detail::ask(self, bus, TopicKeeper::Subscribe{self.pid(), std::move(pattern), options}));
 }
 Async<bool> PubSub::unsubscribe(Process& self, Name bus, std::string pattern) {
-  co_return co_await detail::ask(self, bus,
-                                 TopicKeeper::Unsubscribe{self.pid(), std::move(pattern)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      detail::ask(self, bus, TopicKeeper::Unsubscribe{self.pid(), std::move(pattern)}));
 }
 Async<bool> PubSub::open(Process& self, Name bus, std::string topic, TopicOptions options) {
+  const detail::CallerPlace place{self};
   TopicTable::check(topic, TopicTable::May::be_topic);
-  co_return co_await detail::ask(self, bus,
-                                 TopicKeeper::Open{self.pid(), std::move(topic), options});
+  co_return co_await place(
+      detail::ask(self, bus, TopicKeeper::Open{self.pid(), std::move(topic), options}));
 }
 Async<bool> PubSub::close(Process& self, Name bus, std::string topic) {
-  co_return co_await detail::ask(self, bus, TopicKeeper::Close{self.pid(), std::move(topic)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      detail::ask(self, bus, TopicKeeper::Close{self.pid(), std::move(topic)}));
 }
 
 std::size_t PubSub::subscriber_count(Name bus, std::string_view topic) {

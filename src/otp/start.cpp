@@ -4,6 +4,7 @@
 // its name back first, then tells the starter, then ends, so that an immediate new start under the
 // same name never meets the old one.
 #include <troupe/detail/bequest.hpp>
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/spawn.hpp>
 
 #include "otp/reply_drop.hpp"
@@ -81,6 +82,7 @@ Async<> take_back(Process& self, Pid pid, Ref monitor, WaitingMail& mail) {
 
 Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout,
                                  OwnedEnvelope request) {
+  const CallerPlace place{self};
   auto& head = value_of<StartHead>(request.get());
   StartOutcome outcome;
   // The child looks again, but a clash that is there already costs no process and no EXIT.
@@ -88,7 +90,7 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
   Pid holder = name == atoms::undefined ? Pid{} : whereis(name);
   if (const Via via = head.name.via) {
     holder = via->holder();
-    if (holder && !co_await is_alive(self, holder)) holder = {};
+    if (holder && !co_await place(is_alive(self, holder))) holder = {};
   }
   if (holder) {
     outcome.error = already_started(holder);
@@ -111,7 +113,7 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
   // Whatever ends the process from now on answers the request.
   send_call(request.release());
 
-  OwnedEnvelope reply{co_await ReplyAwaiter{self, id, timeout}};
+  OwnedEnvelope reply{co_await place(ReplyAwaiter{self, id, timeout})};
   outcome.pid = born.pid;
   outcome.monitor = born.monitor;
   if (reply.get() && is_reply_of<StartAnswer>(reply.get())) {
@@ -133,8 +135,9 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
     if (mode == StartMode::link) self.unlink(born.pid);
     exit(born.pid, ExitReason{atoms::kill});
     const Pid pid = born.pid;
-    co_await self.receive(when([pid](const Exit& exit) { return exit.from == pid; }, [](Exit) {}),
-                          after(Duration::zero(), [] {}));
+    co_await place(
+        self.receive(when([pid](const Exit& exit) { return exit.from == pid; }, [](Exit) {}),
+                     after(Duration::zero(), [] {})));
   }
   if (outcome.monitor) self.demonitor(outcome.monitor, Flush::yes);
   outcome.pid = {};

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/supervisor.hpp>
 
 #include "otp/child_refusal.hpp"
@@ -111,47 +112,59 @@ auto Supervisor::try_start_link(Process& self, Children children, SupervisorOpti
 Async<std::expected<ChildStarted, ChildError>> Supervisor::start_child(Process& self,
                                                                        SupervisorRef supervisor,
                                                                        ChildSpec child) {
-  co_return co_await ask(self, supervisor, SupervisorServer::StartChild{std::move(child)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, supervisor, SupervisorServer::StartChild{std::move(child)}));
 }
 
 Async<std::expected<void, ChildError>> Supervisor::terminate_child(Process& self,
                                                                    SupervisorRef supervisor,
                                                                    ChildId id) {
-  co_return co_await ask(self, supervisor, SupervisorServer::TerminateChild{std::move(id.term)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      ask(self, supervisor, SupervisorServer::TerminateChild{std::move(id.term)}));
 }
 
 Async<std::expected<ChildStarted, ChildError>> Supervisor::restart_child(Process& self,
                                                                          SupervisorRef supervisor,
                                                                          ChildId id) {
-  co_return co_await ask(self, supervisor, SupervisorServer::RestartChild{std::move(id.term)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      ask(self, supervisor, SupervisorServer::RestartChild{std::move(id.term)}));
 }
 
 Async<std::expected<void, ChildError>> Supervisor::delete_child(Process& self,
                                                                 SupervisorRef supervisor,
                                                                 ChildId id) {
-  co_return co_await ask(self, supervisor, SupervisorServer::DeleteChild{std::move(id.term)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      ask(self, supervisor, SupervisorServer::DeleteChild{std::move(id.term)}));
 }
 
 Async<std::vector<ChildInfo>> Supervisor::which_children(Process& self, SupervisorRef supervisor) {
-  co_return co_await ask(self, supervisor, SupervisorServer::WhichChildren{});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, supervisor, SupervisorServer::WhichChildren{}));
 }
 
 Async<ChildCounts> Supervisor::count_children(Process& self, SupervisorRef supervisor) {
-  co_return co_await ask(self, supervisor, SupervisorServer::CountChildren{});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, supervisor, SupervisorServer::CountChildren{}));
 }
 
 Async<std::expected<ChildSpec, ChildError>> Supervisor::get_childspec(Process& self,
                                                                       SupervisorRef supervisor,
                                                                       ChildId id) {
-  co_return co_await ask(self, supervisor, SupervisorServer::GetSpec{std::move(id.term)});
+  const detail::CallerPlace place{self};
+  co_return co_await place(ask(self, supervisor, SupervisorServer::GetSpec{std::move(id.term)}));
 }
 
 Async<> Supervisor::subscribe(Process& self, SupervisorRef supervisor) {
-  co_await ask(self, supervisor, SupervisorServer::Subscribe{self.pid(), true});
+  const detail::CallerPlace place{self};
+  co_await place(ask(self, supervisor, SupervisorServer::Subscribe{self.pid(), true}));
 }
 
 Async<> Supervisor::unsubscribe(Process& self, SupervisorRef supervisor) {
-  co_await ask(self, supervisor, SupervisorServer::Subscribe{self.pid(), false});
+  const detail::CallerPlace place{self};
+  co_await place(ask(self, supervisor, SupervisorServer::Subscribe{self.pid(), false}));
 }
 
 const detail::Behaviour* Supervisor::behaviour() noexcept {

@@ -1,5 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/call.hpp>
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/log.hpp>
 
 #include "otp/server_loop.hpp"
@@ -111,11 +112,12 @@ ExitReason stop_failure(Term why, Term server, const ExitReason& reason, Duratio
 }
 
 Async<> stop_process(Process& self, Pid pid, Term server, ExitReason reason, Duration timeout) {
+  const detail::CallerPlace place{self};
   if (!pid) throw ExitException{stop_failure(atoms::noproc, server, reason, timeout)};
   const CallHead head{self.pid(), pid, next_reply_id(self)};
   send_call(make_request(system_type,
                          Call<SystemRequest>{head, SystemRequest{SystemVerb::terminate, reason}}));
-  OwnedEnvelope end{co_await ReplyAwaiter{self, head.id, timeout}};
+  OwnedEnvelope end{co_await place(ReplyAwaiter{self, head.id, timeout})};
   if (!end.get()) {
     abandon_call(self, head);
     throw ExitException{stop_failure(atoms::timeout, server, reason, timeout)};
@@ -143,20 +145,25 @@ using detail::SystemRequest;
 using detail::SystemVerb;
 
 Async<Term> get_state(Process& self, Pid server, Duration timeout) {
-  co_return co_await detail::ask<Term>(self, server, SystemRequest{SystemVerb::get_state}, timeout);
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      detail::ask<Term>(self, server, SystemRequest{SystemVerb::get_state}, timeout));
 }
 
 Async<> suspend(Process& self, Pid server, Duration timeout) {
-  co_await detail::ask<void>(self, server, SystemRequest{SystemVerb::suspend}, timeout);
+  const detail::CallerPlace place{self};
+  co_await place(detail::ask<void>(self, server, SystemRequest{SystemVerb::suspend}, timeout));
 }
 
 Async<> resume(Process& self, Pid server, Duration timeout) {
-  co_await detail::ask<void>(self, server, SystemRequest{SystemVerb::resume}, timeout);
+  const detail::CallerPlace place{self};
+  co_await place(detail::ask<void>(self, server, SystemRequest{SystemVerb::resume}, timeout));
 }
 
 Async<Status> get_status(Process& self, Pid server, Duration timeout) {
-  co_return co_await detail::ask<Status>(self, server, SystemRequest{SystemVerb::get_status},
-                                         timeout);
+  const detail::CallerPlace place{self};
+  co_return co_await place(
+      detail::ask<Status>(self, server, SystemRequest{SystemVerb::get_status}, timeout));
 }
 
 Async<> terminate(Process& self, Pid server, ExitReason reason, Duration timeout) {
@@ -164,16 +171,21 @@ Async<> terminate(Process& self, Pid server, ExitReason reason, Duration timeout
 }
 
 Async<> count(Process& self, Pid server, bool on, Duration timeout) {
-  co_await detail::ask<void>(self, server, SystemRequest{SystemVerb::count, {}, on}, timeout);
+  const detail::CallerPlace place{self};
+  co_await place(
+      detail::ask<void>(self, server, SystemRequest{SystemVerb::count, {}, on}, timeout));
 }
 
 Async<std::optional<Statistics>> statistics(Process& self, Pid server, Duration timeout) {
-  co_return co_await detail::ask<std::optional<Statistics>>(
-      self, server, SystemRequest{SystemVerb::statistics}, timeout);
+  const detail::CallerPlace place{self};
+  co_return co_await place(detail::ask<std::optional<Statistics>>(
+      self, server, SystemRequest{SystemVerb::statistics}, timeout));
 }
 
 Async<> trace(Process& self, Pid server, bool on, Duration timeout) {
-  co_await detail::ask<void>(self, server, SystemRequest{SystemVerb::trace, {}, on}, timeout);
+  const detail::CallerPlace place{self};
+  co_await place(
+      detail::ask<void>(self, server, SystemRequest{SystemVerb::trace, {}, on}, timeout));
 }
 
 }  // namespace sys

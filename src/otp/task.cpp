@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/task.hpp>
 
 #include "otp/child_stop.hpp"
@@ -25,14 +26,17 @@ Ref begin_task(Process& self, Pid task) {
 }
 
 Async<> flush_exit(Process& self, Pid pid) {
-  co_await self.receive(when([pid](const Exit& exit) { return exit.from == pid; }, [](Exit) {}),
-                        after(Duration::zero(), [] {}));
+  const CallerPlace place{self};
+  co_await place(
+      self.receive(when([pid](const Exit& exit) { return exit.from == pid; }, [](Exit) {}),
+                   after(Duration::zero(), [] {})));
 }
 
 Async<ExitReason> end_task(Process& self, Pid task, Duration time, bool brutal) {
+  const CallerPlace place{self};
   // First, so that its end, which is ours to cause, does not reach back.
   self.unlink(task);
-  co_return co_await stop_child(self, task, ChildStop{time, brutal, temporary});
+  co_return co_await place(stop_child(self, task, ChildStop{time, brutal, temporary}));
 }
 
 }  // namespace detail

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/detail/io.hpp>
 
 #include "runtime/io_waits.hpp"
@@ -27,10 +28,11 @@ Host* host_of(std::uint32_t node) noexcept {
 }
 
 Async<bool> wait_for_io(Process& self, SocketId socket, Interest interest, Duration timeout) {
+  const CallerPlace place{self};
   Executor& executor = *self.runtime().state().executor;
   const std::uint64_t id = next_reply_id(self);
   Watch watch{executor, executor.watch(socket, interest, self.pid(), id)};
-  Envelope* reply = co_await ReplyAwaiter{self, id, timeout};
+  Envelope* reply = co_await place(ReplyAwaiter{self, id, timeout});
   if (!reply) co_return false;
   watch.came_true = true;
   free_envelope(reply);

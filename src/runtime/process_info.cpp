@@ -2,6 +2,7 @@
 #include "runtime/process_info.hpp"
 
 #include <troupe/detail/call.hpp>
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/detail/lives_now.hpp>
 
 #include "runtime/activation.hpp"
@@ -111,9 +112,10 @@ namespace {
 // The answer of another process, or of this one about itself.
 template <class T>
 Async<T> ask(Process& self, Pid pid, QuestionKind kind) {
+  const CallerPlace place{self};
   const Question question{self.pid(), next_reply_id(self), kind};
   if (!post(pid, make_signal<Question>(question))) refuse_question(question);
-  Envelope* reply = co_await ReplyAwaiter{self, question.id, infinity};
+  Envelope* reply = co_await place(ReplyAwaiter{self, question.id, infinity});
   T answer = std::move(value_of<Reply<T>>(reply).value);
   free_envelope(reply);
   co_return answer;
@@ -129,6 +131,7 @@ Async<std::optional<ProcessInfo>> process_info(Process& self, Pid pid) {
 }
 
 Async<bool> suspend(Process& self, Pid pid) {
+  const CallerPlace place{self};
   if (pid == self.pid()) throw ErrorException{atoms::badarg};
   // Noted before it is asked for: whatever becomes of this process, the other one goes on.
   Relations& relations = relations_of(Block::of(self));
@@ -137,7 +140,7 @@ Async<bool> suspend(Process& self, Pid pid) {
   } else {
     relations.suspending.insert(pid, 1U);
   }
-  const bool lives = co_await ask<bool>(self, pid, QuestionKind::suspend);
+  const bool lives = co_await place(ask<bool>(self, pid, QuestionKind::suspend));
   if (!lives) relations.suspending.erase(pid);
   co_return lives;
 }
@@ -155,6 +158,10 @@ const Behaviour* detail::behaviour_of(Pid pid) noexcept {
   // The slot may have changed hands between the two looks.
   return block->generation.load(std::memory_order_acquire) == pid.generation() ? behaviour
                                                                                : nullptr;
+}
+
+std::source_location& detail::noted_place(Process& self) noexcept {
+  return Block::of(self).continuation().where;
 }
 
 bool detail::lives_now(Pid pid) noexcept { return has_tenant(pid); }

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/durable_timers.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/log.hpp>
@@ -188,17 +189,20 @@ ChildSpec DurableTimers::child(Name name, storage::StorePool pool, std::string p
 }
 
 Async<Result<void>> DurableTimers::set(Process& self, Name timers, DurableTimer timer) {
-  co_return co_await call(self, ServerRef<TimerServer>{timers.atom},
-                          TimerServer::Set{std::move(timer)}, infinity);
+  const detail::CallerPlace place{self};
+  co_return co_await place(call(self, ServerRef<TimerServer>{timers.atom},
+                                TimerServer::Set{std::move(timer)}, infinity));
 }
 
 Async<Result<bool>> DurableTimers::cancel(Process& self, Name timers, std::string timer) {
-  co_return co_await call(self, ServerRef<TimerServer>{timers.atom},
-                          TimerServer::Cancel{std::move(timer)}, infinity);
+  const detail::CallerPlace place{self};
+  co_return co_await place(call(self, ServerRef<TimerServer>{timers.atom},
+                                TimerServer::Cancel{std::move(timer)}, infinity));
 }
 
 Async<std::vector<DurableTimer>> DurableTimers::all(Process& self, Name timers) {
-  co_return co_await call(self, ServerRef<TimerServer>{timers.atom}, TimerServer::All{});
+  const detail::CallerPlace place{self};
+  co_return co_await place(call(self, ServerRef<TimerServer>{timers.atom}, TimerServer::All{}));
 }
 
 }  // namespace troupe

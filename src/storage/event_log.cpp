@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <utility>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/event_sourced_server.hpp>
 
 #include "storage/fault.hpp"
@@ -52,11 +53,12 @@ enum class Gaps : std::uint8_t { are_damage, end_history };
 // The events from `first` on.
 Async<Result<std::vector<NumberedEvent>>> read_events(Process& self, EventLog log, Schema schema,
                                                       std::uint64_t first, Gaps gaps) {
+  const CallerPlace place{self};
   const std::string prefix = event_prefix(log.key);
   std::optional<std::string> after = first > 0 ? event_key(log.key, first - 1) : prefix;
   std::vector<NumberedEvent> events;
   for (;;) {
-    auto entries = co_await storage::page(self, log.pool, prefix, after, page_size);
+    auto entries = co_await place(storage::page(self, log.pool, prefix, after, page_size));
     if (!entries) co_return std::unexpected(std::move(entries.error()));
     for (const storage::Entry& entry : *entries) {
       const auto number = number_in(entry.key, prefix);
@@ -87,9 +89,10 @@ std::string event_key(const std::string& key, std::uint64_t number) {
 
 Async<Result<StoredEvents>> load_events(Process& self, EventLog log, Schema schema,
                                         Schema event_schema) {
+  const CallerPlace place{self};
   StoredEvents stored;
   const std::string key = state_key(log);
-  auto bytes = co_await storage::get(self, log.pool, key);
+  auto bytes = co_await place(storage::get(self, log.pool, key));
   if (!bytes) co_return std::unexpected(std::move(bytes.error()));
   if (*bytes) {
     auto record = decode_record(snapshot_kind, **bytes, key);
@@ -106,8 +109,8 @@ Async<Result<StoredEvents>> load_events(Process& self, EventLog log, Schema sche
     stored.snapshot = StoredRecord{schema.version, {}, std::move(*value)};
     stored.snapshot_number = *number;
   }
-  auto events = co_await read_events(self, log, std::move(event_schema), stored.snapshot_number + 1,
-                                     Gaps::are_damage);
+  auto events = co_await place(read_events(self, log, std::move(event_schema),
+                                           stored.snapshot_number + 1, Gaps::are_damage));
   if (!events) co_return std::unexpected(std::move(events.error()));
   if (!events->empty() && events->front().number != stored.snapshot_number + 1) {
     co_return missing(log, stored.snapshot_number + 1);
@@ -117,8 +120,9 @@ Async<Result<StoredEvents>> load_events(Process& self, EventLog log, Schema sche
 }
 
 Async<Result<std::vector<Term>>> load_history(Process& self, EventLog log, Schema event_schema) {
-  auto events =
-      co_await read_events(self, std::move(log), std::move(event_schema), 0, Gaps::end_history);
+  const CallerPlace place{self};
+  auto events = co_await place(
+      read_events(self, std::move(log), std::move(event_schema), 0, Gaps::end_history));
   if (!events) co_return std::unexpected(std::move(events.error()));
   std::vector<Term> values;
   for (NumberedEvent& event : *events) values.push_back(std::move(event.value));
@@ -127,10 +131,11 @@ Async<Result<std::vector<Term>>> load_history(Process& self, EventLog log, Schem
 
 Async<bool> write_snapshot(Process& self, EventLog log, unsigned version, std::uint64_t number,
                            Term state) {
-  auto written = co_await storage::put(
+  const CallerPlace place{self};
+  auto written = co_await place(storage::put(
       self, log.pool, state_key(log),
       encode_record(snapshot_kind, version, self.system_time(), tuple({number, std::move(state)})),
-      infinity);
+      infinity));
   if (!written) {
     report_state_error(log.key, written.error());
     co_return false;
@@ -138,7 +143,7 @@ Async<bool> write_snapshot(Process& self, EventLog log, unsigned version, std::u
   if (log.keep_events == keep_all_events || log.keep_events >= number) co_return true;
   const std::string first_kept = event_key(log.key, number - log.keep_events + 1);
   std::vector<std::string> gone;
-  auto keys = co_await storage::list(self, log.pool, event_prefix(log.key));
+  auto keys = co_await place(storage::list(self, log.pool, event_prefix(log.key)));
   if (!keys) {
     report_state_error(log.key, keys.error());
     co_return true;
@@ -146,7 +151,7 @@ Async<bool> write_snapshot(Process& self, EventLog log, unsigned version, std::u
   for (std::string& key : *keys) {
     if (key < first_kept && number_in(key, event_prefix(log.key))) gone.push_back(std::move(key));
   }
-  auto removed = co_await storage::remove_all(self, log.pool, std::move(gone));
+  auto removed = co_await place(storage::remove_all(self, log.pool, std::move(gone)));
   if (!removed) report_state_error(log.key, removed.error());
   co_return true;
 }

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include <troupe/blocking.hpp>
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/log.hpp>
 #include <troupe/request.hpp>
 #include <troupe/store_pool.hpp>
@@ -351,7 +352,9 @@ StorageError no_answer(const CallError& error) {
 
 template <class M>
 Async<typename M::Reply> ask(Process& self, Atom worker, M message, Duration timeout) {
-  auto reply = co_await try_call(self, ServerRef<StoreWorker>{worker}, std::move(message), timeout);
+  const troupe::detail::CallerPlace place{self};
+  auto reply =
+      co_await place(try_call(self, ServerRef<StoreWorker>{worker}, std::move(message), timeout));
   if (!reply) co_return std::unexpected(no_answer(reply.error()));
   co_return std::move(*reply);
 }
@@ -407,6 +410,7 @@ Async<Result<void>> remove(Process& self, StorePool pool, std::string key, Durat
 
 Async<Result<void>> remove_all(Process& self, StorePool pool, std::vector<std::string> keys,
                                Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   std::vector<RemoveAll> parts(pool.workers());
   for (std::string& key : keys) {
     const unsigned worker = pool.worker_of(key);
@@ -420,7 +424,7 @@ Async<Result<void>> remove_all(Process& self, StorePool pool, std::vector<std::s
   }
   Result<void> result;
   for (auto& request : sent) {
-    auto done = co_await request.response(timeout);
+    auto done = co_await place(request.response(timeout));
     if (!done) {
       result = std::unexpected(no_answer(done.error()));
     } else if (!*done) {
@@ -438,9 +442,10 @@ Async<Result<std::optional<std::string>>> get(Process& self, StorePool pool, std
 
 Async<Result<std::vector<std::string>>> list(Process& self, StorePool pool, std::string prefix,
                                              Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   std::vector<std::string> all;
   for (unsigned worker = 0; worker < pool.workers(); ++worker) {
-    auto keys = co_await ask(self, pool.worker_name(worker), List{prefix}, timeout);
+    auto keys = co_await place(ask(self, pool.worker_name(worker), List{prefix}, timeout));
     if (!keys) co_return keys;
     std::ranges::move(*keys, std::back_inserter(all));
   }
@@ -451,9 +456,11 @@ Async<Result<std::vector<std::string>>> list(Process& self, StorePool pool, std:
 Async<Result<std::vector<Entry>>> page(Process& self, StorePool pool, std::string prefix,
                                        std::optional<std::string> after, std::size_t limit,
                                        Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   std::vector<Entry> all;
   for (unsigned worker = 0; worker < pool.workers(); ++worker) {
-    auto part = co_await ask(self, pool.worker_name(worker), Page{prefix, after, limit}, timeout);
+    auto part =
+        co_await place(ask(self, pool.worker_name(worker), Page{prefix, after, limit}, timeout));
     if (!part) co_return part;
     std::ranges::move(*part, std::back_inserter(all));
     std::ranges::sort(all, {}, &Entry::key);
@@ -463,8 +470,9 @@ Async<Result<std::vector<Entry>>> page(Process& self, StorePool pool, std::strin
 }
 
 Async<Result<void>> flush(Process& self, StorePool pool, Duration timeout) {
+  const troupe::detail::CallerPlace place{self};
   for (unsigned worker = 0; worker < pool.workers(); ++worker) {
-    auto done = co_await ask(self, pool.worker_name(worker), Flush{}, timeout);
+    auto done = co_await place(ask(self, pool.worker_name(worker), Flush{}, timeout));
     if (!done) co_return done;
   }
   co_return Result<void>{};

@@ -3,6 +3,7 @@
 #include <utility>
 #include <zlib.h>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/log.hpp>
 #include <troupe/stored_state.hpp>
 
@@ -56,9 +57,10 @@ bool is_record(const Term& term) {
 template <class Visit>
 Async<Result<void>> for_each_record(Process& self, storage::StorePool pool, std::string prefix,
                                     Visit visit) {
+  const detail::CallerPlace place{self};
   std::optional<std::string> after;
   for (;;) {
-    auto entries = co_await storage::page(self, pool, prefix, after, page_size);
+    auto entries = co_await place(storage::page(self, pool, prefix, after, page_size));
     if (!entries) co_return std::unexpected(std::move(entries.error()));
     for (const storage::Entry& entry : *entries) {
       if (auto done = visit(entry); !done) co_return done;
@@ -140,9 +142,10 @@ Result<Term> migrate(StoredRecord record, const Schema& schema, std::string_view
 
 Async<Result<void>> set_aside(Process& self, storage::StorePool pool, std::string key,
                               std::string bytes) {
-  auto kept = co_await storage::put(self, pool, key + ".bad", std::move(bytes), infinity);
+  const detail::CallerPlace place{self};
+  auto kept = co_await place(storage::put(self, pool, key + ".bad", std::move(bytes), infinity));
   if (!kept) co_return kept;
-  co_return co_await storage::remove(self, pool, key, infinity);
+  co_return co_await place(storage::remove(self, pool, key, infinity));
 }
 
 ExitReason bad_state(const storage::StorageError& error) {
@@ -160,8 +163,9 @@ void report_state_error(std::string_view key, const storage::StorageError& error
 
 Async<Result<std::size_t>> check_stored(Process& self, storage::StorePool pool, std::string prefix,
                                         Schema schema) {
+  const detail::CallerPlace place{self};
   std::size_t count = 0;
-  auto done = co_await for_each_record(
+  auto done = co_await place(for_each_record(
       self, std::move(pool), std::move(prefix), [&](const storage::Entry& entry) -> Result<void> {
         const auto term = binary_to_term(entry.value);
         if (term && !is_record(*term)) return {};
@@ -175,7 +179,7 @@ Async<Result<std::size_t>> check_stored(Process& self, storage::StorePool pool, 
         auto value = migrate(std::move(*record), schema, entry.key);
         if (!value) return std::unexpected(std::move(value.error()));
         return {};
-      });
+      }));
   if (!done) co_return std::unexpected(std::move(done.error()));
   co_return count;
 }
@@ -184,17 +188,18 @@ Async<Result<std::size_t>> check_stored(Process& self, storage::StorePool pool, 
 
 Async<Result<std::size_t>> remove_stale(Process& self, storage::StorePool pool, std::string prefix,
                                         Duration max_age) {
+  const detail::CallerPlace place{self};
   const Duration now = self.system_time();
   std::vector<std::string> stale;
-  auto done = co_await for_each_record(
+  auto done = co_await place(for_each_record(
       self, pool, std::move(prefix), [&](const storage::Entry& entry) -> Result<void> {
         auto record = detail::decode_record(detail::state_kind, entry.value, entry.key);
         if (record && now - record->saved_at > max_age) stale.push_back(entry.key);
         return {};
-      });
+      }));
   if (!done) co_return std::unexpected(std::move(done.error()));
   const std::size_t count = stale.size();
-  if (auto removed = co_await storage::remove_all(self, pool, std::move(stale)); !removed) {
+  if (auto removed = co_await place(storage::remove_all(self, pool, std::move(stale))); !removed) {
     co_return std::unexpected(std::move(removed.error()));
   }
   co_return count;

@@ -3,6 +3,7 @@
 // TCP for processes: the same bodies over the kernel's loopback and over the simulated network.
 #include <chrono>
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 
 #include <troupe/net.hpp>
@@ -97,6 +98,41 @@ TEST(Tcp, a_read_gives_up_at_its_deadline) {
     auto count = co_await stream->read(self, buffer, 20ms);
     EXPECT_FALSE(count.has_value());
     if (!count) EXPECT_EQ(count.error().kind, net::ErrorKind::timed_out);
+  });
+}
+
+// What process_info shows is the line of the process, however deep in the library it stands.
+TEST(Tcp, a_process_waits_at_its_own_line) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const Pid server = spawn(
+        [](Process& other, Pid main) -> Async<> {
+          auto listener = net::Listener::listen(other, {});
+          send(main, Listening{listener->port()});
+          send(main, int{__LINE__} + 1);
+          auto stream = co_await listener->accept(other);
+          char buffer[16];
+          send(main, int{__LINE__} + 1);
+          (void)co_await stream->read(other, buffer);
+        },
+        self.pid());
+    const Listening listening = co_await self.receive<Listening>();
+    std::optional<net::Stream> client;
+    for (int wait = 0; wait < 2; ++wait) {
+      const std::string place = "tcp_test.cpp:" + std::to_string(co_await self.receive<int>());
+      std::string seen;
+      for (int i = 0; i < 10'000 && !seen.ends_with(place); ++i) {
+        seen = (co_await process_info(self, server))->waits_at;
+        co_await self.sleep(1ms);
+      }
+      EXPECT_TRUE(seen.ends_with(place)) << seen << ", not " << place;
+      if (!client) {
+        auto stream = co_await net::Stream::connect(self, {"127.0.0.1", listening.port}, 10s);
+        EXPECT_TRUE(stream.has_value());
+        if (!stream) break;
+        client.emplace(std::move(*stream));
+      }
+    }
+    exit(server, "kill");
   });
 }
 

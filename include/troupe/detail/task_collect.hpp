@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/task.hpp>
 
 namespace troupe {
@@ -14,6 +15,7 @@ template <class R>
 Async<std::vector<std::optional<TaskOutcome<R>>>> Task::collect(Process& self,
                                                                 std::vector<TaskRef<R>> tasks,
                                                                 Duration timeout, bool fail_fast) {
+  const detail::CallerPlace place{self};
   using Result = TaskResult<detail::ReplyValue<R>>;
   std::vector<std::optional<TaskOutcome<R>>> outcomes(tasks.size());
   std::vector<std::pair<Ref, std::size_t>> waiting;  // sorted, to find whose message it is
@@ -41,18 +43,19 @@ Async<std::vector<std::optional<TaskOutcome<R>>>> Task::collect(Process& self,
     const Duration rest =
         timeout == infinity ? infinity : std::max(Duration::zero(), timeout - passed);
     std::size_t index = tasks.size();
-    co_await self.receive(when([&](const Result& result) { return is_open(result.ref); },
-                               [&](Result result) {
-                                 index = *index_of(result.ref);
-                                 outcomes[index] = detail::outcome_of<R>(std::move(result.value));
-                               }),
-                          when([&](const Down& down) { return is_open(down.ref); },
-                               [&](Down down) {
-                                 index = *index_of(down.ref);
-                                 outcomes[index] =
-                                     TaskOutcome<R>(std::unexpect, std::move(down.reason));
-                               }),
-                          after(rest, [] {}));
+    co_await place(self.receive(when([&](const Result& result) { return is_open(result.ref); },
+                                     [&](Result result) {
+                                       index = *index_of(result.ref);
+                                       outcomes[index] =
+                                           detail::outcome_of<R>(std::move(result.value));
+                                     }),
+                                when([&](const Down& down) { return is_open(down.ref); },
+                                     [&](Down down) {
+                                       index = *index_of(down.ref);
+                                       outcomes[index] =
+                                           TaskOutcome<R>(std::unexpect, std::move(down.reason));
+                                     }),
+                                after(rest, [] {})));
     if (index == tasks.size()) break;
     self.demonitor(tasks[index].ref, Flush::yes);
     if (fail_fast && !*outcomes[index]) {
