@@ -2,10 +2,12 @@
 #include "runtime/crash_report.hpp"
 
 #include <chrono>
+#include <new>
 
 #include <troupe/log.hpp>
 
 #include "host/stack_trace.hpp"
+#include "host/standard_error.hpp"
 #include "runtime/relations.hpp"
 
 namespace troupe::detail {
@@ -42,7 +44,9 @@ std::string links_of(const Block& block) {
   return text + ']';
 }
 
-void write_report(const Block& block, const ExitReason& reason, const CrashContext& context) {
+// What it takes to write it down may be what the process has run out of.
+void write_report(const Block& block, const ExitReason& reason,
+                  const CrashContext& context) noexcept try {
   const Relations* relations = block.relations;
   const std::uint32_t name = block.name.load();
   const std::source_location& where = block.continuation().where;
@@ -67,6 +71,8 @@ void write_report(const Block& block, const ExitReason& reason, const CrashConte
                            : std::string{"-"}},
        {"mailbox", waiting},
        {"links", links_of(block)}});
+} catch (const std::bad_alloc&) {
+  write_to_standard_error("a process crashed, and there is no memory to report it\n");
 }
 
 }  // namespace

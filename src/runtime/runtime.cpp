@@ -48,7 +48,9 @@ constexpr unsigned node_shift = 56;
 
 NodeClaim::NodeClaim(NodeKind kind) : number{claim_node(kind)} {
   if (number == 0) {
-    throw ErrorException{tuple({atoms::system_limit, Term::binary("127 runtimes in one program")})};
+    const char* limit = kind == NodeKind::real ? "127 runtimes in one program"
+                                               : "128 simulated runtimes in one program";
+    throw ErrorException{tuple({atoms::system_limit, Term::binary(limit)})};
   }
 }
 

@@ -393,26 +393,59 @@ TEST(EndingTest, how_main_ended_is_the_exit_code) {
 
 using EndingDeathTest = testing::Test;
 
+int run_on_workers(Async<> (*body)(Process&)) {
+  Runtime runtime{{.workers = 2, .max_processes = 100}};
+  return runtime.run(body);
+}
+
+int run_simulated(Async<> (*body)(Process&)) {
+  Simulation simulation;
+  return simulation.runtime().run(body);
+}
+
 TEST(EndingDeathTest, an_exception_that_escapes_a_destructor_ends_the_node) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   const auto body = [](Process& self) -> Async<> {
     struct Throwing {
       ~Throwing() noexcept(false) { throw std::runtime_error{"from a destructor"}; }
     };
-    const Pid victim = spawn([](Process& other) -> Async<> {
-      const Throwing local;
-      co_await other.sleep(1h);
-    });
-    co_await self.yield();
+    const Pid victim = spawn(
+        [](Process& other, Pid main) -> Async<> {
+          const Throwing local;
+          send(main, Go{});
+          co_await other.sleep(1h);
+        },
+        self.pid());
+    (void)co_await self.receive<Go>();
     exit(victim, "kill");
-    co_await self.yield();
+    co_await self.sleep(1h);
   };
-  EXPECT_DEATH(
+  for (auto* run : {run_alone, run_on_workers, run_simulated}) {
+    EXPECT_DEATH(
+        {
+          log::set_sink(nullptr, nullptr);
+          run(body);
+        },
+        "a destructor in process <.*> has thrown std::runtime_error: from a destructor");
+  }
+}
+
+TEST(EndingTest, an_exception_from_a_destructor_at_the_end_of_its_scope_is_like_any_other) {
+  on_every_executor([](Process& self) -> Async<> {
+    struct Throwing {
+      ~Throwing() noexcept(false) { throw std::runtime_error{"from a destructor"}; }
+    };
+    spawn_monitor([](Process& other) -> Async<> {
       {
-        log::set_sink(nullptr, nullptr);
-        run_alone(body);
-      },
-      "a destructor in process <.*> has thrown std::runtime_error: from a destructor");
+        const Throwing local;
+        co_await other.yield();
+      }
+      ADD_FAILURE() << "it went on";
+    });
+    const Down down = co_await self.receive<Down>();
+    EXPECT_TRUE(down.reason.exception() &&
+                down.reason.exception()->text == "from a destructor");
+  });
 }
 
 TEST(EndingDeathTest, a_process_used_by_another_is_an_assertion) {

@@ -13,6 +13,7 @@
 #include <troupe/spawn.hpp>
 #include <troupe/troupe.hpp>
 
+#include "sim/sim_executor.hpp"
 #include "support/on_every_executor.hpp"
 
 namespace troupe {
@@ -296,40 +297,54 @@ bool is_system_limit(const ErrorException& error) {
   return error.error() == Term{atoms::system_limit};
 }
 
-TEST(LimitTest, spawning_at_the_process_limit_fails_and_nothing_is_lost) {
+// `body` with so few processes and timers on each executor.
+template <class F>
+void with_limits(F body) {
+  RuntimeOptions options{.workers = 2, .max_timers = 10, .max_processes = 50};
   for (Execution execution : {Execution::single, Execution::threads}) {
-    Runtime runtime{{.execution = execution, .workers = 2, .max_processes = 50}};
-    const auto result = runtime.try_run([](Process& self) -> Async<> {
-      self.trap_exits();
-      std::vector<Pid> others;
-      bool refused = false;
-      while (!refused) {
-        try {
-          others.push_back(spawn_link(wait_for_ever));
-        } catch (const ErrorException& error) {
-          refused = is_system_limit(error);
-        }
-      }
-      EXPECT_EQ(others.size(), 49U);
-      EXPECT_THROW(spawn(wait_for_ever), ErrorException);
-      EXPECT_THROW(spawn_monitor(wait_for_ever), ErrorException);
-      EXPECT_THROW(spawn_with(SpawnOptions{.link = true, .monitor = true}, wait_for_ever),
-                   ErrorException);
-      // No link or monitor points at what was not born.
-      const ProcessInfo info = co_await info_of(self, self.pid());
-      EXPECT_EQ(info.links.size(), 49U);
-      EXPECT_TRUE(info.monitors.empty());
-      // Who lives goes on living, and one place that is given back can be taken again.
-      exit(others.back(), "kill");
-      EXPECT_EQ((co_await self.receive<Exit>()).from, others.back());
-      others.back() = spawn_link(wait_for_ever);
-      for (Pid pid : others) exit(pid, "kill");
-      for (std::size_t i = 0; i < others.size(); ++i) {
-        EXPECT_TRUE((co_await self.receive<Exit>()).reason.is(atoms::killed));
-      }
-    });
-    EXPECT_TRUE(result.has_value());
+    options.execution = execution;
+    Runtime runtime{options};
+    test::expect_to_return(runtime, body);
   }
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("simulated, seed " + std::to_string(seed));
+    detail::SimExecutor executor{{.seed = seed}};
+    options.executor = &executor;
+    Runtime runtime{options};
+    test::expect_to_return(runtime, body);
+  }
+}
+
+TEST(LimitTest, spawning_at_the_process_limit_fails_and_nothing_is_lost) {
+  with_limits([](Process& self) -> Async<> {
+    self.trap_exits();
+    std::vector<Pid> others;
+    bool refused = false;
+    while (!refused) {
+      try {
+        others.push_back(spawn_link(wait_for_ever));
+      } catch (const ErrorException& error) {
+        refused = is_system_limit(error);
+      }
+    }
+    EXPECT_EQ(others.size(), 49U);
+    EXPECT_THROW(spawn(wait_for_ever), ErrorException);
+    EXPECT_THROW(spawn_monitor(wait_for_ever), ErrorException);
+    EXPECT_THROW(spawn_with(SpawnOptions{.link = true, .monitor = true}, wait_for_ever),
+                 ErrorException);
+    // No link or monitor points at what was not born.
+    const ProcessInfo info = co_await info_of(self, self.pid());
+    EXPECT_EQ(info.links.size(), 49U);
+    EXPECT_TRUE(info.monitors.empty());
+    // Who lives goes on living, and one place that is given back can be taken again.
+    exit(others.back(), "kill");
+    EXPECT_EQ((co_await self.receive<Exit>()).from, others.back());
+    others.back() = spawn_link(wait_for_ever);
+    for (Pid pid : others) exit(pid, "kill");
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      EXPECT_TRUE((co_await self.receive<Exit>()).reason.is(atoms::killed));
+    }
+  });
 }
 
 TEST(LimitTest, setting_a_timer_at_the_limit_fails_and_waiting_does_not) {

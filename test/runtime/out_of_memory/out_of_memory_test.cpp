@@ -1,0 +1,131 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// What becomes of processes when there is no memory. A program of its own, because it replaces
+// operator new and malloc by such as fail when they are told to, on the thread that tells them.
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <new>
+
+#include <troupe/troupe.hpp>
+
+#include "support/captured_log.hpp"
+#include "support/on_every_executor.hpp"
+
+namespace {
+
+constexpr long plenty = -1;
+// So many more allocations of this thread succeed.
+thread_local constinit long allocations_left = plenty;
+
+bool memory_is_out() noexcept {
+  if (allocations_left == plenty) return false;
+  if (allocations_left == 0) return true;
+  --allocations_left;
+  return false;
+}
+
+}  // namespace
+
+extern "C" {
+// The names are the linker's: --wrap=malloc. The pool of envelopes and frames uses malloc.
+// NOLINTBEGIN(bugprone-reserved-identifier)
+void* __real_malloc(std::size_t size);
+void* __wrap_malloc(std::size_t size) { return memory_is_out() ? nullptr : __real_malloc(size); }
+// NOLINTEND(bugprone-reserved-identifier)
+}
+
+void* operator new(std::size_t size) {
+  if (!memory_is_out()) {
+    if (void* memory = __real_malloc(size == 0 ? 1 : size)) return memory;
+  }
+  throw std::bad_alloc{};
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace troupe {
+namespace {
+
+using test::on_every_executor;
+
+// Its frame is too large for the pool's free lists, which may have room when there is none.
+using Burden = std::array<char, 4096>;
+Async<> burdened(Process& self, Burden) { co_await self.sleep(infinity); }
+
+// There is memory again when the process lets go of its values.
+struct MemoryReturns {
+  ~MemoryReturns() { allocations_left = plenty; }
+};
+
+class OutOfMemory : public testing::Test {
+ protected:
+  test::CapturedLog log_;
+};
+
+TEST_F(OutOfMemory, a_spawn_that_fails_at_any_allocation_leaves_nothing_behind) {
+  on_every_executor([](Process& self) -> Async<> {
+    int failures = 0;
+    for (long successes = 0;; ++successes) {
+      const SpawnOptions options{
+          .label = "a label that is too long to be stored in place", .link = true, .monitor = true};
+      const Burden burden{};
+      Pid born;
+      allocations_left = successes;
+      try {
+        born = spawn_with(options, burdened, burden).pid;
+      } catch (const std::bad_alloc&) {
+        ++failures;
+      }
+      allocations_left = plenty;
+      const ProcessInfo info = *co_await process_info(self, self.pid());
+      EXPECT_EQ(info.links.size(), born ? 1U : 0U);
+      EXPECT_EQ(info.monitors.size(), born ? 1U : 0U);
+      EXPECT_EQ(self.runtime().process_count(), born ? 2U : 1U);
+      if (!born) continue;
+      self.unlink(born);
+      exit(born, "kill");
+      EXPECT_TRUE((co_await self.receive<Down>()).reason.is(atoms::killed));
+      break;
+    }
+    EXPECT_GE(failures, 3);
+  });
+}
+
+TEST_F(OutOfMemory, a_reason_that_cannot_be_told_is_system_limit) {
+  on_every_executor([](Process& self) -> Async<> {
+    spawn_monitor([](Process& other) -> Async<> {
+      const Burden burden{};
+      other.local<MemoryReturns>();
+      co_await other.yield();
+      allocations_left = 0;
+      spawn(burdened, burden);
+    });
+    const Down down = co_await self.receive<Down>();
+    EXPECT_TRUE(down.reason.is(atoms::system_limit)) << down.reason.to_string();
+    EXPECT_EQ(down.reason.exception(), nullptr);
+    // The others go on.
+    const Pid next = spawn_monitor(burdened, Burden{}).pid;
+    exit(next, "kill");
+    EXPECT_TRUE((co_await self.receive<Down>()).reason.is(atoms::killed));
+  });
+}
+
+TEST_F(OutOfMemory, a_send_that_finds_none_is_the_senders_failure) {
+  on_every_executor([](Process& self) -> Async<> {
+    allocations_left = 0;
+    bool failed = false;
+    try {
+      send(self.pid(), Burden{});
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    allocations_left = plenty;
+    EXPECT_TRUE(failed);
+    EXPECT_FALSE((co_await self.receive<Burden>(Duration{0})).has_value());
+  });
+}
+
+}  // namespace
+}  // namespace troupe
