@@ -19,14 +19,24 @@ struct AgentCall {
   Code<F> code;
   std::tuple<A...> arguments;
   template <class State>
-  decltype(auto) operator()(State& state) {
+  decltype(auto) operator()(Process& self, State& state) {
     return std::apply(
-        [&](A&... a) -> decltype(auto) { return code.callable(state, std::move(a)...); },
+        [&](A&... a) -> decltype(auto) {
+          if constexpr (std::is_invocable_v<decltype(code.callable)&, Process&, State&, A...>) {
+            return code.callable(self, state, std::move(a)...);
+          } else {
+            return code.callable(state, std::move(a)...);
+          }
+        },
         arguments);
   }
 };
+// What the function gives: an Async of it where it waits.
 template <class F, class State, class... A>
-using AgentResult = std::invoke_result_t<typename CodeCallable<F>::Type&, State&, A...>;
+using AgentGiven =
+    decltype(std::declval<AgentCall<F, A...>&>()(std::declval<Process&>(), std::declval<State&>()));
+template <class F, class State, class... A>
+using AgentResult = Awaited<AgentGiven<F, State, A...>>::Type;
 
 }  // namespace detail
 
@@ -38,7 +48,8 @@ using AgentResult = std::invoke_result_t<typename CodeCallable<F>::Type&, State&
 //     int n = co_await Agent<int>::get(self, count, [](const int& n) { return n; });
 //
 // The functions capture nothing (or are wrapped in owned); what they need is passed along as
-// arguments, which are messages, as is what they return. One that throws ends the agent, and its
+// arguments, which are messages, as is what they return. They may take Process& first, and then may
+// be coroutines: the agent is theirs until they are done. One that throws ends the agent, and its
 // caller with it unless it plans for that (CallException).
 template <class T>
 class Agent : public GenServer<Agent<T>> {
@@ -89,16 +100,19 @@ class Agent : public GenServer<Agent<T>> {
 
   template <class F, class... A>
   struct Get {
+    static constexpr bool waits = detail::is_async<detail::AgentGiven<F, const T, A...>>;
     detail::AgentCall<F, A...> run;
     using Reply = std::remove_cvref_t<detail::AgentResult<F, const T, A...>>;
   };
   template <class F, class... A>
   struct Update {
+    static constexpr bool waits = detail::is_async<detail::AgentGiven<F, T, A...>>;
     detail::AgentCall<F, A...> run;
     using Reply = void;
   };
   template <class F, class... A>
   struct GetAndUpdate {
+    static constexpr bool waits = detail::is_async<detail::AgentGiven<F, T, A...>>;
     detail::AgentCall<F, A...> run;
     using Reply = std::remove_cvref_t<detail::AgentResult<F, T, A...>>;
   };
@@ -108,20 +122,45 @@ class Agent : public GenServer<Agent<T>> {
   explicit Agent(detail::Code<F> make, A... arguments) : value_{make(std::move(arguments)...)} {}
 
   template <class F, class... A>
-  Get<F, A...>::Reply handle_call(Get<F, A...> request) {
-    return request.run(std::as_const(value_));
+    requires(!Get<F, A...>::waits)
+  Get<F, A...>::Reply handle_call(Process& self, Get<F, A...> request) {
+    return request.run(self, std::as_const(value_));
   }
   template <class F, class... A>
-  void handle_call(Update<F, A...> request) {
-    change(request.run);
+    requires Get<F, A...>::waits
+  Async<typename Get<F, A...>::Reply> handle_call(Process& self, Get<F, A...> request) {
+    co_return co_await request.run(self, std::as_const(value_));
   }
   template <class F, class... A>
-  GetAndUpdate<F, A...>::Reply handle_call(GetAndUpdate<F, A...> request) {
-    return request.run(value_);
+    requires(!Update<F, A...>::waits)
+  void handle_call(Process& self, Update<F, A...> request) {
+    change(self, request.run);
   }
   template <class F, class... A>
-  void handle_cast(Update<F, A...> request) {
-    change(request.run);
+    requires Update<F, A...>::waits
+  Async<> handle_call(Process& self, Update<F, A...> request) {
+    co_await change_slowly(self, request.run);
+  }
+  template <class F, class... A>
+    requires(!GetAndUpdate<F, A...>::waits)
+  GetAndUpdate<F, A...>::Reply handle_call(Process& self, GetAndUpdate<F, A...> request) {
+    return request.run(self, value_);
+  }
+  template <class F, class... A>
+    requires GetAndUpdate<F, A...>::waits
+  Async<typename GetAndUpdate<F, A...>::Reply> handle_call(Process& self,
+                                                           GetAndUpdate<F, A...> request) {
+    co_return co_await request.run(self, value_);
+  }
+  template <class F, class... A>
+    requires(!Update<F, A...>::waits)
+  void handle_cast(Process& self, Update<F, A...> request) {
+    change(self, request.run);
+  }
+  template <class F, class... A>
+    requires Update<F, A...>::waits
+  Async<> handle_cast(Process& self, Update<F, A...> request) {
+    co_await change_slowly(self, request.run);
   }
   // The value where it is a term, a text, or says itself what it is as one; else its type, and how
   // many elements it has.
@@ -145,14 +184,26 @@ class Agent : public GenServer<Agent<T>> {
   static detail::AgentCall<F, A...> pack(F f, A... arguments) {
     return {detail::Code<F>{std::move(f)}, std::tuple<A...>(std::move(arguments)...)};
   }
+  // A result of the state's type is the new state.
+  template <class Result>
+  static constexpr bool is_state = std::is_convertible_v<Result, T> && !std::is_void_v<Result>;
+
   template <class Run>
-  void change(Run& run) {
-    if constexpr (std::is_convertible_v<decltype(run(value_)), T> &&
-                  !std::is_void_v<decltype(run(value_))>) {
-      T next = run(value_);
+  void change(Process& self, Run& run) {
+    if constexpr (is_state<decltype(run(self, value_))>) {
+      T next = run(self, value_);
       value_ = std::move(next);
     } else {
-      run(value_);
+      run(self, value_);
+    }
+  }
+  template <class Run>
+  Async<> change_slowly(Process& self, Run& run) {
+    if constexpr (is_state<typename detail::Awaited<decltype(run(self, value_))>::Type>) {
+      T next = co_await run(self, value_);
+      value_ = std::move(next);
+    } else {
+      co_await run(self, value_);
     }
   }
 

@@ -18,6 +18,7 @@ struct CallError {
   };
   Code code;
   ExitReason reason;  // Why, in {Why, {gen_server, call, ...}}
+  Pid server = {};    // who was asked; null where nobody had the name
 
   std::string to_string() const;
 };

@@ -85,10 +85,11 @@ class Registry {
   static ChildSpec spec(RegistryOptions options);
 
   // Puts the calling process under the key. Unique registries refuse a key that another process, or
-  // the caller, has already, unless its holder is dead.
-  static Async<std::expected<void, AlreadyRegistered>> register_key(Process& self, Name registry,
-                                                                    RegistryKey key,
-                                                                    Term value = {});
+  // the caller, has already, unless its holder is dead. Gives the process of the registry that the
+  // caller is linked to now.
+  static Async<std::expected<Pid, AlreadyRegistered>> register_key(Process& self, Name registry,
+                                                                   RegistryKey key,
+                                                                   Term value = {});
   // Removes all entries of the calling process under the key, if any.
   static void unregister(Process& self, Name registry, RegistryKey key);
   // Those whose value `fits`.

@@ -32,6 +32,9 @@ struct SupervisorOptions {
   std::chrono::seconds max_seconds{5};
   AutoShutdown auto_shutdown = AutoShutdown::never;
   Name name = atoms::undefined;
+
+  // What Erlang's supervisor does where nothing is said: one restart in five seconds.
+  static SupervisorOptions of_erlang() { return {.max_restarts = 1}; }
 };
 
 // Why a supervisor's function did nothing.

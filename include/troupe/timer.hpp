@@ -44,6 +44,8 @@ struct TimerFired {
 namespace detail {
 TimerRef start_timer(Pid to, Duration delay, Envelope* envelope);
 TimerRef start_timer(Atom to, Duration delay, Envelope* envelope);
+// From now, on the clock of that node (0: the caller's); zero for what has passed.
+Duration time_until(std::uint32_t node, Duration moment);
 // Writes the timer's reference into the message, which begins with one, before it can fire.
 TimerRef start_stamped_timer(Pid to, Duration delay, Envelope* envelope);
 }  // namespace detail
@@ -68,10 +70,40 @@ TimerRef start_timer(Pid to, Duration delay, M message) {
       to, delay, detail::make_envelope<TimerFired<M>>(TimerRef{}, std::move(message)));
 }
 
+// The same at a moment of the node's clock, Process::monotonic_time; at once if it has passed. OTP:
+// the option {abs, true}.
+template <Message M>
+TimerRef send_at(Pid to, Duration moment, M message) {
+  return send_after(to, detail::time_until(to.node(), moment), std::move(message));
+}
+template <Message M>
+TimerRef send_at(Name to, Duration moment, M message) {
+  return send_after(to, detail::time_until(0, moment), std::move(message));
+}
+template <Message M>
+TimerRef start_timer_at(Pid to, Duration moment, M message) {
+  return start_timer(to, detail::time_until(to.node(), moment), std::move(message));
+}
+
 // The time that was left, or nothing if it has fired, was cancelled, or never was. A message that
 // is already in the mailbox stays there.
 std::optional<Duration> cancel_timer(TimerRef timer);
 // The time that is left; nothing as above.
 std::optional<Duration> read_timer(TimerRef timer);
+
+// What cancel_timer_async and read_timer_async tell: what the plain functions return.
+struct TimerCancelled {
+  TimerRef timer;
+  std::optional<Duration> left;
+};
+struct TimerRead {
+  TimerRef timer;
+  std::optional<Duration> left;
+};
+enum class TimerReport : bool { no, yes };
+// Cancels, and tells the caller by a message. Neither form waits for anybody here; this one is for
+// programs that have their answers in the mailbox. OTP: the options {async, true} and {info, _}.
+void cancel_timer_async(TimerRef timer, TimerReport report = TimerReport::yes);
+void read_timer_async(TimerRef timer);
 
 }  // namespace troupe

@@ -60,18 +60,18 @@ CallError PendingCall::failure(OwnedEnvelope reply) {
   if (reply.get()) {
     ExitReason reason = std::move(value_of<Reply<PeerDown>>(reply.get()).value.reason);
     const auto code = reason.is(atoms::noproc) ? CallError::Code::noproc : CallError::Code::down;
-    return CallError{code, std::move(reason)};
+    return CallError{code, std::move(reason), head_.server};
   }
   switch (early_) {
     case CallError::Code::noproc:
       return CallError{early_, ExitReason{atoms::noproc}};
     case CallError::Code::calling_self:
-      return CallError{early_, ExitReason{"calling_self"}};
+      return CallError{early_, ExitReason{"calling_self"}, self_->pid()};
     default:
       break;
   }
   abandon_call(*self_, head_);
-  return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}};
+  return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}, head_.server};
 }
 
 void PendingCall::throw_failure(OwnedEnvelope reply) {

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/caller_place.hpp>
 #include <troupe/registry.hpp>
 
 #include "otp/registry_table.hpp"
@@ -94,8 +95,13 @@ void tell_removed(const RegistryTable& table, const Term& key, Pid pid) {
   }
 }
 
-// The null pid, or the living process that has the key.
-Async<Pid> add(Process& self, Table table, Term key, Term value) {
+struct Added {
+  Pid holder;  // null, or the living process that has the key
+  Pid cleaner;
+};
+
+Async<Added> add(Process& self, Table table, Term key, Term value) {
+  const CallerPlace place{self};
   const Pid cleaner = table->cleaner_of(self.pid());
   if (!cleaner) throw ErrorException{tuple({atoms::badarg, Term{Atom{"registry_is_down"}}})};
   const bool was_registered = table->has_keys(self.pid());
@@ -104,14 +110,14 @@ Async<Pid> add(Process& self, Table table, Term key, Term value) {
   for (;;) {
     const Pid holder = table->add(key, self.pid(), value, dead);
     if (!holder) break;
-    if (holder == self.pid() || co_await is_alive(self, holder)) {
+    if (holder == self.pid() || co_await place(is_alive(self, holder))) {
       if (!was_registered) self.unlink(cleaner);
-      co_return holder;
+      co_return Added{holder, cleaner};
     }
     dead = holder;
   }
   tell_added(*table, key, self.pid(), value);
-  co_return Pid{};
+  co_return Added{Pid{}, cleaner};
 }
 
 void remove_own(Process& self, const Table& table, const Term& key, RegistryTable::ValueTest fits,
@@ -128,7 +134,8 @@ class RegistryVia final : public ViaName {
   RegistryVia(Name registry, Term key, Term value)
       : registry_{registry}, key_{std::move(key)}, value_{std::move(value)} {}
   Async<Pid> claim(Process& self) const override {
-    return add(self, table_of(registry_), key_, value_);
+    const CallerPlace place{self};
+    co_return (co_await place(add(self, table_of(registry_), key_, value_))).holder;
   }
   void release(Process& self) const override {
     remove_own(self, table_of(registry_), key_, nullptr, nullptr);
@@ -155,12 +162,13 @@ class RegistryStart final : public ChildStart {
  public:
   explicit RegistryStart(RegistryOptions options) : options_{std::move(options)} {}
   Async<StartOutcome> start(Process& self, StartName name) const override {
+    const CallerPlace place{self};
     if (name.name != atoms::undefined && name.name != options_.name.atom) {
       co_return co_await refused_start("bad_name", "the name of a registry is in its options");
     }
-    auto started = co_await Supervisor::try_start_link(
+    auto started = co_await place(Supervisor::try_start_link(
         self, registry_children(std::make_shared<RegistryTable>(options_)),
-        {.max_restarts = 3, .name = options_.name});
+        {.max_restarts = 3, .name = options_.name}));
     StartOutcome outcome;
     if (started) {
       outcome.pid = started->pid();
@@ -178,10 +186,11 @@ class RegistryStart final : public ChildStart {
 }  // namespace detail
 
 Async<ServerRef<Supervisor>> Registry::start_link(Process& self, RegistryOptions options) {
+  const detail::CallerPlace place{self};
   const Name name = options.name;
-  co_return co_await Supervisor::start_link(
+  co_return co_await place(Supervisor::start_link(
       self, detail::registry_children(std::make_shared<detail::RegistryTable>(std::move(options))),
-      {.max_restarts = 3, .name = name});
+      {.max_restarts = 3, .name = name}));
 }
 
 ChildSpec Registry::spec(RegistryOptions options) {
@@ -190,12 +199,13 @@ ChildSpec Registry::spec(RegistryOptions options) {
                    std::make_shared<detail::RegistryStart>(std::move(options))};
 }
 
-Async<std::expected<void, AlreadyRegistered>> Registry::register_key(Process& self, Name registry,
-                                                                     RegistryKey key, Term value) {
-  const Pid holder =
-      co_await detail::add(self, detail::table_of(registry), std::move(key.term), std::move(value));
-  if (holder) co_return std::unexpected(AlreadyRegistered{holder});
-  co_return std::expected<void, AlreadyRegistered>{};
+Async<std::expected<Pid, AlreadyRegistered>> Registry::register_key(Process& self, Name registry,
+                                                                    RegistryKey key, Term value) {
+  const detail::CallerPlace place{self};
+  const detail::Added added = co_await place(
+      detail::add(self, detail::table_of(registry), std::move(key.term), std::move(value)));
+  if (added.holder) co_return std::unexpected(AlreadyRegistered{added.holder});
+  co_return added.cleaner;
 }
 
 void Registry::unregister(Process& self, Name registry, RegistryKey key) {

@@ -50,12 +50,15 @@ CallError SentRequest::failure(Envelope* reply) const {
   if (reply) {
     ExitReason reason = std::move(value_of<Reply<PeerDown>>(reply).value.reason);
     const auto code = reason.is(atoms::noproc) ? CallError::Code::noproc : CallError::Code::down;
-    return CallError{code, std::move(reason)};
+    return CallError{code, std::move(reason), head_.server};
   }
-  if (was_sent_) return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}};
-  return CallError{early_,
-                   ExitReason{early_ == CallError::Code::calling_self ? ExitReason{"calling_self"}
-                                                                      : ExitReason{atoms::noproc}}};
+  if (was_sent_) {
+    return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}, head_.server};
+  }
+  if (early_ == CallError::Code::calling_self) {
+    return CallError{early_, ExitReason{"calling_self"}, self_.pid()};
+  }
+  return CallError{early_, ExitReason{atoms::noproc}};
 }
 
 }  // namespace troupe::detail

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // The verbs of troupe/timer.hpp. A timer runs on the wheel of the worker that set it.
+#include <algorithm>
+
 #include <troupe/timer.hpp>
 
 #include "runtime/runtime_state.hpp"
@@ -30,6 +32,12 @@ TimerRef start(std::uint32_t node, Duration delay, TimerTask task) {
 
 }  // namespace
 
+Duration time_until(std::uint32_t node, Duration moment) {
+  const RuntimeState* runtime = node == 0 ? context.runtime : runtime_of(node);
+  if (!runtime) return Duration::zero();
+  return std::max(Duration::zero(), moment - Duration{runtime->executor->now_ns()});
+}
+
 TimerRef start_timer(Pid to, Duration delay, Envelope* envelope) {
   return start(to.node(), delay, TimerTask{.to = to, .message = envelope});
 }
@@ -58,5 +66,26 @@ std::optional<Duration> read_timer(TimerRef timer) {
   detail::RuntimeState* runtime = detail::runtime_of(timer.node());
   return runtime ? runtime->executor->read_timer(timer) : std::nullopt;
 }
+
+namespace {
+
+// As a timer would: dropped where the mailbox is full.
+template <class M>
+void tell_caller(M message) {
+  detail::Block* caller = detail::context.process;
+  if (!caller) {
+    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
+  }
+  detail::deliver(caller->pid(), detail::make_envelope<M>(std::move(message)));
+}
+
+}  // namespace
+
+void cancel_timer_async(TimerRef timer, TimerReport report) {
+  const std::optional<Duration> left = cancel_timer(timer);
+  if (report == TimerReport::yes) tell_caller(TimerCancelled{timer, left});
+}
+
+void read_timer_async(TimerRef timer) { tell_caller(TimerRead{timer, read_timer(timer)}); }
 
 }  // namespace troupe

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Servers: requests and replies (111, 117 to 127).
+#include <troupe/name_at.hpp>
 #include <troupe/request.hpp>
 #include <troupe/sys.hpp>
 
@@ -280,8 +281,8 @@ Async<> s125_call_send_request(Process& self) {
   }
   {
     auto request = send_request(self, server, AfterTime{150ms, atom("two")});
-    p("receive_gives_up", response_term(co_await request.response(10ms)));
-  }  // dropped, and thereby given up
+    p("receive_gives_up", response_term(co_await request.receive_response(10ms)));
+  }
   {
     auto a = send_request(self, server, AfterTime{0ms, atom("a")});
     auto b = send_request(self, server, AfterTime{0ms, atom("b")});
@@ -291,8 +292,7 @@ Async<> s125_call_send_request(Process& self) {
   }
   auto request = send_request(self, server, Crash{});
   const auto response = co_await request.response(5s);
-  // The error does not name the server, as the request is for one only: it is that one that died.
-  p("server_died", tuple({response_term(response), !co_await is_alive(self, server.pid())}));
+  p("server_died", tuple({response_term(response), response.error().server == server.pid()}));
   p("mailbox", co_await msgs(self));
 }
 
@@ -314,9 +314,7 @@ Async<> s126_call_addressing(Process& self) {
   const auto old = co_await HasId::start(self, options, atom("first"));
   p("by_pid", co_await call(self, old.pid(), Id{}));
   p("by_name", co_await call(self, "srv", Id{}));
-  // {srv, node()} in Erlang. Here a name of the own node is a name, with the type of the server or,
-  // as above, without.
-  p("by_name_and_node", co_await call(self, named<HasId>("srv"), Id{}));
+  p("by_name_and_node", co_await call(self, NameAt{"srv", self.runtime().name()}, Id{}));
   p("whereis", whereis<HasId>("srv") == old);
   co_await stop(self, "srv");
   co_await HasId::start(self, options, atom("second"));

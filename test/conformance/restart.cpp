@@ -190,8 +190,8 @@ Async<> s173_restart_intensity_default(Process& self) {
   self.trap_exits();
   const auto sup = co_await Supervisor::start_link(self, workers({"a"}));
   p("default", co_await count_restarts(self, sup));
-  // OTP's own default, for modules that call it directly. Here there is one way in, with Elixir's.
-  const auto low = co_await Supervisor::start_link(self, workers({"a"}), {.max_restarts = 1});
+  const auto low =
+      co_await Supervisor::start_link(self, workers({"a"}), SupervisorOptions::of_erlang());
   p("low_level_default", co_await count_restarts(self, low));
 }
 

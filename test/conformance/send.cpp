@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "conformance/gaps.hpp"
+#include <troupe/name_at.hpp>
+
 #include "conformance/scenario.hpp"
 #include "conformance/support.hpp"
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <concepts>
 
-#include "conformance/gaps.hpp"
 #include "conformance/scenario.hpp"
 #include "conformance/support.hpp"
 
@@ -152,7 +151,7 @@ Async<> s097_timer_async_cancel(Process& self) {
   const TimerRef second = send_after(self.pid(), 60s, atom("x"));
   // Without information: the result of the call is not looked at.
   p("no_info", ok_if_returns([&] { (void)cancel_timer(second); }));
-  p("async_no_info", ok_if_returns([&] { cancel_timer_async(second, Report::no); }));
+  p("async_no_info", ok_if_returns([&] { cancel_timer_async(second, TimerReport::no); }));
   co_await self.sleep(30ms);
   p("mailbox", co_await msgs(self));
 }

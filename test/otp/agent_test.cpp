@@ -72,6 +72,42 @@ TEST_F(AgentTest, a_change_that_takes_too_long_happens_all_the_same) {
   });
 }
 
+TEST_F(AgentTest, functions_may_wait_and_the_agent_is_theirs_meanwhile) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto agent = co_await Count::start_link(self, 1);
+    Count::cast(agent, [](Process& me, int& n) -> Async<> {
+      co_await me.sleep(2ms);
+      n *= 10;
+    });
+    EXPECT_EQ(co_await Count::get(self, agent, value), 10);
+    // The change happens though its caller has given up; whoever asks next sees it.
+    EXPECT_THROW(co_await Count::update_within(self, 1ms, agent,
+                                               [](Process& me, int& n) -> Async<int> {
+                                                 co_await me.sleep(20ms);
+                                                 co_return n + 5;
+                                               }),
+                 CallException);
+    const int got = co_await Count::get(
+        self, agent,
+        [](Process& me, const int& n, int by) -> Async<int> {
+          co_await me.yield();
+          co_return n* by;
+        },
+        2);
+    EXPECT_EQ(got, 30);
+    EXPECT_EQ(co_await Count::get_and_update(self, agent,
+                                             [](Process& me, int& n) -> Async<int> {
+                                               co_await me.yield();
+                                               co_return n++;
+                                             }),
+              15);
+    // Plain, but with the process.
+    EXPECT_EQ(co_await Count::get(self, agent, [](Process& me, const int&) { return me.pid(); }),
+              agent.pid());
+    EXPECT_EQ(co_await Count::get(self, agent, value), 16);
+  });
+}
+
 TEST_F(AgentTest, updates_from_many_processes_are_never_lost) {
   on_every_executor([](Process& self) -> Async<> {
     const auto agent = co_await Count::start_link(self, 0);

@@ -280,5 +280,42 @@ TEST(TimerTest, messages_of_timers_that_never_fired_are_freed_with_the_runtime) 
   });
 }
 
+TEST(TimerTest, a_timer_for_a_moment_fires_then_and_at_once_for_the_past) {
+  on_every_executor([](Process& self) -> Async<> {
+    self.register_name("timer_test_moment");
+    const Duration begin = self.monotonic_time();
+    send_at(Name{"timer_test_moment"}, begin + 5ms, 2);
+    send_at(self.pid(), begin + 10ms, 3);
+    const TimerRef stamped = start_timer_at(self.pid(), begin - 1h, 1);
+    const TimerFired<int> fired = co_await self.receive<TimerFired<int>>();
+    EXPECT_EQ(fired.timer, stamped);
+    EXPECT_EQ(fired.message, 1);
+    EXPECT_EQ(co_await self.receive<int>(), 2);
+    EXPECT_GE(self.monotonic_time(), begin + 5ms);
+    EXPECT_EQ(co_await self.receive<int>(), 3);
+    EXPECT_GE(self.monotonic_time(), begin + 10ms);
+  });
+}
+
+TEST(TimerTest, answers_about_timers_can_come_as_messages) {
+  on_every_executor([](Process& self) -> Async<> {
+    const TimerRef timer = send_after(self.pid(), 1h, 1);
+    read_timer_async(timer);
+    const TimerRead read = co_await self.receive<TimerRead>();
+    EXPECT_EQ(read.timer, timer);
+    EXPECT_TRUE(read.left && *read.left > 50min && *read.left <= 1h);
+    cancel_timer_async(timer);
+    const TimerCancelled cancelled = co_await self.receive<TimerCancelled>();
+    EXPECT_EQ(cancelled.timer, timer);
+    EXPECT_TRUE(cancelled.left && *cancelled.left <= *read.left);
+    cancel_timer_async(timer);
+    EXPECT_FALSE((co_await self.receive<TimerCancelled>()).left.has_value());
+    const TimerRef silent = send_after(self.pid(), 1h, 2);
+    cancel_timer_async(silent, TimerReport::no);
+    EXPECT_FALSE(read_timer(silent).has_value());
+    EXPECT_FALSE((co_await self.receive<TimerCancelled>(0ms)).has_value());
+  });
+}
+
 }  // namespace
 }  // namespace troupe

@@ -1,0 +1,15 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/name_at.hpp>
+#include <troupe/runtime.hpp>
+
+namespace troupe {
+
+Pid whereis(const NameAt& at) {
+  const Process* self = detail::current_process();
+  if (!self) {
+    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
+  }
+  return self->runtime().name() == at.node ? whereis(at.name) : Pid{};
+}
+
+}  // namespace troupe
