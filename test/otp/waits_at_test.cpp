@@ -42,7 +42,7 @@ struct Busy : GenServer<Busy> {
 struct Starting : GenServer<Starting> {
   Async<Init> init(Process& self) {
     co_await self.sleep(infinity);
-    co_return Init{};
+    co_return Init::ok();
   }
 };
 

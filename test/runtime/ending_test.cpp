@@ -443,8 +443,7 @@ TEST(EndingTest, an_exception_from_a_destructor_at_the_end_of_its_scope_is_like_
       ADD_FAILURE() << "it went on";
     });
     const Down down = co_await self.receive<Down>();
-    EXPECT_TRUE(down.reason.exception() &&
-                down.reason.exception()->text == "from a destructor");
+    EXPECT_TRUE(down.reason.exception() && down.reason.exception()->text == "from a destructor");
   });
 }
 
