@@ -158,7 +158,9 @@ std::expected<KeyState, DecodeError> decode_key(std::string_view bytes) {
   KeyState key;
   if (bytes[1] == 0) {
     const auto until = static_cast<std::int64_t>(take(bytes, 8, 8));
-    if (bytes.size() != header_bytes || length != 0 || until <= 0)
+    const bool has_more =
+        take(bytes, 4, 4) != 0 || take(bytes, 16, 8) != 0 || take(bytes, 24, 8) != 0;
+    if (bytes.size() != header_bytes || length != 0 || until <= 0 || has_more)
       return std::unexpected(DecodeError::damaged);
     key.more().dead_until_ms = until;
     key.session.set_revision(take(bytes, 32, 8));
