@@ -16,7 +16,7 @@ def memory(run):
     """Bytes of resident memory for each session, and what keys and values alone take."""
     figures = {}
     for layout, commands_of in LAYOUTS.items():
-        count = run.sessions if layout == "string" else run.sessions // 4
+        count = run.sessions if layout == "string" else run.sessions // 2
         for kind in BOTH:
             with kind("memory", run.program) as server:
                 empty = server.resident()

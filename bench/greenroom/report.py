@@ -205,11 +205,16 @@ def write(results, root):
         (folder / f"{name}.svg").write_text(svg)
         images.append(f"![{name}](greenroom-performance/{name}.svg)")
     known = results.get("facts", {})
-    some = next(iter(known.values()), {})
+    some = max(known.values(), key=lambda part: part.get("sessions", 0), default={})
     sessions = some.get("sessions", 0)
+    fewer = [f"{part} with {of['sessions']:,}" for part, of in known.items()
+             if of["sessions"] < sessions]
     said = (f"{some.get('processor')}, {some.get('cores')} cores; Redis {some.get('redis')}; "
             f"{some.get('date')}, commit {some.get('commit')}, load average at the time "
             f"{max((part.get('load', '0') for part in known.values()), key=float, default='0')}.")
+    if fewer:
+        said += (" **Parts measured in a brief run, not with "
+                 f"{sessions:,} sessions: {', '.join(fewer)}.**")
     text = Path(__file__).with_name("page.md.in").read_text()
     (root / PAGE).write_text(text.format(
         facts=said, rows="\n".join(rows), plots="\n".join(images), rounds=some.get("rounds"),
