@@ -154,8 +154,10 @@ TEST_F(SupervisorBeyondTest, a_kept_mailbox_survives_a_kill_a_pause_and_a_group_
     cast(taker(), Taker::Number{1});
     cast(named<Taker>("other"), Taker::Number{2});
     exit(first, atoms::kill);
-    EXPECT_EQ((co_await self.receive<Took>()).number, 1);
-    EXPECT_EQ((co_await self.receive<Took>()).number, 2);
+    // The first is up again before the second, which may be quicker all the same.
+    const int one = (co_await self.receive<Took>()).number;
+    EXPECT_EQ(one + (co_await self.receive<Took>()).number, 3);
+    EXPECT_TRUE(one == 1 || one == 2);
     co_await stop(self, tree);
   });
 }
