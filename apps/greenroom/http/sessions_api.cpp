@@ -12,6 +12,7 @@
 #include "server/key_locks.hpp"
 #include "session/apply.hpp"
 #include "session/storage_key.hpp"
+#include "text/utc_time.hpp"
 
 namespace greenroom {
 

@@ -10,6 +10,7 @@
 #include <troupe/log.hpp>
 
 #include "operation/log_lines.hpp"
+#include "text/utc_time.hpp"
 
 namespace greenroom {
 

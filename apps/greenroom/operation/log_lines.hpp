@@ -12,7 +12,4 @@ void set_log(const LogConfig& config);
 // Text as a JSON string, quotes included; bytes that are no UTF-8 become U+FFFD.
 std::string json_string(std::string_view text);
 
-// 2026-11-29T13:45:00.123Z
-std::string time_text(std::int64_t unix_ms);
-
 }  // namespace greenroom

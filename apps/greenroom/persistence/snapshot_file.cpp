@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <openssl/evp.h>
 #include <unistd.h>
+
+#include "text/utc_time.hpp"
 
 namespace greenroom {
 
@@ -201,18 +202,7 @@ std::expected<SnapshotFacts, std::string> verify_snapshot(const std::string& fil
 // --- Directories.
 
 std::string snapshot_name(std::int64_t now_ms) {
-  using namespace std::chrono;
-  const sys_time<milliseconds> time{milliseconds{now_ms}};
-  const sys_days day = floor<days>(time);
-  const year_month_day date{day};
-  const hh_mm_ss clock{time - day};
-  char text[64];
-  std::snprintf(
-      text, sizeof text, "greenroom-%04d%02u%02uT%02d%02d%02d%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return text + std::string{suffix};
+  return "greenroom-" + compact_time_text(now_ms) + std::string{suffix};
 }
 
 std::vector<std::string> snapshots_in(const std::string& directory) {

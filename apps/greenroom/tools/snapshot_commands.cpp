@@ -7,9 +7,9 @@
 
 #include <troupe/storage.hpp>
 
-#include "operation/log_lines.hpp"
 #include "persistence/snapshot_file.hpp"
 #include "text/units.hpp"
+#include "text/utc_time.hpp"
 #include "tools/progress_bar.hpp"
 
 namespace greenroom {
