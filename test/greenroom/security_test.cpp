@@ -195,6 +195,23 @@ TEST(RespReader, replies_are_the_same_in_pieces_of_every_size_and_nonsense_fails
     EXPECT_EQ(replies[3].text, "a\r\n");
     EXPECT_EQ(replies[5].elements[1].elements[0].kind, RespReply::Kind::bulk);
   }
+  // The last piece of a large one may be a small one.
+  const std::string large = "$100000\r\n" + std::string(100'000, 'x') + "\r\n";
+  const std::string many = "*20000\r\n" + [] {
+    std::string elements;
+    for (int i = 0; i < 20'000; ++i) elements += i % 2 == 0 ? ":1\r\n" : "+\r\n";
+    return elements;
+  }();
+  for (const std::string& whole : {large, many}) {
+    for (const std::size_t last : {1u, 2u, 3u, 50u, 9'999u, 40'000u}) {
+      RespReader reader;
+      reader.feed(std::string_view{whole}.substr(0, whole.size() - last));
+      EXPECT_FALSE(reader.next().has_value());
+      reader.feed(std::string_view{whole}.substr(whole.size() - last));
+      EXPECT_TRUE(reader.next().has_value()) << last;
+      EXPECT_FALSE(reader.has_failed());
+    }
+  }
   for (const char* nonsense :
        {"HTTP/1.1 200 OK\r\n", "\r\n", "$-2\r\n", "$x\r\n", "*99999999999\r\n", "$1\r\nabc\r\n",
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"}) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <troupe/tls.hpp>
+
 namespace greenroom {
 
 // "redis://[user[:password]@]host[:port][/database]", as redis-cli -u takes it; parts may be
@@ -17,6 +19,8 @@ struct RedisUrl {
   std::uint16_t port = 6379;
   unsigned database = 0;
   bool is_encrypted = false;
+  // Of rediss://. Not in the text: flags say it.
+  troupe::net::TlsClientOptions tls;
 
   // For people: without the password.
   std::string text() const;

@@ -15,6 +15,7 @@ constexpr Duration reply_limit = 60s;
 constexpr std::size_t max_text_bytes = 512u << 20;
 constexpr std::int64_t max_elements = 16 << 20;
 constexpr int max_depth = 4;
+constexpr std::size_t shortest_reply = 3;  // "+\r\n"
 
 // The line at the front without its CR LF; nothing: it is not whole.
 std::optional<std::string_view> take_line(std::string_view& rest) {
@@ -62,9 +63,8 @@ std::optional<RespReply> RespReader::next() {
     return std::nullopt;
   }
   if (step == Step::incomplete) {
-    // Looked at again when there is half as much more, so that a large one costs no square.
-    needed_ = pending_.size() + (pending_.size() - at_) / 2 + 1;
-    if (pending_.size() - at_ < 64 * 1024) needed_ = 0;
+    // At least so much has to come before it is worth another look: a large one costs no square.
+    needed_ = pending_.size() + missing_;
     return std::nullopt;
   }
   at_ = pending_.size() - rest.size();
@@ -72,8 +72,9 @@ std::optional<RespReply> RespReader::next() {
   return reply;
 }
 
-RespReader::Step RespReader::read(std::string_view& rest, RespReply& into, int depth) const {
+RespReader::Step RespReader::read(std::string_view& rest, RespReply& into, int depth) {
   if (depth > max_depth) return Step::failed;
+  missing_ = 1;
   const auto line = take_line(rest);
   if (!line) return rest.size() > max_text_bytes ? Step::failed : Step::incomplete;
   if (line->empty()) return Step::failed;
@@ -95,7 +96,10 @@ RespReader::Step RespReader::read(std::string_view& rest, RespReply& into, int d
       }
       if (size == -1) return Step::done;
       const auto bytes = static_cast<std::size_t>(size);
-      if (rest.size() < bytes + 2) return Step::incomplete;
+      if (rest.size() < bytes + 2) {
+        missing_ = bytes + 2 - rest.size();
+        return Step::incomplete;
+      }
       if (rest.substr(bytes, 2) != "\r\n") return Step::failed;
       into.kind = RespReply::Kind::bulk;
       into.text = rest.substr(0, bytes);
@@ -109,7 +113,9 @@ RespReader::Step RespReader::read(std::string_view& rest, RespReply& into, int d
       into.kind = RespReply::Kind::array;
       for (std::int64_t i = 0; i < count; ++i) {
         const Step step = read(rest, into.elements.emplace_back(), depth + 1);
-        if (step != Step::done) return step;
+        if (step == Step::done) continue;
+        missing_ += static_cast<std::size_t>(count - i - 1) * shortest_reply;
+        return step;
       }
       return Step::done;
     }
@@ -126,7 +132,7 @@ Async<RespClient::Result<RespClient>> RespClient::connect(Process& self, RedisUr
   auto stream = co_await net::Stream::connect(self, {url.host, url.port}, connect_limit);
   if (!stream) co_return std::unexpected(client.name_ + ": " + stream.error().text);
   if (url.is_encrypted) {
-    auto context = net::TlsContext::client({});
+    auto context = net::TlsContext::client(url.tls);
     if (!context) co_return std::unexpected(context.error().text);
     auto channel = co_await net::Channel::connect_tls(self, std::move(*stream), *context, url.host,
                                                       connect_limit);

@@ -39,11 +39,12 @@ class RespReader {
 
  private:
   enum class Step : std::uint8_t { done, incomplete, failed };
-  Step read(std::string_view& rest, RespReply& into, int depth) const;
+  Step read(std::string_view& rest, RespReply& into, int depth);
 
   std::string pending_;
   std::size_t at_ = 0;
-  std::size_t needed_ = 0;  // no reply is whole before so much is there
+  std::size_t needed_ = 0;   // no reply is whole before so much is there
+  std::size_t missing_ = 0;  // after an incomplete read: at least so much
   bool failed_ = false;
 };
 
