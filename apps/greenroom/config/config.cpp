@@ -6,6 +6,7 @@
 #include <troupe/tls.hpp>
 
 #include "resp/access.hpp"
+#include "security/certificate.hpp"
 #include "security/value_cipher.hpp"
 
 namespace greenroom {
@@ -47,6 +48,9 @@ void check_tls(const Config& config, std::vector<std::string>& problems) {
     const auto context = troupe::net::TlsContext::server(
         {config.tls.certificate, config.tls.key, config.tls.client_ca});
     if (!context) problems.push_back("TLS: " + context.error().text);
+    // Every client would refuse it: better that the operator hears of it first.
+    const std::string problem = problem_of_certificate(config.tls.certificate);
+    if (!problem.empty()) problems.push_back("TLS: " + problem);
   } else if (wanted) {
     problems.push_back("a port with TLS needs [tls] certificate and key");
   }
