@@ -211,7 +211,7 @@ TEST_F(WorkerPoolTest, a_worker_that_dies_is_replaced_and_its_caller_told) {
 TEST_F(WorkerPoolTest, a_job_that_takes_too_long_times_out) {
   on_every_executor([](Process& self) -> Async<> {
     const auto pool = co_await start_pool(self, {.workers = 1});
-    const auto late = co_await Pool::run(self, pool, Clerk::Nap{4ms}, {.timeout = 1ms});
+    const auto late = co_await Pool::run(self, pool, Clerk::Nap{500ms}, {.timeout = 1ms});
     EXPECT_EQ(late.error().code, Code::timeout);
     EXPECT_EQ(co_await Pool::run(self, pool, Clerk::Nap{Duration::zero()}), 1);
     co_await stop(self, pool);
