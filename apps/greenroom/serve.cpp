@@ -5,6 +5,8 @@
 //
 //   greenroom (one_for_one)
 //     http                       health, metrics, API and admin page; also while the rest starts
+//     statistics                 rates and popular sessions
+//     memory                     ends anonymous sessions at the limit of memory
 //     store (rest_for_one)
 //       storage (one_for_one)    a writer per shard
 //       sessions                 keeps the processes of the sessions
@@ -31,6 +33,8 @@
 #include "operation/snapshot_keeper.hpp"
 #include "security/digest.hpp"
 #include "server/listener.hpp"
+#include "server/memory_keeper.hpp"
+#include "server/statistics.hpp"
 #include "session/dictionary_trainer.hpp"
 #include "session/loader.hpp"
 #include "session/session_keeper.hpp"
@@ -121,8 +125,14 @@ Children tree(OperationPtr operation, StoresPtr stores) {
   SupervisorOptions in_order;
   in_order.strategy = Strategy::rest_for_one;
   ChildSpec store_spec = supervisor("store", std::move(store), in_order);
-  if (operation->config().http.port < 0) return children(std::move(store_spec));
-  return children(child("http", start_http_port, operation), std::move(store_spec));
+  Children all;
+  if (operation->config().http.port >= 0) {
+    all.push_back(child("http", start_http_port, operation));
+  }
+  all.push_back(child<StatisticsServer>(server).named(server->house.statistics));
+  all.push_back(child<MemoryKeeper>(server).named(memory_keeper_name));
+  all.push_back(std::move(store_spec));
+  return all;
 }
 
 // The innermost words of a start error: a failed child says which child failed with what.
@@ -162,9 +172,6 @@ void greet(const Operation& operation) {
 
 // Until a signal or the end of the tree, which is the exit code; reloads meanwhile.
 Async<int> wait_for_end(Process& self, OperationPtr operation, Pid tree_pid) {
-  spawn([](Process& waiter,
-           Pid main) -> Async<> { send(main, co_await wait_for_termination(waiter)); },
-        self.pid());
   std::optional<int> code;
   while (!code) {
     code = co_await self.receive(
@@ -191,6 +198,10 @@ struct ReloadPtr {
 
 Async<int> run_tree(Process& self, OperationPtr operation, StoresPtr stores, ReloadPtr reload) {
   self.trap_exits();
+  // From the first moment on: a server that is told to end while it starts ends in order, too.
+  spawn([](Process& waiter,
+           Pid main) -> Async<> { send(main, co_await wait_for_termination(waiter)); },
+        self.pid());
   SupervisorOptions options;
   options.name = "greenroom";
   auto started = co_await Supervisor::try_start_link(self, tree(operation, stores), options);
@@ -205,7 +216,7 @@ Async<int> run_tree(Process& self, OperationPtr operation, StoresPtr stores, Rel
   reload.signal->set_receiver(self.pid());
   const int code = co_await wait_for_end(self, operation, started->pid());
   reload.signal->set_receiver(Pid{});
-  operation->is_draining = true;
+  operation->server.is_draining = true;
   if (code == 0) co_await stop(self, *started, atoms::shutdown);
   co_return code;
 }
@@ -227,6 +238,27 @@ std::vector<User> users_of(const Config& config) {
     users.push_back(std::move(user));
   }
   return users;
+}
+
+// Logins, good and bad, stand in the audit log.
+void audit_login(AuditLog& audit, const LoginAttempt& attempt) {
+  using Outcome = LoginAttempt::Outcome;
+  const bool is_accepted = attempt.outcome == Outcome::accepted;
+  audit.write({.act = is_accepted ? "login" : "login refused",
+               .who = attempt.user.empty() ? "(nobody)" : attempt.user,
+               .from = attempt.address,
+               .note = attempt.outcome == Outcome::must_wait ? "too many wrong passwords" : ""});
+}
+
+std::shared_ptr<const ServerRules> server_rules_of(Operation& operation, const Config& config) {
+  auto rules = std::make_shared<ServerRules>();
+  rules->password = config.serve.requirepass;
+  rules->users = users_of(config);
+  rules->backoff = std::make_shared<LoginBackoff>();
+  rules->on_login = [&audit = operation.audit](const LoginAttempt& attempt) {
+    audit_login(audit, attempt);
+  };
+  return rules;
 }
 
 // Session ids are hashed with a key of the data directory; where nothing is kept, of this run.
@@ -259,12 +291,6 @@ int serve(const Config& config) {
   Server server;
   server.options = options;
   server.run_id = random_hexadecimal(40);
-  ServerRules rules;
-  rules.password = options.requirepass;
-  rules.users = users_of(config);
-  rules.backoff = std::make_shared<LoginBackoff>();
-  server.has_passwords = rules.needs_login();
-  server.rules = std::make_shared<const ServerRules>(std::move(rules));
   server.house.durability = options.durability;
   server.house.max_value_bytes = options.max_value_bytes;
   const unsigned shards = stores ? stores->shard_count() : 0;
@@ -272,9 +298,15 @@ int serve(const Config& config) {
     server.house.writers.emplace_back("greenroom_writer_" + std::to_string(shard));
   }
 
+  server.house.max_memory_bytes = static_cast<std::int64_t>(options.max_memory_bytes);
+  for (const PrefixRule& rule : config.prefixes) (void)server.house.rules.set(rule);
+
   auto hash = id_hash_of(options);
   if (!hash) return say(hash.error());
-  Operation operation{server, config, std::move(*hash)};
+  server.id_hash = std::move(*hash);
+  Operation operation{server, config};
+  server.rules = server_rules_of(operation, config);
+  server.has_passwords = server.rules->needs_login();
   if (auto opened = operation.audit.open(config.log.audit_file); !opened) {
     return say(opened.error());
   }
@@ -303,6 +335,10 @@ int serve(const Config& config) {
     server.started_at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                                std::chrono::system_clock::now().time_since_epoch())
                                .count();
+    server.house.event_ring.begin(static_cast<std::uint64_t>(server.started_at_ms),
+                                  options.max_events);
+    // Tokens grow over restarts too, and stay below what a double can count.
+    server.house.last_lock_token = static_cast<std::uint64_t>(server.started_at_ms) * 1'000;
     code = runtime.run(run_tree, OperationPtr{&operation},
                        StoresPtr{stores.get(), cipher ? &*cipher : nullptr},
                        ReloadPtr{&reload_signal});

@@ -106,6 +106,29 @@ class Sessions(Folder):
             kept = self.api(server, "GET", path)[2]["data"]
             self.assertEqual(kept, {f"f{i}": i for i in range(10)})
 
+    def test_a_session_that_has_ended_is_answered_honestly(self):
+        rule = '[[prefix]]\nprefix = "sess:"\ntombstone = "60s"\n'
+        with http_test.HttpGreenroom(self.folder.name, config=http_test.CONFIG + rule) as server, \
+                Client(server.port) as client:
+            path = "/v1/sessions/sess:1"
+            self.assertEqual(self.api(server, "PUT", path, {"data": {"n": 1}})[0], 201)
+            self.assertEqual(self.api(server, "DELETE", path)[0], 204)
+            for method, value in (("PUT", {"data": {"n": 2}}), ("PUT", {"fields": {"a": "b"}}),
+                                  ("PATCH", {"data": {"n": 2}})):
+                status, _, answer = self.api(server, method, path, value)
+                self.assertEqual(status, 410)
+                self.assertIn("has ended", answer["error"])
+            self.assertEqual(self.api(server, "GET", path)[0], 404)
+            self.assertIn(b"greenroom_dead_writes:3\r\n", client("INFO", "greenroom"))
+            # Whoever begins anew by SET NX is let through, and then all is as ever.
+            self.assertEqual(client("SET", "sess:1", "new", "NX"), "OK")
+            self.assertEqual(self.api(server, "PUT", path, {"data": {"n": 3}})[0], 200)
+            # Other keys can be made again at once.
+            for status in (201, 204, 201):
+                method = "DELETE" if status == 204 else "PUT"
+                value = None if status == 204 else {"value": "x"}
+                self.assertEqual(self.api(server, method, "/v1/sessions/plain", value)[0], status)
+
     def test_ids_are_listed_in_pages_and_by_pattern(self):
         with http_test.HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
             for i in range(250):
@@ -291,6 +314,15 @@ class Tls(Folder):
              self.path / (name + ".pem")], check=True, capture_output=True)
         return self.path / (name + ".pem"), self.path / (name + ".key")
 
+    def expired_certificate(self):
+        _, key = self.certificate("old")
+        request, expired = self.path / "old.csr", self.path / "expired.pem"
+        for words in (["req", "-new", "-key", key, "-subj", "/CN=old", "-out", request],
+                      ["x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-out",
+                       expired]):
+            subprocess.run(["openssl", *words], check=True, capture_output=True)
+        return expired, key
+
     def test_redis_protocol_and_http_over_tls_and_renewed_certificates(self):
         certificate, key = self.certificate("first")
         config = http_test.CONFIG.replace("[http]", "[http]\ntls = true") + (
@@ -340,6 +372,73 @@ class Tls(Folder):
                 server_with_health(server, tls_port), "the configuration was read again")
             for port in (tls_port, http_port):
                 connect(port, other).close()
+
+
+    def tls_greenroom(self, certificate, key):
+        """A server with TLS, and the port of it."""
+        server = Greenroom(PROGRAM, self.path / ("data-" + certificate.stem), "--durability",
+                           "memory", "--tls-port", "0", "--tls-certificate", str(certificate),
+                           "--tls-key", str(key))
+        server.process.stdout.readline()
+        line = server.process.stdout.readline()
+        return server, int(re.search(r"With TLS on [\d.]+:(\d+)", line)[1])
+
+    def test_the_tools_copy_and_measure_over_tls(self):
+        certificate, key = self.certificate("server")
+        stranger, _ = self.certificate("stranger")
+        server, tls_port = self.tls_greenroom(certificate, key)
+        with server, Greenroom(PROGRAM, self.path / "plain", "--durability", "memory") as plain:
+            encrypted = f"rediss://127.0.0.1:{tls_port}"
+            with Client(server.port) as client:
+                for i in range(500):
+                    client("SET", f"sess:{i}", "x" * i)
+            to = ("--to", f"redis://127.0.0.1:{plain.port}")
+            code, said = run("import", "--from", encrypted, "--tls-ca", str(certificate), *to)
+            self.assertEqual(code, 0, said)
+            with Client(plain.port) as client:
+                self.assertEqual(client("DBSIZE"), 500)
+                self.assertEqual(client("GET", "sess:499"), b"x" * 499)
+                client("SET", "back", "y" * 100_000)
+            code, said = run("export", "--from", f"redis://127.0.0.1:{plain.port}", "--to",
+                             encrypted, "--tls-ca", str(certificate))
+            self.assertEqual(code, 0, said)
+            with Client(server.port) as client:
+                self.assertEqual(client("STRLEN", "back"), 100_000)
+            code, said = run("bench", "--target", encrypted, "--tls-ca", str(certificate), "--rate",
+                             "500", "--connections", "3", "--duration", "500ms", "--sessions", "50")
+            self.assertEqual(code, 0, said)
+            self.assertIn("rediss://127.0.0.1", said)
+            # Whom one does not trust, or who speaks no TLS, gets nothing.
+            for words in (("--tls-ca", str(stranger)), (), ("--tls-ca", str(self.path / "none"))):
+                code, said = run("import", "--from", encrypted, *words, *to)
+                self.assertEqual(code, 1, said)
+            code, said = run("import", "--from", f"rediss://127.0.0.1:{plain.port}", "--tls-ca",
+                             str(certificate), "--to", f"redis://127.0.0.1:{server.port}")
+            self.assertEqual(code, 1, said)
+
+    def test_an_expired_certificate_is_refused_by_name(self):
+        certificate, key = self.expired_certificate()
+        flags = ("serve", "--data", str(self.path / "data"), "--port", "0", "--tls-port", "0",
+                 "--tls-certificate", str(certificate), "--tls-key", str(key))
+        for more in (("--check-config",), ()):
+            code, said = run(*flags, *more)
+            self.assertEqual(code, 1, said)
+            self.assertRegex(said, rf"the certificate {certificate} has expired on ")
+        # Renewed by one that has expired: the one before stays in force.
+        fresh, fresh_key = self.certificate("fresh")
+        server, tls_port = self.tls_greenroom(fresh, fresh_key)
+        with server:
+            trusted = fresh.read_bytes()
+            shutil.copy(certificate, fresh)
+            shutil.copy(key, fresh_key)
+            server.process.send_signal(http_test.signal.SIGHUP)
+            http_test.HttpGreenroom.wait_for_log(
+                server_with_health(server, server.port), "the configuration stays as it was")
+            context = ssl.create_default_context(cadata=trusted.decode())
+            with Client(tls_port) as client:
+                with context.wrap_socket(client.socket, server_hostname="127.0.0.1") as encrypted:
+                    encrypted.sendall(pack("PING"))
+                    self.assertEqual(encrypted.recv(100), b"+PONG\r\n")
 
 
 def server_with_health(server, port):

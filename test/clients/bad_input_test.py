@@ -204,6 +204,46 @@ class BadInput(unittest.TestCase):
         with Client(self.port) as client:
             client("DEL", "large")
 
+    def test_a_value_of_64_mib_is_kept_and_one_byte_more_is_refused(self):
+        value = random.Random(2).randbytes(1 << 20) * 64
+        with Client(self.port) as client:
+            self.assertEqual(client("SET", "whole", value), "OK")
+            self.assertEqual(client("STRLEN", "whole"), 64 << 20)
+            self.assertEqual(client("GET", "whole"), value)
+            for words, start in ((("APPEND", "whole", "x"), "ERR string exceeds maximum"),
+                                 (("SETRANGE", "whole", 64 << 20, "x"), "ERR string exceeds")):
+                with self.assertRaisesRegex(ServerError, start):
+                    client(*words)
+            client("HSET", "hash", "f", value)
+            self.assertEqual(client("HGET", "hash", "f"), value)
+            self.assertEqual(client("DEL", "whole", "hash"), 2)
+        answer = answer_to(self.port, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$67108865\r\n")
+        self.assertEqual(answer, b"-ERR Protocol error: invalid bulk length\r\n")
+
+    def test_200_clients_reconnect_again_and_again(self):
+        before = self.server.status("VmRSS")
+        greeting = (pack("HELLO", 2) + pack("CLIENT", "SETNAME", "storm") + pack("SELECT", 1) +
+                    pack("SUBSCRIBE", "storm"))
+        for _ in range(20):
+            clients = [Client(self.port) for _ in range(200)]
+            for client in clients:
+                client.socket.sendall(greeting)
+            for client in clients:
+                for _ in range(4):
+                    client.read()
+            # Half of them vanish, the others take leave.
+            for number, client in enumerate(clients):
+                if number % 2:
+                    client.socket.sendall(pack("UNSUBSCRIBE") + pack("QUIT"))
+                client.close()
+        with Client(self.port) as client:
+            deadline = time.monotonic() + 60
+            while client("PUBSUB", "NUMSUB", "storm")[1] != 0:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.02)
+            self.assertNotIn(b"name=storm", client("CLIENT", "LIST"))
+        self.assert_memory_grew_less_than(64, before)
+
     def test_10_000_connections_come_and_go(self):
         before = self.server.status("VmRSS")
         with Client(self.port) as probe:
@@ -259,6 +299,66 @@ class Password(unittest.TestCase):
             self.assertIn(b"unauthenticated multibulk length",
                           answer_to(server.port, b"*1000\r\n$4\r\nAUTH\r\n"))
             self.assertNotIn("open sesame", server.log_text())
+
+
+class MemoryLimit(unittest.TestCase):
+    def test_anonymous_sessions_go_first_and_then_writes_are_refused_in_redis_words(self):
+        config = '[[prefix]]\nprefix = "s:"\nuser = "/user"\n[server]\nmax_memory = "1MiB"\n'
+        with tempfile.TemporaryDirectory() as data:
+            file = data + "/greenroom.toml"
+            with open(file, "w", encoding="utf-8") as out:
+                out.write(config)
+            with Greenroom(PROGRAM, data + "/data", "--durability", "memory", "--config",
+                           file) as server, Client(server.port) as client:
+                self.fill(client, server)
+
+    def fill(self, client, server):
+        padding = "x" * 2_000
+        for i in range(1_000):
+            self.assertEqual(client("SET", f"s:anonymous:{i}", padding), "OK")
+        self.assertLess(client("DBSIZE"), 500)
+        self.assertEqual(client("EXISTS", "s:anonymous:999"), 1)
+        # Whoever has logged in stays, and takes the place of those who have not.
+        users = 0
+        refused = None
+        while users < 1_000 and not refused:
+            try:
+                client("SET", f"s:user:{users}", f'{{"user":"u{users}","padding":"{padding}"}}')
+                users += 1
+            except ServerError as error:
+                refused = str(error)
+        self.assertEqual(refused, "OOM command not allowed when used memory > 'maxmemory'.")
+        self.assertGreater(users, 200)
+        self.assertEqual(client("DBSIZE"), users)
+        # Reading and deleting go on, and so do transactions that only do that.
+        self.assertIsNotNone(client("GET", "s:user:0"))
+        for words in (("HSET", "h", "f", "v"), ("INCR", "n"), ("MSET", "a", "1", "b", "2"),
+                      ("SESS.SET", "s:user:0", "{}")):
+            with self.assertRaisesRegex(ServerError, "^OOM command not allowed"):
+                client(*words)
+        client("MULTI")
+        client("SET", "a", "1")
+        with self.assertRaisesRegex(ServerError, "^EXECABORT Transaction discarded .*: OOM"):
+            client("EXEC")
+        client("MULTI")
+        client("DEL", *[f"s:user:{i}" for i in range(10)])
+        self.assertEqual(client("EXEC"), [10])
+        self.assertEqual(client("SET", "s:user:0", "again"), "OK")
+        info = client("INFO").decode()
+        self.assertIn("maxmemory:1048576\r\n", info)
+        self.assertRegex(info, r"evicted_keys:[1-9]\d*\r\n")
+        self.assertIn("% of max_memory", server.log_text() + self.wait_for_warning(server))
+        self.assertEqual(client("CONFIG", "SET", "maxmemory", "100mb"), "OK")
+        self.assertEqual(client("SET", "a", padding), "OK")
+        with self.assertRaisesRegex(ServerError, "must be a memory value"):
+            client("CONFIG", "SET", "maxmemory", "lots")
+
+    @staticmethod
+    def wait_for_warning(server):
+        limit = time.monotonic() + 30
+        while "% of max_memory" not in server.log_text() and time.monotonic() < limit:
+            time.sleep(0.05)
+        return server.log_text()
 
 
 class TooManyClients(unittest.TestCase):

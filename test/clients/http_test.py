@@ -9,6 +9,7 @@ import json
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -95,11 +96,14 @@ class Health(unittest.TestCase):
             self.assertGreater(float(samples["process_resident_memory_bytes"]), 1e6)
             for line in text.splitlines():
                 self.assertRegex(
-                    line, r"^(# (HELP|TYPE) \w+ .+|\w+(\{\w+=\"[^\"]*\"\})? [-\d.e+]+)$")
+                    line, r"^(# (HELP|TYPE) \w+ .+"
+                          r"|\w+(\{\w+=\"[^\"]*\"(,\w+=\"[^\"]*\")*\})? [-\d.e+]+)$")
             # Every metric has a type, once.
             types = re.findall(r"^# TYPE (\w+)", text, re.M)
             self.assertEqual(len(types), len(set(types)))
-            self.assertEqual({name.split("{")[0] for name in samples}, set(types))
+            # Nothing is popular yet.
+            self.assertEqual({name.split("{")[0] for name in samples},
+                             set(types) - {"greenroom_popular_reads"})
 
     def test_without_an_admin_password_there_is_no_page_to_guess_at(self):
         config = CONFIG.replace("admin_password", "# admin_password")
@@ -118,6 +122,74 @@ class Health(unittest.TestCase):
                     client.socket.shutdown(1)
                     self.assertRegex(client.file.read(), rb"^(HTTP/1.1 4\d\d|$)")
             self.assertEqual(server.ask("GET", "/healthz")[0], 200)
+
+
+class Popular(unittest.TestCase):
+    def test_what_is_read_most_is_named_by_its_hash_everywhere(self):
+        with tempfile.TemporaryDirectory() as folder, HttpGreenroom(folder) as server, \
+                Client(server.port) as client:
+            for name in ("sess:often", "sess:rarely"):
+                client("SET", name, "x")
+            for _ in range(64):
+                client("GET", "sess:often")
+            client("GET", "sess:rarely")
+            limit = time.monotonic() + 60
+            while b"greenroom_popular_0:" not in client("INFO", "greenroom"):
+                self.assertLess(time.monotonic(), limit)
+                time.sleep(0.02)
+            info = client("INFO", "greenroom").decode()
+            found = re.search(r"greenroom_popular_0:id=([0-9a-f]{16}),db=0,reads=64\r", info)
+            self.assertTrue(found, info)
+            self.assertNotIn("greenroom_popular_1:", info)
+            stats = client("SESS.STATS")
+            stats = dict(zip(stats[::2], stats[1::2]))
+            self.assertEqual(stats[b"popular"], [[found[1].encode(), 0, 64]])
+            self.assertEqual((stats[b"created"], stats[b"accesses"], stats[b"deleted"]), (2, 65, 0))
+            metrics = server.ask("GET", "/metrics")[2]
+            self.assertIn(f'greenroom_popular_reads{{id="{found[1]}",db="0"}} 64', metrics)
+            self.assertIn("greenroom_sessions_created_total 2\n", metrics)
+            cookie, _ = server.log_in()
+            page = server.ask("GET", "/admin", fields={"Cookie": cookie})[2]
+            self.assertIn(f"<code>{found[1]}</code>", page)
+            self.assertNotIn("often", info + metrics + page)
+
+
+class ProtectedMode(unittest.TestCase):
+    """From an address of this machine that is not the loopback's, as others would come."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        # Nothing is sent: the kernel says which address it would come from.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.254", 9))
+                self.address = probe.getsockname()[0]
+            except OSError:
+                self.address = "127.0.0.1"
+        if self.address.startswith("127."):
+            self.skipTest("this machine has no address but the loopback's")
+
+    def first_words(self, *flags):
+        with Greenroom(PROGRAM, self.folder.name, "--bind", "0.0.0.0", "--durability", "memory",
+                       *flags) as server:
+            with Client(server.port) as here:
+                here.send("PING")
+                self.assertNotIn(b"DENIED", here.file.readline())
+            with socket.create_connection((self.address, server.port), 30) as client:
+                client.sendall(b"PING\r\n")
+                try:
+                    return client.recv(1_000)
+                except ConnectionResetError:
+                    return b"(reset)"
+
+    def test_without_a_password_only_this_machine_is_served(self):
+        self.assertTrue(self.first_words().startswith(b"-DENIED Greenroom runs in protected mode"))
+
+    def test_with_a_password_or_by_demand_others_are_served(self):
+        self.assertEqual(self.first_words("--requirepass", "x"),
+                         b"-NOAUTH Authentication required.\r\n")
+        self.assertEqual(self.first_words("--no-protected-mode"), b"+PONG\r\n")
 
 
 class AdminPage(unittest.TestCase):
@@ -221,6 +293,20 @@ class Configuration(unittest.TestCase):
                 ("[server]\ndurability = \"allways\"\n", ':2: durability is one of "commit"'),
                 ("[server]\nmax_value = \"64 MB\"\n", ":2: max_value is a size"),
                 ("[sever]\nport = 1\n", ':1: there is no setting "sever" here'),
+                ("[[prefix]]\nprefix = \"s:\"\ntombstone = \"60\"\n",
+                 ":3: 'tombstone=60' is no time"),
+                ("[[prefix]]\nprefix = \"s:\"\nlock_wait = \"2s\"\n",
+                 ":3: 'lock-wait=2s' is no time up to 1s"),
+                ("[[prefix]]\nprefix = \"s:\"\ncap = -1\n", ":3: 'cap=-1' is no number up to"),
+                ("[[prefix]]\nprefix = \"s:\"\nmerge = true\n", ":3: merge is a text in quotes"),
+                ("[[prefix]]\nprefix = \"s:\"\nuser = \"/a b\"\n", ":3: user has a blank"),
+                ("[[prefix]]\nprefix = \"s:\"\ntombstones = \"60s\"\n",
+                 ':3: there is no setting "tombstones" here'),
+                ("[[prefix]]\ncap = 1\n", ":1: a [[prefix]] has no prefix"),
+                ("[[prefix]]\nprefix = \"s:\"\n[[prefix]]\nprefix = \"s:\"\n",
+                 ':4: the prefix "s:" is there twice'),
+                ("[prefix]\nprefix = \"s:\"\n", ":1: [[prefix]] is a list of sections"),
+                ("[server]\nmax_memory = \"1 kB\"\n", ":2: max_memory is a size"),
                 ("[server\nport = 1\n", ":1: "),
                 ("[server]\nport = 1\nport = 2\n", ":3: "),
                 ("[http]\nport = 0\ntls = true\n", "needs [tls] certificate and key"),
@@ -252,6 +338,36 @@ class Configuration(unittest.TestCase):
             server.process.send_signal(signal.SIGHUP)
             server.wait_for_log("the configuration stays as it was")
             self.assertEqual(server.post_form("/admin/login", password="another")[0], 303)
+
+    def test_rules_of_prefixes_are_in_force_from_the_start_and_again_at_sighup(self):
+        rules = ('[[prefix]]\nprefix = "sess:"\ntombstone = "60s"\nmerge = "json"\ncap = 3\n'
+                 '[[prefix]]\nprefix = "lock:"\nlock_wait = "500ms"\nlock_suffix = ":l"\n')
+        with HttpGreenroom(self.folder.name, config=CONFIG + rules) as server, \
+                Client(server.port) as client:
+            def in_force():
+                words = client("CONFIG", "GET", "prefix:*")
+                return dict(zip(words[::2], words[1::2]))
+            self.assertEqual(in_force(), {
+                b"prefix:sess:": b"tombstone=1m merge=json cap=3",
+                b"prefix:lock:": b"lock-wait=500ms lock-suffix=:l"})
+            client("SET", "sess:a", "x")
+            client("DEL", "sess:a")
+            client("SET", "sess:a", "late")
+            self.assertIsNone(client("GET", "sess:a"))
+            client("CONFIG", "SET", "prefix:mine:", "idle=1m")
+            rules = ('[[prefix]]\nprefix = "sess:"\nidle = "30m"\n'
+                     '[[prefix]]\nprefix = "p:"\ncap = 1\n')
+            server.config.write_text(CONFIG + rules, encoding="utf-8")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("the configuration was read again")
+            self.assertEqual(in_force(), {
+                b"prefix:sess:": b"idle=30m", b"prefix:p:": b"cap=1", b"prefix:mine:": b"idle=1m"})
+            client("SET", "sess:b", "x")
+            self.assertTrue(1_790 < client("TTL", "sess:b") <= 1_800)
+            server.config.write_text(CONFIG + rules + 'idle = "?"\n', encoding="utf-8")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("the configuration stays as it was")
+            self.assertIn(b"prefix:sess:", in_force())
 
     def test_log_lines_are_json_and_the_audit_file_is_opened_again(self):
         audit = pathlib.Path(self.folder.name) / "audit.log"

@@ -4,7 +4,9 @@
     users_test.py GREENROOM
 """
 import hashlib
+import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -116,6 +118,63 @@ class Users(unittest.TestCase):
             with Client(server.port) as client:
                 self.refused(client, "^WRONGPASS too many wrong passwords.*wait", "AUTH", "app",
                              "app-secret")
+
+    def test_logins_and_refusals_stand_in_the_audit_log_and_passwords_do_not(self):
+        audit = pathlib.Path(self.folder.name) / "audit.log"
+        self.file.write_text(CONFIG + f'[log]\naudit_file = "{audit}"\n', encoding="utf-8")
+        with self.greenroom() as server:
+            with Client(server.port) as client:
+                self.assertEqual(client("AUTH", "app", "app-secret"), "OK")
+                self.refused(client, "^WRONGPASS", "AUTH", "app", "a guess")
+                self.refused(client, "^WRONGPASS", "AUTH", "typed my password here", "oh")
+                client("HELLO", 2, "AUTH", "exporter", "look")
+            for _ in range(12):
+                with Client(server.port) as client:
+                    self.refused(client, "^WRONGPASS", "AUTH", "a guess")
+            with Client(server.port) as client:
+                self.refused(client, "too many wrong", "AUTH", "app", "app-secret")
+            lines = [json.loads(line) for line in audit.read_text("utf-8").splitlines()]
+            self.assertEqual([(line["act"], line["who"]) for line in lines[:4]],
+                             [("login", "app"), ("login refused", "app"),
+                              ("login refused", "(nobody)"), ("login", "exporter")])
+            self.assertEqual((lines[-1]["act"], lines[-1]["note"]),
+                             ("login refused", "too many wrong passwords"))
+            self.assertEqual({line["from"] for line in lines}, {"127.0.0.1"})
+            said = audit.read_text("utf-8") + server.log_text()
+            for secret in ("a guess", "typed my password", "app-secret", "look"):
+                self.assertNotIn(secret, said)
+
+    def test_client_list_and_acl_whoami_tell_the_user(self):
+        with self.greenroom("--requirepass", "main") as server, Client(server.port) as app, \
+                Client(server.port) as admin:
+            app("AUTH", "app", "app-secret")
+            admin("AUTH", "main")
+            self.assertEqual(app("ACL", "WHOAMI"), b"app")
+            self.assertEqual(admin("ACL", "USERS"), [b"app", b"default", b"exporter", b"nobody"])
+            users = re.findall(rb" user=(\w+) ", admin("CLIENT", "LIST"))
+            self.assertEqual(sorted(users), [b"app", b"default"])
+            self.refused(app, "^NOPERM", "ACL", "USERS")
+            self.refused(admin, "^ERR No such user", "CLIENT", "KILL", "USER", "ghost")
+            self.assertEqual(admin("CLIENT", "KILL", "USER", "exporter"), 0)
+            self.assertEqual(admin("CLIENT", "KILL", "USER", "app"), 1)
+            with self.assertRaises((EOFError, ConnectionError)):
+                app("PING")
+
+    def test_channels_and_users_sessions_are_kept_apart_too(self):
+        self.file.write_text(CONFIG.replace('"~sess:*"', '"~sess:*", "&news:*"'), encoding="utf-8")
+        with self.greenroom("--requirepass", "main") as server, Client(server.port) as app, \
+                Client(server.port) as admin:
+            app("AUTH", "app", "app-secret")
+            admin("AUTH", "main")
+            self.assertEqual(app("SUBSCRIBE", "news:a")[0], b"subscribe")
+            self.refused(app, "^NOPERM No permissions to access a channel", "PSUBSCRIBE", "*")
+            app("UNSUBSCRIBE", "news:a")
+            for key in ("sess:1", "other:1"):
+                self.assertEqual(admin("SESS.SET", key, "v"), 1)
+                self.assertEqual(admin("SESS.BIND", key, "alice"), 1)
+            self.assertEqual([each[0] for each in app("SESS.USER.LIST", "alice")], [b"sess:1"])
+            self.assertEqual(app("SESS.USER.REVOKE", "alice"), 1)
+            self.assertEqual(admin("EXISTS", "other:1"), 1)
 
     def test_mistakes_in_rules_are_found_before_the_start(self):
         for old, new, words in (

@@ -200,9 +200,11 @@ TEST(Connection, client_commands_describe_the_connection) {
 TEST(Connection, client_list_selects_by_id_and_type) {
   std::vector<ClientFacts> clients{{.id = 1, .address = "a:1"}, {.id = 2, .address = "b:2"}};
   auto listed = [&](std::vector<std::string_view> words) {
+    const ServerRules rules;
     std::string out;
     ReplyWriter reply{out, RespVersion::resp2};
-    answer_connections(command_spec(CommandId::client_list), words, clients, 1, 0, reply);
+    answer_connections(command_spec(CommandId::client_list), words,
+                       ClientsAsked{clients, rules, 1, 0}, reply);
     return std::ranges::count(out, '\n') - 2;  // Without those around the bulk string.
   };
   EXPECT_EQ(listed({"CLIENT", "LIST"}), 2);
@@ -214,20 +216,27 @@ TEST(Connection, client_list_selects_by_id_and_type) {
 TEST(Connection, client_kill_names_the_connections_to_close) {
   std::vector<ClientFacts> clients{
       {.id = 1, .address = "a:1"}, {.id = 2, .address = "b:2"}, {.id = 3, .address = "c:3"}};
+  clients[2].user = "app";
+  ServerRules rules;
+  rules.users.emplace_back().name = "app";
+  rules.users.emplace_back().name = "away";
   auto killed = [&](std::vector<std::string_view> words) {
     std::string out;
     ReplyWriter reply{out, RespVersion::resp2};
-    return answer_connections(command_spec(CommandId::client_kill), words, clients, 1, 0, reply);
+    return answer_connections(command_spec(CommandId::client_kill), words,
+                              ClientsAsked{clients, rules, 1, 0}, reply);
   };
   using Ids = std::vector<std::uint64_t>;
   EXPECT_EQ(killed({"CLIENT", "KILL", "b:2"}), Ids{2});
   EXPECT_EQ(killed({"CLIENT", "KILL", "a:1"}), Ids{1}) << "the old form spares nobody";
+  EXPECT_EQ(killed({"CLIENT", "KILL", "USER", "app"}), Ids{3});
+  EXPECT_EQ(killed({"CLIENT", "KILL", "USER", "away"}), Ids{});
   EXPECT_EQ(killed({"CLIENT", "KILL", "ID", "1"}), Ids{});
   EXPECT_EQ(killed({"CLIENT", "KILL", "ID", "1", "SKIPME", "no"}), Ids{1});
   EXPECT_EQ(killed({"CLIENT", "KILL", "TYPE", "normal"}), (Ids{2, 3}));
   EXPECT_EQ(killed({"CLIENT", "KILL", "TYPE", "normal", "ADDR", "c:3"}), Ids{3});
   EXPECT_EQ(killed({"CLIENT", "KILL", "TYPE", "pubsub"}), Ids{});
-  EXPECT_EQ(killed({"CLIENT", "KILL", "USER", "default"}), (Ids{2, 3}));
+  EXPECT_EQ(killed({"CLIENT", "KILL", "USER", "default"}), Ids{2});
 }
 
 TEST(Connection, command_docs_and_info_are_well_formed_in_both_versions) {

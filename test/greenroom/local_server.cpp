@@ -232,8 +232,8 @@ std::string LocalConnection::fetch(const Verdict& verdict) {
     }
     case Verdict::Action::ask_connections: {
       std::vector<ClientFacts> clients{state_.facts()};
-      auto ids =
-          answer_connections(*verdict.command, words, clients, state_.id(), server_.now_ms, reply);
+      const ClientsAsked asked{clients, *server_.rules(), state_.id(), server_.now_ms};
+      auto ids = answer_connections(*verdict.command, words, asked, reply);
       closed_ = std::ranges::find(ids, state_.id()) != ids.end();
       server_.killed.insert(server_.killed.end(), ids.begin(), ids.end());
       break;

@@ -21,7 +21,7 @@ void set_rule(LocalServer& server, std::string_view prefix, std::string_view wor
 TEST(PrefixRules, a_rule_is_read_and_written_in_the_same_words) {
   const std::string words =
       "tombstone=1m revive=never dead-write=error merge=json lock-wait=500ms lock-suffix=:lock "
-      "idle=30m max-age=8h user=/passport/user cap=5";
+      "lock-owner=connection history=8 idle=30m max-age=8h user=/passport/user cap=5";
   const auto rule = parse_prefix_rule("sess:", words);
   ASSERT_TRUE(rule.has_value()) << rule.error();
   EXPECT_EQ(to_words(*rule), words);
@@ -29,8 +29,9 @@ TEST(PrefixRules, a_rule_is_read_and_written_in_the_same_words) {
 }
 
 TEST(PrefixRules, a_word_that_is_not_understood_is_named) {
-  for (std::string_view word : {"tombstone=60", "tombstone=-1s", "lock-wait=2s", "merge=xml", "x",
-                                "user=name", "cap=-1", "revive=maybe", "idle=99999999999999999d"}) {
+  for (std::string_view word :
+       {"tombstone=60", "tombstone=-1s", "lock-wait=2s", "merge=xml", "x", "user=name", "cap=-1",
+        "history=65", "lock-owner=me", "revive=maybe", "idle=99999999999999999d"}) {
     const auto rule = parse_prefix_rule("sess:", word);
     ASSERT_FALSE(rule.has_value()) << word;
     EXPECT_NE(rule.error().find(word), std::string::npos) << rule.error();
@@ -319,6 +320,65 @@ TEST(Sess, commands_know_versions_and_users) {
     > SESS.DESTROY s
     :0
   )");
+}
+
+TEST(Sess, touch_is_an_access_and_may_set_the_time_to_live) {
+  LocalServer server;
+  set_rule(server, "s", "idle=10m");
+  expect_transcript(server, R"(
+    > SESS.TOUCH s
+    :0
+    > SET s v
+    +OK
+    > TTL s
+    :600
+    @ 300000
+    > TTL s
+    :300
+    > SESS.TOUCH s
+    :1
+    > TTL s
+    :600
+    > SET plain v
+    +OK
+    > SESS.TOUCH plain EX 100
+    :1
+    > TTL plain
+    :100
+    > SESS.TOUCH plain EX 0
+    -ERR invalid expire time in 'sess.touch' command
+    > SESS.TOUCH plain PX 1
+    -ERR syntax error
+  )");
+}
+
+TEST(Sess, history_tells_what_was_changed_and_not_to_what) {
+  LocalServer server;
+  set_rule(server, "s", "history=2");
+  LocalConnection client{server};
+  client.send(request({"SET", "s:a", R"({"a":1,"b":1})"}));
+  client.send(request({"SET", "s:a", R"({"a":1,"b":2,"c":3})"}));
+  client.send(request({"GET", "s:a"}));
+  client.send(request({"EXPIRE", "s:a", "100"}));
+  server.now_ms += 1'000;
+  client.send(request({"SESS.PATCH", "s:a", R"({"a":null,"secret":"hunter2"})"}));
+  const std::string told = client.send("SESS.HISTORY s:a\r\n");
+  EXPECT_EQ(told,
+            "*2\r\n"
+            "*6\r\n:1700000001000\r\n:3\r\n$10\r\nsess.patch\r\n:1\r\n:32\r\n"
+            "*2\r\n$6\r\nsecret\r\n$1\r\na\r\n"
+            "*6\r\n:1700000000000\r\n:2\r\n$3\r\nset\r\n:1\r\n:19\r\n"
+            "*2\r\n$1\r\nb\r\n$1\r\nc\r\n");
+  EXPECT_EQ(client.send("SESS.HISTORY s:a COUNT 1\r\n").substr(0, 4), "*1\r\n");
+  EXPECT_EQ(client.send("SESS.HISTORY s:a COUNT x\r\n").substr(0, 4), "-ERR");
+  client.send(request({"HSET", "s:h", "f", "1", "g", "2"}));
+  client.send(request({"HDEL", "s:h", "f"}));
+  EXPECT_NE(client.send("SESS.HISTORY s:h COUNT 1\r\n").find("*1\r\n$1\r\nf\r\n"),
+            std::string::npos);
+  // Keys without the rule have none, and their processes carry nothing for it.
+  client.send(request({"SET", "plain", "1"}));
+  EXPECT_EQ(client.send("SESS.HISTORY plain\r\n"), "*0\r\n");
+  EXPECT_EQ(server.sessions.at({0, "plain"}).extra, nullptr);
 }
 
 }  // namespace

@@ -255,6 +255,48 @@ TEST_F(ServedDifferential, channels_deliver_and_answer_as_in_redis) {
   });
 }
 
+TEST_F(ServedDifferential, channels_and_transactions_mix_as_in_redis) {
+  compare({
+      {'s', "MULTI"},
+      {'s', "SET mix 1"},
+      {'s', "SUBSCRIBE mixed"},
+      {'s', "UNSUBSCRIBE none"},
+      {'s', "EXEC"},
+      {'p', "PUBLISH mixed hello"},
+      {'s', ""},
+      // Whoever listens, and speaks RESP2, may not begin another one.
+      {'s', "MULTI"},
+      {'s', "GET mix"},
+      {'s', "EXEC"},
+      {'s', "DISCARD"},
+      {'s', "WATCH mix"},
+      {'s', "UNSUBSCRIBE"},
+      {'s', "GET mix"},
+      {'s', "MULTI"},
+      {'s', "PSUBSCRIBE m*"},
+      {'s', "NOSUCH"},
+      {'s', "EXEC"},
+      // It was not carried out.
+      {'s', "GET mix"},
+      {'p', "PUBLISH mixed nobody"},
+      {'s', "MULTI"},
+      {'s', "SUBSCRIBE"},
+      {'s', "SUBSCRIBE mixed"},
+      {'s', "DISCARD"},
+      {'p', "PUBLISH mixed nobody"},
+      // RESP3: everything may be mixed.
+      {'t', "CLIENT REPLY SKIP", 0},
+      {'t', "HELLO 3", 0},
+      {'t', "SUBSCRIBE mixed"},
+      {'t', "MULTI"},
+      {'t', "GET mix"},
+      {'p', "PUBLISH mixed between"},
+      {'t', ""},
+      {'t', "EXEC"},
+      {'t', "UNSUBSCRIBE mixed"},
+  });
+}
+
 TEST_F(ServedDifferential, keyspace_events_are_those_of_redis) {
   compare({
       {'p', "CONFIG SET notify-keyspace-events KEA"},

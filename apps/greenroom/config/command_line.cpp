@@ -80,6 +80,13 @@ void add_storage(CLI::App& serve, Config& config) {
       ->check(CLI::Range(1'024, 536'870'912))
       ->option_text("N [64 MiB]");
   serve
+      .add_option("--max-memory", config.serve.max_memory_bytes,
+                  "What all sessions may take, as estimated; then anonymous ones end, and at last "
+                  "writes are refused")
+      ->group("Storage")
+      ->transform(CLI::AsSizeValue(false))
+      ->option_text("BYTES [no limit]");
+  serve
       .add_option("--max-reply-bytes", config.serve.max_reply_bytes,
                   "Largest reply of a command on several keys, and of EXEC")
       ->group("Storage")
@@ -114,6 +121,10 @@ void add_operation(CLI::App& serve, Config& config) {
       ->type_name("FILE");
   const std::map<std::string, LogConfig::Format> formats{{"text", LogConfig::Format::text},
                                                          {"json", LogConfig::Format::json}};
+  serve.add_option("--max-events", config.serve.max_events, "Events kept for who reads them again")
+      ->group("Operation")
+      ->check(CLI::Range(0, 10'000'000))
+      ->option_text("N [65536]");
   serve.add_option("--workers", config.serve.workers, "Worker threads; 0: one per core")
       ->group("Operation")
       ->check(CLI::Range(0, 64))
@@ -141,11 +152,24 @@ struct ToolWords {
   std::string to = local_greenroom;
   std::vector<std::string> targets{local_greenroom};
   std::string duration = "10s";
+  troupe::net::TlsClientOptions tls;
 };
 
+// Of all servers that are named with rediss://.
+void add_tls(CLI::App& tool, ToolWords& words) {
+  tool.add_option("--tls-ca", words.tls.ca,
+                  "PEM file: whom to trust for rediss:// URLs; without it, whom the system trusts")
+      ->type_name("FILE");
+  tool.add_option("--tls-certificate", words.tls.certificate,
+                  "PEM file, for servers that ask clients for one")
+      ->type_name("FILE");
+  tool.add_option("--tls-key", words.tls.key, "PEM file, its key")->type_name("FILE");
+}
+
 void add_copy(CLI::App& copy, ToolWords& words, CopyOptions& options) {
-  copy.add_option("--from", words.from, "Where to read")->type_name("redis://...");
-  copy.add_option("--to", words.to, "Where to write")->type_name("redis://...");
+  copy.add_option("--from", words.from, "Where to read")->type_name("redis[s]://...");
+  copy.add_option("--to", words.to, "Where to write")->type_name("redis[s]://...");
+  add_tls(copy, words);
   copy.add_option("--match", options.match, "Only keys that fit this pattern")
       ->type_name("PATTERN")
       ->capture_default_str();
@@ -156,7 +180,8 @@ void add_copy(CLI::App& copy, ToolWords& words, CopyOptions& options) {
 
 void add_bench(CLI::App& bench, ToolWords& words, LoadOptions& options) {
   bench.add_option("--target", words.targets, "Server to load; several are loaded in turn")
-      ->type_name("redis://...");
+      ->type_name("redis[s]://...");
+  add_tls(bench, words);
   bench.add_option("--rate", options.rate, "Commands a second, sent whatever the server does")
       ->check(CLI::Range(1.0, 10'000'000.0))
       ->option_text("N [10000]");
@@ -181,6 +206,7 @@ std::string understand(const ToolWords& words, CommandLine& line) {
   if (!to) return "--to: " + to.error();
   line.copy.from = *from;
   line.copy.to = *to;
+  line.copy.from.tls = line.copy.to.tls = words.tls;
   if (line.command == CommandLine::Command::copy && from->text() == to->text()) {
     return "--from and --to are the same server and database";
   }
@@ -188,6 +214,7 @@ std::string understand(const ToolWords& words, CommandLine& line) {
     const auto target = parse_redis_url(text);
     if (!target) return "--target: " + target.error();
     line.load.targets.push_back(*target);
+    line.load.targets.back().tls = words.tls;
   }
   const auto duration = parse_duration(words.duration);
   if (!duration || *duration <= troupe::Duration::zero()) {

@@ -10,6 +10,7 @@
 
 #include "security/users.hpp"
 #include "server/options.hpp"
+#include "session/prefix_rules.hpp"
 
 namespace greenroom {
 
@@ -46,6 +47,7 @@ struct Config {
   TlsFiles tls;
   HttpConfig http;
   std::vector<UserConfig> users;  // beside the default user, whose password is serve.requirepass
+  std::vector<PrefixRule> prefixes;
   LogConfig log;
   SnapshotConfig snapshots;
   std::string encryption_key_file;  // empty: payloads are stored as they are

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "config/config_file.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 #include <sstream>
@@ -118,6 +119,24 @@ class Section {
       }
     }
   }
+  // The setting as it stands in a rule: a text, or a whole number. Empty: it is not there.
+  std::string take_word(std::string_view name) {
+    const toml::node* node = find(name);
+    if (!node) return {};
+    if (const auto text = node->value_exact<std::string>()) return *text;
+    if (const auto number = node->value_exact<std::int64_t>()) return std::to_string(*number);
+    problem(*node, std::string{name} + " is a text in quotes");
+    return {};
+  }
+  // Where the setting stands, or the section if it has none such.
+  void problem_at(std::string_view name, const std::string& text) {
+    const toml::node* node = table_ ? table_->get(name) : nullptr;
+    if (node) {
+      problem(*node, text);
+    } else if (table_) {
+      problem(*table_, text);
+    }
+  }
   // The table of that name; null, and then a section without any settings.
   const toml::table* table(std::string_view name) {
     const toml::node* node = find(name);
@@ -172,6 +191,8 @@ void take_server(Section section, Config& config) {
   section.take("max_clients", config.serve.max_clients, 1, 1'000'000);
   section.take_bytes("max_value", config.serve.max_value_bytes, 1'024, 512u << 20);
   section.take_bytes("max_reply", config.serve.max_reply_bytes, 1'024, 1u << 30);
+  section.take_bytes("max_memory", config.serve.max_memory_bytes, 1u << 20, 1ull << 50);
+  section.take("max_events", config.serve.max_events, 0, 10'000'000);
   section.take("protected_mode", config.serve.protected_mode);
 }
 
@@ -199,6 +220,40 @@ void take_user(Section section, UserConfig& user) {
   section.take("password", user.password);
   section.take("password_sha256", user.password_sha256);
   section.take("rules", user.rules);
+}
+
+// The words of a rule, as session/prefix_rules.hpp explains them, with _ for -.
+constexpr std::string_view rule_words[] = {"tombstone", "revive",      "dead_write", "merge",
+                                           "lock_wait", "lock_suffix", "lock_owner", "history",
+                                           "idle",      "max_age",     "user",       "cap"};
+
+void take_prefix(Section section, std::vector<PrefixRule>& rules) {
+  std::string prefix;
+  section.take("prefix", prefix);
+  std::string words;
+  for (const std::string_view name : rule_words) {
+    const std::string value = section.take_word(name);
+    if (value.empty()) continue;
+    std::string spelt{name};
+    std::ranges::replace(spelt, '_', '-');
+    const std::string word = spelt + "=" + value;
+    // One by one, so that a mistake has its line.
+    const auto understood = parse_prefix_rule(prefix, word);
+    if (word.contains(' ')) {
+      section.problem_at(name, spelt + " has a blank in it");
+    } else if (!understood) {
+      section.problem_at(name, understood.error());
+    } else {
+      words += word + " ";
+    }
+  }
+  if (prefix.empty()) {
+    section.problem_at("prefix", "a [[prefix]] has no prefix");
+  } else if (std::ranges::find(rules, prefix, &PrefixRule::prefix) != rules.end()) {
+    section.problem_at("prefix", "the prefix \"" + prefix + "\" is there twice");
+  } else if (auto rule = parse_prefix_rule(prefix, words)) {
+    rules.push_back(std::move(*rule));
+  }
 }
 
 void take_log(Section section, Config& config) {
@@ -239,6 +294,12 @@ std::expected<Config, std::string> read_config_file(const std::string& file, Con
       config.users.clear();
       for (const toml::node& user : *users) {
         take_user(Section{file, user.as_table(), problems}, config.users.emplace_back());
+      }
+    }
+    if (const toml::array* prefixes = root.tables("prefix")) {
+      config.prefixes.clear();
+      for (const toml::node& prefix : *prefixes) {
+        take_prefix(Section{file, prefix.as_table(), problems}, config.prefixes);
       }
     }
   }

@@ -44,6 +44,26 @@ std::string percent(std::uint64_t part, std::uint64_t rest) {
   return std::to_string(100 * part / (part + rest)) + " % of reads found their session";
 }
 
+std::string memory_note(const ServerFacts& facts) {
+  if (facts.max_memory_bytes == 0) {
+    return "peak " + bytes_text(std::max(facts.peak_memory_bytes, facts.used_memory_bytes));
+  }
+  return "sessions take " + bytes_text(facts.dataset_bytes) + " of " +
+         bytes_text(facts.max_memory_bytes);
+}
+
+std::string popular(const ServerFacts& facts) {
+  if (facts.popular.empty()) return {};
+  std::string html =
+      "<section><h2>Read most, lately</h2><table><thead><tr><th>Session</th><th>DB</th>"
+      "<th>Reads, about</th></tr></thead><tbody>";
+  for (const PopularSession& session : facts.popular) {
+    html += "<tr><td><code>" + escape_html(session.hash) + "</code></td><td>" +
+            std::to_string(session.database) + "</td><td>" + grouped(session.reads) + "</td></tr>";
+  }
+  return html + "</tbody></table></section>";
+}
+
 std::string tiles(const AdminView& view) {
   const ServerFacts& facts = view.facts;
   std::uint64_t keys = 0;
@@ -61,9 +81,12 @@ std::string tiles(const AdminView& view) {
               grouped(facts.error_replies) + " answered with an error") +
          tile("Reads", grouped(facts.key_hits + facts.key_misses),
               percent(facts.key_hits, facts.key_misses)) +
-         tile("Expired", grouped(facts.keys_expired), "since the start") +
-         tile("Memory", bytes_text(facts.used_memory_bytes),
-              "peak " + bytes_text(std::max(facts.peak_memory_bytes, facts.used_memory_bytes))) +
+         tile("Created", grouped(facts.sessions_created),
+              std::to_string(facts.commands_per_second) + " commands a second") +
+         tile("Ended", grouped(facts.sessions_deleted + facts.keys_expired),
+              grouped(facts.keys_expired) + " expired, " + grouped(facts.sessions_revoked) +
+                  " revoked, " + grouped(facts.sessions_evicted) + " for memory") +
+         tile("Memory", bytes_text(facts.used_memory_bytes), memory_note(facts)) +
          tile("Up for", duration_text(uptime), "durability " + view.durability) +
          tile("Processes", grouped(facts.processes), "one per session and client") + "</dl>";
 }
@@ -132,7 +155,7 @@ std::string admin_html(const AdminView& view) {
       "max=\"15\" value=\"0\"><button>Search</button></form>"
       "<p class=\"hint\">Ids are never shown: whoever has one can be the user. A session is "
       "called by the same hash here and in the logs.</p>" +
-      found(view) + "</section></main>";
+      found(view) + "</section>" + popular(view.facts) + "</main>";
   return page("Greenroom", body);
 }
 

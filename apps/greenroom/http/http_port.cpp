@@ -2,6 +2,7 @@
 #include "http/http_port.hpp"
 
 #include "http/admin_page.hpp"
+#include "http/events_api.hpp"
 #include "http/metrics.hpp"
 #include "http/sessions_api.hpp"
 #include "http/snapshots_api.hpp"
@@ -33,7 +34,7 @@ void add_health(http::Router& router, OperationPtr operation) {
 }  // namespace
 
 std::string unready_reason(const Operation& operation) {
-  if (operation.is_draining) return "the server is ending";
+  if (operation.server.is_draining) return "the server is ending";
   if (!operation.is_loaded) return "the stored sessions are still being read";
   for (const Name& writer : operation.server.house.writers) {
     if (!whereis(writer.atom.text())) return "a storage writer is not running";
@@ -47,6 +48,7 @@ Async<std::expected<Pid, ExitReason>> start_http_port(Process& supervisor, Opera
   add_health(router, operation);
   if (!config.http.admin_password.empty()) {
     add_sessions_api(router, operation);
+    add_events_api(router, operation);
     add_snapshots_api(router, operation);
     add_admin_page(router, operation);
   }

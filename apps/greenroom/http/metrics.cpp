@@ -55,6 +55,41 @@ void add_keys(Metrics& metrics, const ServerFacts& facts) {
   }
 }
 
+void add_sessions(Metrics& metrics, const ServerFacts& facts) {
+  metrics.counter("greenroom_sessions_created_total", "Sessions that were created.",
+                  number(facts.sessions_created));
+  metrics.counter("greenroom_sessions_deleted_total", "Sessions that were deleted or revoked.",
+                  number(facts.sessions_deleted));
+  metrics.counter("greenroom_sessions_revoked_total", "Sessions that were revoked.",
+                  number(facts.sessions_revoked));
+  metrics.counter("greenroom_sessions_evicted_total",
+                  "Anonymous sessions that were ended at the limit of memory.",
+                  number(facts.sessions_evicted));
+  metrics.counter("greenroom_dead_writes_total", "Saves to ended sessions, which are not stored.",
+                  number(facts.dead_writes));
+  metrics.counter("greenroom_merged_saves_total", "Saves that were merged with others.",
+                  number(facts.merged_saves));
+  metrics.counter("greenroom_merge_conflicts_total", "Merges in which one change was lost.",
+                  number(facts.merge_conflicts));
+  metrics.counter("greenroom_lock_waits_total", "Locks that were waited for.",
+                  number(facts.lock_waits));
+  metrics.counter("greenroom_lock_timeouts_total", "Locks that were waited for in vain.",
+                  number(facts.lock_timeouts));
+  metrics.gauge("greenroom_users", "Users that have sessions.", number(facts.users));
+  metrics.gauge("greenroom_dataset_bytes", "Memory of the sessions, estimated.",
+                number(facts.dataset_bytes));
+  metrics.gauge("greenroom_memory_limit_bytes", "What it may be; 0: no limit.",
+                number(facts.max_memory_bytes));
+  metrics.head("greenroom_popular_reads",
+               "Reads of the sessions that are read most, about and lately, by the hash of the id.",
+               "gauge");
+  for (const PopularSession& session : facts.popular) {
+    metrics.sample("greenroom_popular_reads",
+                   "id=\"" + session.hash + "\",db=\"" + std::to_string(session.database) + "\"",
+                   number(session.reads));
+  }
+}
+
 }  // namespace
 
 std::string metrics_text(Process& self, const Operation& operation) {
@@ -63,7 +98,7 @@ std::string metrics_text(Process& self, const Operation& operation) {
   metrics.head("greenroom_build_info", "Always 1; the version is a label.", "gauge");
   metrics.sample("greenroom_build_info", "version=\"" + facts.greenroom_version + "\"", 1);
   metrics.gauge("greenroom_ready", "1 if the server should get requests.",
-                operation.is_loaded && !operation.is_draining ? 1 : 0);
+                operation.is_loaded && !operation.server.is_draining ? 1 : 0);
   metrics.gauge("greenroom_uptime_seconds", "Time since the start.",
                 static_cast<double>(facts.now_ms - facts.started_at_ms) / 1'000);
   metrics.gauge("greenroom_connections_open", "Clients that are connected.",
@@ -85,6 +120,7 @@ std::string metrics_text(Process& self, const Operation& operation) {
   metrics.counter("greenroom_received_bytes_total", "Bytes from clients.",
                   number(facts.bytes_received));
   metrics.counter("greenroom_sent_bytes_total", "Bytes to clients.", number(facts.bytes_sent));
+  add_sessions(metrics, facts);
   add_keys(metrics, facts);
   metrics.gauge("greenroom_processes", "Processes of the runtime, one per session and connection.",
                 number(facts.processes));

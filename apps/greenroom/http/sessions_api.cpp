@@ -10,6 +10,7 @@
 #include "resp/command_table.hpp"
 #include "resp/glob.hpp"
 #include "server/key_locks.hpp"
+#include "server/memory_keeper.hpp"
 #include "session/apply.hpp"
 #include "session/storage_key.hpp"
 #include "text/utc_time.hpp"
@@ -186,7 +187,9 @@ class HeldSession {
     co_return held;
   }
 
-  Session& session() { return locks_.keys().find(address_.key)->state.session; }
+  Session& session() { return state().session; }
+  // Deleted or revoked lately, and under a rule that does not let it come back.
+  bool is_dead() { return !session().exists() && state().is_dead(now_ms()); }
   std::int64_t now_ms() const { return self_.system_time() / 1ms; }
   const Address& address() const { return address_; }
 
@@ -210,6 +213,8 @@ class HeldSession {
   }
 
  private:
+  KeyState& state() { return locks_.keys().find(address_.key)->state; }
+
   Process& self_;
   HouseRef house_;
   Address address_;
@@ -280,9 +285,16 @@ Async<http::Response> write_session(Process& self, OperationPtr operation, const
   if (!wish) co_return error(400, wish.error());
   const bool is_patch = request.method == "PATCH";
   if (!is_patch && !wish->text && !wish->fields) co_return error(400, "no data, value or fields");
+  const bool has_room = co_await greenroom::has_room(self, ServerPtr{&operation->server});
+  if (!has_room) co_return error(507, "there is no memory for more");
   HeldSession held{self, *operation, address};
   const bool is_held = co_await held.hold();
   if (!is_held) co_return error(503, "the session cannot be reached now");
+  if (held.is_dead()) {
+    // Clients of Redis are told that it is stored, because they know no other answer; here is one.
+    operation->server.house.counters.dead_writes.fetch_add(1, std::memory_order_relaxed);
+    co_return error(410, "this session has ended; the write is not stored");
+  }
   if (!preconditions_hold(request, held.session())) {
     http::Response refusal = error(412, "the session is another one by now");
     if (held.session().exists()) refusal.fields.add("ETag", etag_of(held.session()));
@@ -347,6 +359,11 @@ http::Response tell_stats(Process& self, const Operation& operation) {
   const ServerFacts facts = gather_facts(self, operation.server);
   std::uint64_t keys = 0;
   for (const DatabaseFacts& database : facts.databases) keys += database.keys;
+  Json popular = Json::array();
+  for (const PopularSession& session : facts.popular) {
+    popular.push_back(
+        Json{{"hash", session.hash}, {"db", session.database}, {"reads", session.reads}});
+  }
   const Json json{{"version", facts.greenroom_version},
                   {"uptime_ms", facts.now_ms - facts.started_at_ms},
                   {"sessions", keys},
@@ -354,7 +371,14 @@ http::Response tell_stats(Process& self, const Operation& operation) {
                   {"commands", facts.commands_processed},
                   {"hits", facts.key_hits},
                   {"misses", facts.key_misses},
+                  {"created", facts.sessions_created},
+                  {"deleted", facts.sessions_deleted},
                   {"expired", facts.keys_expired},
+                  {"evicted", facts.sessions_evicted},
+                  {"revoked", facts.sessions_revoked},
+                  {"dead_writes", facts.dead_writes},
+                  {"commands_per_second", facts.commands_per_second},
+                  {"popular", std::move(popular)},
                   {"memory_bytes", facts.used_memory_bytes},
                   {"processes", facts.processes}};
   return http::Response::json(200, json.dump());

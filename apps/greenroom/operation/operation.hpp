@@ -17,15 +17,13 @@ namespace greenroom {
 // What the operator's side of a server has in common: made beside the Server, before the first
 // process, and gone after the last.
 struct Operation {
-  Operation(Server& of, Config from, IdHash hash)
-      : server{of}, audit{std::move(hash)}, config_{std::move(from)} {}
+  Operation(Server& of, Config from) : server{of}, audit{of.id_hash}, config_{std::move(from)} {}
 
   Server& server;
   AuditLog audit;
   LoginBackoff backoff;
   AdminLogins logins;
-  std::atomic<bool> is_loaded{false};    // the stored sessions are back
-  std::atomic<bool> is_draining{false};  // asked to end
+  std::atomic<bool> is_loaded{false};  // the stored sessions are back
   std::atomic<std::uint16_t> http_port{0};
   std::atomic<std::int64_t> last_snapshot_ms{0};
   std::atomic<std::uint64_t> snapshots_failed{0};

@@ -1,7 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "operation/reload.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <troupe/http_server.hpp>
 #include <troupe/troupe.hpp>
@@ -31,6 +33,7 @@ ReloadSignal::~ReloadSignal() {
 void ReloadSignal::set_receiver(Pid receiver) {
   const std::lock_guard guard{lock_};
   receiver_ = receiver;
+  if (receiver_ && std::exchange(has_waited_, false)) send(receiver_, ReloadAsked{});
 }
 
 void ReloadSignal::run() {
@@ -42,7 +45,11 @@ void ReloadSignal::run() {
     sigwait(&hangup, &signal);
     if (is_ending_) return;
     const std::lock_guard guard{lock_};
-    if (receiver_) send(receiver_, ReloadAsked{});
+    if (receiver_) {
+      send(receiver_, ReloadAsked{});
+    } else {
+      has_waited_ = true;
+    }
   }
 }
 
@@ -62,6 +69,7 @@ std::string fixed_differences(const Config& before, const Config& after) {
   compare("workers", before.serve.workers, after.serve.workers);
   compare("max_clients", before.serve.max_clients, after.serve.max_clients);
   compare("max_value", before.serve.max_value_bytes, after.serve.max_value_bytes);
+  compare("max_events", before.serve.max_events, after.serve.max_events);
   compare("max_reply", before.serve.max_reply_bytes, after.serve.max_reply_bytes);
   compare("tls port", before.serve.tls_port, after.serve.tls_port);
   compare("encryption_key_file", before.encryption_key_file, after.encryption_key_file);
@@ -87,6 +95,22 @@ void renew_certificates(Server& server, const Config& config, Pid http_server) {
   if (http_server) http::renew_tls(http_server, *context);
 }
 
+// What the file says now and did not before. Rules that somebody set by CONFIG SET stay, unless the
+// file has changed its mind about the same prefix.
+void renew_rules(PrefixRules& rules, const Config& before, const Config& after) {
+  for (const PrefixRule& rule : before.prefixes) {
+    const auto stays = std::ranges::find(after.prefixes, rule.prefix, &PrefixRule::prefix);
+    if (stays == after.prefixes.end()) rules.remove(rule.prefix);
+  }
+  for (const PrefixRule& rule : after.prefixes) {
+    const bool is_new = std::ranges::find(before.prefixes, rule) == before.prefixes.end();
+    if (is_new && !rules.set(rule)) {
+      log::error("the rules of prefixes were changed too often; only a restart changes them");
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 void reload(Operation& operation) {
@@ -110,6 +134,11 @@ void reload(Operation& operation) {
   }
   set_log(config.log);
   renew_certificates(operation.server, config, operation.http_server());
+  renew_rules(operation.server.house.rules, before, config);
+  if (before.serve.max_memory_bytes != config.serve.max_memory_bytes) {
+    operation.server.house.max_memory_bytes =
+        static_cast<std::int64_t>(config.serve.max_memory_bytes);
+  }
   const std::string fixed = fixed_differences(before, config);
   if (!fixed.empty()) log::warning("only a restart changes: {}", fixed);
   operation.set_config(std::move(config));

@@ -21,7 +21,7 @@ class ReloadSignal {
   ~ReloadSignal();
   ReloadSignal(const ReloadSignal&) = delete;
 
-  // Who gets ReloadAsked from now on.
+  // Who gets ReloadAsked from now on; at once, if a signal came before there was somebody.
   void set_receiver(troupe::Pid receiver);
 
  private:
@@ -30,13 +30,14 @@ class ReloadSignal {
   sigset_t former_{};
   std::atomic<bool> is_ending_{false};
   std::mutex lock_;
-  troupe::Pid receiver_;  // under the lock
-  std::thread thread_;    // last: it uses what is above
+  troupe::Pid receiver_;     // under the lock
+  bool has_waited_ = false;  // likewise: a signal found no receiver
+  std::thread thread_;       // last: it uses what is above
 };
 
 // Reads the configuration again and puts into force what can change while the server runs: log and
-// audit files, admin password, users, certificates. What cannot is named in the log. A file that
-// is wrong changes nothing.
+// audit files, admin password, certificates, the rules of prefixes, the limit of memory. What
+// cannot is named in the log. A file that is wrong changes nothing.
 void reload(Operation& operation);
 
 }  // namespace greenroom

@@ -49,6 +49,7 @@ AccessRules AccessRules::everything() {
   AccessRules rules;
   rules.commands_.set();
   rules.patterns_.push_back({"*", true, true});
+  rules.channels_.emplace_back("*");
   return rules;
 }
 
@@ -70,6 +71,23 @@ std::expected<void, std::string> AccessRules::apply(std::string_view word) {
     patterns_.clear();
     return {};
   }
+  if (word == "resetchannels") {
+    channels_.clear();
+    return {};
+  }
+  if (word == "on" || word == "off") {
+    is_on_ = word == "on";
+    return {};
+  }
+  if (word == "reset") {
+    *this = AccessRules{};
+    return {};
+  }
+  if (word == "allchannels") word = "&*";
+  if (word.starts_with('&')) {
+    channels_.emplace_back(word.substr(1));
+    return {};
+  }
   if (word.starts_with('+') || word.starts_with('-')) {
     return apply_to_commands(word.substr(1), word.starts_with('+'));
   }
@@ -79,7 +97,7 @@ std::expected<void, std::string> AccessRules::apply(std::string_view word) {
   const std::size_t mark = word.find('~');
   const bool is_known = word.starts_with('~') || word.starts_with("%R~") ||
                         word.starts_with("%W~") || word.starts_with("%RW~");
-  if (!is_known) return std::unexpected("is no rule: +command, +@category, ~pattern");
+  if (!is_known) return std::unexpected("is no rule: +command, +@category, ~pattern, &channel");
   pattern.glob = word.substr(mark + 1);
   patterns_.push_back(std::move(pattern));
   return {};
@@ -111,20 +129,38 @@ bool AccessRules::may_run(const CommandSpec& command) const {
 bool AccessRules::may_use_keys(const CommandSpec& command,
                                std::span<const std::string_view> words) const {
   if (command.id == CommandId::eval || command.id == CommandId::evalsha) {
-    return words.size() <= 3 || may_use_key(words[3], true, true);
+    return words.size() <= 3 || may_use_key(words[3], KeyUse::read_and_write);
   }
   if (command.first_key == 0) return true;
   const bool writes = command.has(flag_write);
-  const bool reads = !writes || !only_writes(command, words);
+  const KeyUse use = !writes                       ? KeyUse::read
+                     : only_writes(command, words) ? KeyUse::write
+                                                   : KeyUse::read_and_write;
   for (std::size_t i = 0; i < count_keys(command, words.size()); ++i) {
-    if (!may_use_key(words[command.key_at(i)], reads, writes)) return false;
+    if (!may_use_key(words[command.key_at(i)], use)) return false;
   }
   return true;
 }
 
-bool AccessRules::may_use_key(std::string_view key, bool reads, bool writes) const {
-  bool may_read = !reads;
-  bool may_write = !writes;
+bool AccessRules::may_use_channels(const CommandSpec& command,
+                                   std::span<const std::string_view> words) const {
+  const bool is_pattern = command.id == CommandId::psubscribe;
+  if (command.id == CommandId::publish) return may_use_channel(words[1], is_pattern);
+  if (command.id != CommandId::subscribe && !is_pattern) return true;
+  return std::ranges::all_of(words.subspan(1), [&](std::string_view channel) {
+    return may_use_channel(channel, is_pattern);
+  });
+}
+
+bool AccessRules::may_use_channel(std::string_view channel, bool is_pattern) const {
+  return std::ranges::any_of(channels_, [&](const std::string& allowed) {
+    return allowed == "*" || (is_pattern ? allowed == channel : glob_match(allowed, channel));
+  });
+}
+
+bool AccessRules::may_use_key(std::string_view key, KeyUse use) const {
+  bool may_read = use == KeyUse::write;
+  bool may_write = use == KeyUse::read;
   for (const Pattern& pattern : patterns_) {
     if (may_read && may_write) return true;
     const bool helps = (pattern.reads && !may_read) || (pattern.writes && !may_write);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bitset>
+#include <cstdint>
 #include <expected>
 #include <span>
 #include <string>
@@ -12,6 +13,8 @@
 
 namespace greenroom {
 
+enum class KeyUse : std::uint8_t { read, write, read_and_write };
+
 // What a user may do, in the subset of Redis' ACL language that exporters and frameworks use:
 //
 //     +get  -flushall  +client|id      a command (a container with all of its subcommands)
@@ -19,6 +22,9 @@ namespace greenroom {
 //     allcommands  nocommands
 //     ~sess:*  %R~cache:*  %W~log:*    keys by glob pattern: all access, only reading, only writing
 //     allkeys  resetkeys
+//     &news:*  allchannels  resetchannels    channels by glob pattern; PSUBSCRIBE needs the very
+//                                            pattern that it asks for
+//     on  off  reset                         off: nobody may log in as this user
 //
 // Later words beat earlier ones. Without any, nothing is allowed but AUTH, HELLO, QUIT and RESET,
 // which always are. Commands that look at all keys (KEYS, SCAN, DBSIZE, FLUSHALL) touch no key by
@@ -32,6 +38,10 @@ class AccessRules {
   bool may_run(const CommandSpec& command) const;
   // Whether all keys of the request, one that the command accepts, may be used as it uses them.
   bool may_use_keys(const CommandSpec& command, std::span<const std::string_view> words) const;
+  bool may_use_key(std::string_view key, KeyUse use) const;
+  // Whether a request may listen to, or publish on, all the channels that it names.
+  bool may_use_channels(const CommandSpec& command, std::span<const std::string_view> words) const;
+  bool is_on() const { return is_on_; }
 
  private:
   struct Pattern {
@@ -42,10 +52,12 @@ class AccessRules {
 
   std::expected<void, std::string> apply(std::string_view word);
   std::expected<void, std::string> apply_to_commands(std::string_view what, bool allowed);
-  bool may_use_key(std::string_view key, bool reads, bool writes) const;
+  bool may_use_channel(std::string_view channel, bool is_pattern) const;
 
   std::bitset<256> commands_;  // by CommandId
   std::vector<Pattern> patterns_;
+  std::vector<std::string> channels_;
+  bool is_on_ = true;
 };
 
 // A user beside the default one.

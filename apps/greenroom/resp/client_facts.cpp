@@ -53,6 +53,7 @@ struct KillFilter {
   std::optional<std::string_view> address;
   std::optional<std::string_view> local_address;
   std::optional<ClientType> type;
+  std::optional<std::string_view> user;
   bool spares_self = true;
 
   bool matches(const ClientFacts& client, std::uint64_t own_id) const {
@@ -60,13 +61,13 @@ struct KillFilter {
            (!id || client.id == static_cast<std::uint64_t>(*id)) &&
            (!address || client.address == *address) &&
            (!local_address || client.local_address == *local_address) &&
-           !(spares_self && client.id == own_id);
+           (!user || client.user == *user) && !(spares_self && client.id == own_id);
   }
 };
 
 // Reads one "OPTION value" pair; the error is the text for the client.
 std::expected<void, std::string> read_kill_option(std::string_view option, std::string_view value,
-                                                  KillFilter& filter) {
+                                                  const ServerRules& rules, KillFilter& filter) {
   if (same_word(option, "id")) {
     filter.id = parse_integer(value);
     if (!filter.id || *filter.id < 1)
@@ -79,8 +80,9 @@ std::expected<void, std::string> read_kill_option(std::string_view option, std::
   } else if (same_word(option, "laddr")) {
     filter.local_address = value;
   } else if (same_word(option, "user")) {
-    if (value != "default")
+    if (value != "default" && rules.find_user(value) == nullptr)
       return std::unexpected("ERR No such user '" + std::string(value.substr(0, 128)) + "'");
+    filter.user = value;
   } else if (same_word(option, "skipme") && (same_word(value, "yes") || same_word(value, "no"))) {
     filter.spares_self = same_word(value, "yes");
   } else {
@@ -124,13 +126,13 @@ void answer_client_list(Words words, std::span<const ClientFacts> clients, std::
   reply.text(text);
 }
 
-std::vector<std::uint64_t> answer_client_kill(Words words, std::span<const ClientFacts> clients,
-                                              std::uint64_t own_id, ReplyWriter& reply) {
+std::vector<std::uint64_t> answer_client_kill(Words words, const ClientsAsked& asked,
+                                              ReplyWriter& reply) {
   KillFilter filter;
   if (words.size() == 3) {  // The old form names one address, one's own included.
     filter.address = words[2];
     filter.spares_self = false;
-    auto ids = matching(clients, filter, own_id);
+    auto ids = matching(asked.clients, filter, asked.own_id);
     if (ids.empty()) {
       reply.error("ERR No such client");
     } else {
@@ -143,12 +145,12 @@ std::vector<std::uint64_t> answer_client_kill(Words words, std::span<const Clien
     return {};
   }
   for (std::size_t i = 2; i < words.size(); i += 2) {
-    if (auto read = read_kill_option(words[i], words[i + 1], filter); !read) {
+    if (auto read = read_kill_option(words[i], words[i + 1], asked.rules, filter); !read) {
       reply.error(read.error());
       return {};
     }
   }
-  auto ids = matching(clients, filter, own_id);
+  auto ids = matching(asked.clients, filter, asked.own_id);
   reply.integer(static_cast<std::int64_t>(ids.size()));
   return ids;
 }
@@ -189,7 +191,7 @@ std::string client_line(const ClientFacts& client, std::int64_t now_ms) {
   count("tot-mem", client.unread_bytes + client.unsent_bytes);
   add("events", "r");
   add("cmd", client.last_command.empty() ? std::string_view{"NULL"} : client.last_command);
-  add("user", "default");
+  add("user", client.user);
   add("redir", "-1");
   count("resp", static_cast<std::uint64_t>(client.version));
   add("lib-name", client.library);
@@ -198,12 +200,9 @@ std::string client_line(const ClientFacts& client, std::int64_t now_ms) {
 }
 
 std::vector<std::uint64_t> answer_connections(const CommandSpec& command, Words words,
-                                              std::span<const ClientFacts> clients,
-                                              std::uint64_t own_id, std::int64_t now_ms,
-                                              ReplyWriter& reply) {
-  if (command.id == CommandId::client_kill)
-    return answer_client_kill(words, clients, own_id, reply);
-  answer_client_list(words, clients, now_ms, reply);
+                                              const ClientsAsked& asked, ReplyWriter& reply) {
+  if (command.id == CommandId::client_kill) return answer_client_kill(words, asked, reply);
+  answer_client_list(words, asked.clients, asked.now_ms, reply);
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "resp/command_table.hpp"
 #include "resp/reply_writer.hpp"
+#include "resp/server_rules.hpp"
 
 namespace greenroom {
 
@@ -21,6 +22,7 @@ struct ClientFacts {
   std::string name;
   std::string library;
   std::string library_version;
+  std::string user = "default";
   std::string last_command;  // Full name, "client|list".
   std::int64_t connected_at_ms = 0;
   std::int64_t last_request_at_ms = 0;
@@ -45,10 +47,14 @@ std::string client_line(const ClientFacts& client, std::int64_t now_ms);
 //
 // Returns the connections that have to be closed: `own_id` may be among them, and is closed after
 // its reply was sent.
+struct ClientsAsked {
+  std::span<const ClientFacts> clients;
+  const ServerRules& rules;  // which users there are
+  std::uint64_t own_id;
+  std::int64_t now_ms;
+};
 std::vector<std::uint64_t> answer_connections(const CommandSpec& command,
                                               std::span<const std::string_view> words,
-                                              std::span<const ClientFacts> clients,
-                                              std::uint64_t own_id, std::int64_t now_ms,
-                                              ReplyWriter& reply);
+                                              const ClientsAsked& asked, ReplyWriter& reply);
 
 }  // namespace greenroom

@@ -60,6 +60,11 @@ enum class CommandId : std::uint8_t {
   script_load,
   script_run,  // What EVAL and EVALSHA become once the script is known; nobody can send it.
   // Server.
+  acl,
+  acl_cat,
+  acl_help,
+  acl_users,
+  acl_whoami,
   bgsave,
   cluster,
   cluster_info,
@@ -181,10 +186,15 @@ enum class CommandId : std::uint8_t {
   sess_bind,
   sess_create,
   sess_destroy,
+  sess_events,
   sess_get,
+  sess_history,
+  sess_lock,
   sess_patch,
   sess_set,
   sess_stats,
+  sess_touch,
+  sess_unlock,
   sess_user_erase,
   sess_user_list,
   sess_user_revoke,
@@ -202,7 +212,7 @@ enum class Handler : std::uint8_t {
   transaction,  // WATCH, UNWATCH and EXEC: the connection, with the keys held still.
   channels,     // Whoever knows the subscribers: see channels.hpp.
   scripts,      // The connection, which knows the scripts: see known_scripts.hpp.
-  users,        // The index of users: see server/users.hpp.
+  users,        // The index of users, statistics, events: see server/users.hpp.
   keyspace,     // Whoever knows all keys of a database.
 };
 

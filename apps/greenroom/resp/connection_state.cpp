@@ -1,7 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "resp/connection_state.hpp"
 
-#include <chrono>
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,8 +9,6 @@
 #include "resp/error_text.hpp"
 #include "resp/letters.hpp"
 #include "resp/number.hpp"
-#include "resp/secret.hpp"
-#include "security/digest.hpp"
 
 namespace greenroom {
 namespace {
@@ -55,7 +53,7 @@ bool accepts_name(std::string_view name, ReplyWriter& reply) {
 ConnectionState::ConnectionState(std::shared_ptr<const ServerRules> rules, std::uint64_t id,
                                  std::string address, std::string local_address,
                                  std::int64_t now_ms)
-    : rules_{std::move(rules)}, now_ms_{now_ms}, authenticated_{!rules_->needs_login()} {
+    : rules_{std::move(rules)}, now_ms_{now_ms}, login_{rules_, address} {
   facts_.id = id;
   facts_.address = std::move(address);
   facts_.local_address = std::move(local_address);
@@ -109,17 +107,8 @@ const CommandSpec* ConnectionState::find(Words words, ReplyWriter& reply) const 
     reply.error(error_text::wrong_arity(command->name));
     return nullptr;
   }
-  if (!authenticated_ && !command->has(flag_no_auth)) {
-    reply.error("NOAUTH Authentication required.");
-    return nullptr;
-  }
-  if (user_ && !user_->access.may_run(*command)) {
-    reply.error("NOPERM User " + user_->name + " has no permissions to run the '" +
-                std::string(command->name) + "' command");
-    return nullptr;
-  }
-  if (user_ && !user_->access.may_use_keys(*command, words)) {
-    reply.error("NOPERM No permissions to access a key");
+  if (const auto refusal = login_.refusal_of(*command, words)) {
+    reply.error(*refusal);
     return nullptr;
   }
   return command;
@@ -138,11 +127,18 @@ bool ConnectionState::is_refused_here(const CommandSpec& command, ReplyWriter& r
     case CommandId::reset:
       return false;
     default:
-      reply.error("ERR Can't execute '" + std::string(command.name) +
-                  "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
-                  "this context");
-      return true;
+      break;
   }
+  const std::string reason = "Can't execute '" + std::string(command.name) +
+                             "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+                             "allowed in this context";
+  if (command.id == CommandId::exec) {
+    (void)take_transaction();
+    reply.error("EXECABORT Transaction discarded because of: " + reason);
+  } else {
+    reply.error("ERR " + reason);
+  }
+  return true;
 }
 
 // Whether the request was dealt with because a transaction is being gathered.
@@ -193,6 +189,11 @@ std::vector<QueuedCommand> ConnectionState::take_transaction() {
   return std::exchange(queue_, {});
 }
 
+bool ConnectionState::has_queued(CommandFlag flag) const {
+  return std::ranges::any_of(
+      queue_, [&](const QueuedCommand& queued) { return queued.command->has(flag); });
+}
+
 Verdict ConnectionState::run_queued(const CommandSpec& command, Words words, std::string& out) {
   return dispatch(command, words, out);
 }
@@ -212,83 +213,6 @@ Verdict ConnectionState::answer_exec(const CommandSpec& command, std::string& ou
 void ConnectionState::set_subscriptions(std::size_t channels, std::size_t patterns) {
   facts_.channels = channels;
   facts_.patterns = patterns;
-}
-
-// EVAL and EVALSHA: a known script becomes a command on its one key.
-Verdict ConnectionState::run_script(const CommandSpec& command, Words words, std::string& out) {
-  ReplyWriter reply{out, version()};
-  const auto keys = parse_integer(words[2]);
-  if (!keys) {
-    reply.error(error_text::not_an_integer);
-    return {};
-  }
-  if (*keys > static_cast<std::int64_t>(words.size()) - 3) {
-    reply.error("ERR Number of keys can't be greater than number of args");
-    return {};
-  }
-  if (*keys < 0) {
-    reply.error("ERR Number of keys can't be negative");
-    return {};
-  }
-  std::string sha;
-  const auto script = command.id == CommandId::eval ? rules_->scripts->load(words[1], sha)
-                                                    : rules_->scripts->find(words[1]);
-  if (!script) {
-    reply.error(command.id == CommandId::eval
-                    ? "ERR this script is not one that Greenroom knows: it runs the scripts of "
-                      "session and lock clients, and no other Lua"
-                    : "NOSCRIPT No matching script. Please use EVAL.");
-    return {};
-  }
-  if (*keys != 1) {
-    reply.error("ERR this script has one key");
-    return {};
-  }
-  static constexpr std::string_view numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8"};
-  script_words_.assign({numbers[static_cast<std::size_t>(*script)]});
-  script_words_.insert(script_words_.end(), words.begin() + 3, words.end());
-  return {.action = Verdict::Action::ask_key,
-          .command = &command_spec(CommandId::script_run),
-          .words = script_words_};
-}
-
-Verdict ConnectionState::answer_script(const CommandSpec& command, Words words, std::string& out) {
-  ReplyWriter reply{out, version()};
-  switch (command.id) {
-    case CommandId::script_load: {
-      std::string sha;
-      if (rules_->scripts->load(words[2], sha)) {
-        reply.bulk(sha);
-      } else {
-        reply.error(
-            "ERR this script is not one that Greenroom knows: it runs the scripts of session and "
-            "lock clients, and no other Lua");
-      }
-      return {};
-    }
-    case CommandId::script_exists:
-      reply.array(words.size() - 2);
-      for (std::string_view sha : words.subspan(2))
-        reply.integer(rules_->scripts->find(sha) ? 1 : 0);
-      return {};
-    case CommandId::script_flush:
-    case CommandId::function_flush: {
-      const bool is_script = command.id == CommandId::script_flush;
-      const bool is_known =
-          words.size() == 2 ||
-          (words.size() == 3 && (same_word(words[2], "sync") || same_word(words[2], "async")));
-      if (!is_known) {
-        reply.error(is_script ? "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
-                              : "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
-        return {};
-      }
-      if (is_script) rules_->scripts->flush();
-      reply.ok();
-      return {};
-    }
-    default:
-      return run_script(command, words, out);
-  }
 }
 
 Verdict ConnectionState::dispatch(const CommandSpec& command, Words words, std::string& out) {
@@ -382,6 +306,12 @@ Verdict ConnectionState::answer(const CommandSpec& command, Words words, std::st
     case CommandId::select:
       answer_select(words, reply);
       break;
+    case CommandId::acl_cat:
+    case CommandId::acl_users:
+    case CommandId::acl_whoami:
+      login_.answer_acl(command, words, reply);
+      break;
+    case CommandId::acl_help:
     case CommandId::client_help:
     case CommandId::config_help:
     case CommandId::object_help:
@@ -427,40 +357,11 @@ void ConnectionState::answer_select(Words words, ReplyWriter& reply) {
 // On failure the connection stays what it was.
 bool ConnectionState::authenticate(std::string_view user, std::string_view password,
                                    ReplyWriter& reply) {
-  using namespace std::chrono_literals;
-  // Of the machine, not of the calendar, which jumps.
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  const std::string address = facts_.address.substr(0, facts_.address.rfind(':'));
-  if (rules_->backoff) {
-    const auto wait = rules_->backoff->wait_of(address, now);
-    if (wait > 0s) {
-      reply.error("WRONGPASS too many wrong passwords from this address; wait " +
-                  std::to_string(wait / 1ms) + " ms");
-      return false;
-    }
-  }
-  const User* found = nullptr;
-  bool right = false;
-  if (user == "default") {
-    right = !rules_->needs_login() ||
-            (!rules_->password.empty() && equal_in_constant_time(password, rules_->password));
-  } else {
-    // Of digests, and over all users, so that the time tells neither password nor name.
-    const Digest given = sha256(password);
-    for (const User& each : rules_->users) {
-      const bool fits = equal_in_constant_time(view_of(given), each.password_sha256);
-      if (fits && each.name == user) found = &each;
-    }
-    right = found != nullptr;
-  }
-  if (!right) {
-    if (rules_->backoff) rules_->backoff->note_failure(address, now);
-    reply.error("WRONGPASS invalid username-password pair or user is disabled.");
+  if (const auto refusal = login_.attempt(user, password)) {
+    reply.error(*refusal);
     return false;
   }
-  if (rules_->backoff) rules_->backoff->note_success(address);
-  authenticated_ = true;
-  user_ = found;
+  facts_.user = login_.user_name();
   return true;
 }
 
@@ -499,7 +400,7 @@ void ConnectionState::answer_hello(Words words, std::string& out) {
                            "'");
     }
   }
-  if (!authenticated_)
+  if (!login_.is_done())
     return refusal.error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
         "AUTH <user> <pass> option can be used to authenticate the client and select the "
@@ -532,8 +433,8 @@ void ConnectionState::reset() {
   facts_.is_no_evict = facts_.is_no_touch = false;
   (void)take_transaction();
   replies_ = Replies::on;
-  authenticated_ = !rules_->needs_login();
-  user_ = nullptr;
+  login_.reset();
+  facts_.user = login_.user_name();
 }
 
 void ConnectionState::answer_setinfo(Words words, ReplyWriter& reply) {

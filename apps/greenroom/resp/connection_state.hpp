@@ -8,31 +8,15 @@
 #include <string_view>
 #include <vector>
 
-#include "resp/access.hpp"
 #include "resp/client_facts.hpp"
 #include "resp/command_table.hpp"
-#include "resp/known_scripts.hpp"
+#include "resp/login.hpp"
 #include "resp/packed_command.hpp"
 #include "resp/parser.hpp"
 #include "resp/reply_writer.hpp"
-#include "security/login_backoff.hpp"
+#include "resp/server_rules.hpp"
 
 namespace greenroom {
-
-// What all connections of a server have in common; fixed while it runs.
-struct ServerRules {
-  std::string password;                   // Of the user "default", who may do everything.
-  std::vector<User> users;                // The others.
-  std::shared_ptr<LoginBackoff> backoff;  // Null: wrong passwords cost nothing.
-  std::string server_name = "redis";      // HELLO's "server": clients compare it.
-  std::string redis_version = "7.2.5";
-  std::uint8_t databases = 16;
-  std::size_t max_queued_bytes = 256u << 20;  // What MULTI may gather; a request's limit.
-  // Whether somebody has to say who they are. With users and without a password of its own the
-  // default user is nobody.
-  bool needs_login() const { return !password.empty() || !users.empty(); }
-  std::shared_ptr<ScriptCache> scripts = std::make_shared<ScriptCache>();
-};
 
 // What the driver of a connection has to do about one request.
 struct Verdict {
@@ -89,6 +73,8 @@ class ConnectionState {
 
   // After Action::run_transaction: the requests to run, in order. Ends the transaction.
   std::vector<QueuedCommand> take_transaction();
+  // Whether one of the requests that wait for EXEC has the flag.
+  bool has_queued(CommandFlag flag) const;
   // Carries out a queued request: as take(), but it was checked and is not queued again.
   Verdict run_queued(const CommandSpec& command, std::span<const std::string_view> words,
                      std::string& out);
@@ -99,9 +85,10 @@ class ConnectionState {
   RespVersion version() const { return facts_.version; }
   std::uint8_t database() const { return facts_.database; }
   std::uint64_t id() const { return facts_.id; }
-  bool is_authenticated() const { return authenticated_; }
+  bool is_authenticated() const { return login_.is_done(); }
+  const Login& login() const { return login_; }
   bool is_no_touch() const { return facts_.is_no_touch; }
-  Peer peer() const { return authenticated_ ? Peer::authenticated : Peer::anonymous; }
+  Peer peer() const { return login_.is_done() ? Peer::authenticated : Peer::anonymous; }
 
   // For CLIENT LIST; the driver adds the sizes of its buffers.
   const ClientFacts& facts() const { return facts_; }
@@ -134,8 +121,7 @@ class ConnectionState {
   std::shared_ptr<const ServerRules> rules_;
   ClientFacts facts_;
   std::int64_t now_ms_;
-  bool authenticated_;
-  const User* user_ = nullptr;  // one of the rules'; null: the default user
+  Login login_;
   Replies replies_ = Replies::on;
   bool in_transaction_ = false;
   bool is_broken_ = false;  // A request behind MULTI was wrong: EXEC will not.

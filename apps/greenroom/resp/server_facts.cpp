@@ -83,11 +83,13 @@ void memory_section(const ServerFacts& facts, Lines& out) {
       .line("used_memory", facts.used_memory_bytes)
       .line("used_memory_human", human_bytes(facts.used_memory_bytes))
       .line("used_memory_rss", facts.used_memory_bytes)
+      .line("used_memory_dataset", facts.dataset_bytes)
       .line("used_memory_peak", facts.peak_memory_bytes)
       .line("used_memory_peak_human", human_bytes(facts.peak_memory_bytes))
       .line("maxmemory", facts.max_memory_bytes)
       .line("maxmemory_human", human_bytes(facts.max_memory_bytes))
-      .line("maxmemory_policy", "noeviction");
+      .line("maxmemory_policy", "noeviction")
+      .line("greenroom_memory_policy", "anonymous-first");
 }
 
 void persistence_section(const ServerFacts& facts, Lines& out) {
@@ -113,7 +115,7 @@ void stats_section(const ServerFacts& facts, Lines& out) {
       .line("total_net_output_bytes", facts.bytes_sent)
       .line("rejected_connections", facts.connections_rejected)
       .line("expired_keys", facts.keys_expired)
-      .line("evicted_keys", 0)
+      .line("evicted_keys", facts.sessions_evicted)
       .line("keyspace_hits", facts.key_hits)
       .line("keyspace_misses", facts.key_misses)
       .line("pubsub_channels", facts.channels)
@@ -161,7 +163,17 @@ void greenroom_section(const ServerFacts& facts, Lines& out) {
       .line("greenroom_merged_saves", facts.merged_saves)
       .line("greenroom_merge_conflicts", facts.merge_conflicts)
       .line("greenroom_lock_waits", facts.lock_waits)
-      .line("greenroom_sessions_revoked", facts.sessions_revoked);
+      .line("greenroom_lock_timeouts", facts.lock_timeouts)
+      .line("greenroom_sessions_created", facts.sessions_created)
+      .line("greenroom_sessions_deleted", facts.sessions_deleted)
+      .line("greenroom_sessions_revoked", facts.sessions_revoked)
+      .line("greenroom_last_event", facts.last_event);
+  for (std::size_t i = 0; i < facts.popular.size(); ++i) {
+    const PopularSession& session = facts.popular[i];
+    out.line("greenroom_popular_" + std::to_string(i),
+             "id=" + session.hash + ",db=" + std::to_string(session.database) +
+                 ",reads=" + std::to_string(session.reads));
+  }
 }
 
 constexpr struct {

@@ -27,6 +27,13 @@ struct DatabaseFacts {
   std::int64_t average_ttl_ms = 0;
 };
 
+// One of the sessions that are read most, by the hash that stands for its id.
+struct PopularSession {
+  std::string hash;
+  std::uint8_t database = 0;
+  std::uint64_t reads = 0;  // About, and lately: see session/popular_keys.hpp.
+};
+
 // What INFO and CONFIG GET tell, gathered by the connection process at the moment of asking. Plain
 // values, so it is a message as it stands.
 struct ServerFacts {
@@ -43,9 +50,10 @@ struct ServerFacts {
 
   std::uint64_t connected_clients = 0;
   std::uint64_t max_clients = 0;
-  std::uint64_t used_memory_bytes = 0;  // Resident memory serves, where nothing better is known.
+  std::uint64_t used_memory_bytes = 0;  // Resident.
   std::uint64_t peak_memory_bytes = 0;
-  std::uint64_t max_memory_bytes = 0;  // 0: no limit.
+  std::uint64_t dataset_bytes = 0;     // What the sessions take, estimated.
+  std::uint64_t max_memory_bytes = 0;  // Of that; 0: no limit.
 
   std::string durability = "memory";  // commit, relaxed or memory.
   std::uint64_t unsaved_changes = 0;
@@ -58,6 +66,9 @@ struct ServerFacts {
   std::uint64_t commands_per_second = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
+  std::uint64_t sessions_created = 0;
+  std::uint64_t sessions_deleted = 0;
+  std::uint64_t sessions_evicted = 0;
   std::uint64_t keys_expired = 0;
   std::uint64_t key_hits = 0;
   std::uint64_t key_misses = 0;
@@ -73,6 +84,9 @@ struct ServerFacts {
   std::uint64_t merge_conflicts = 0;
   std::uint64_t lock_waits = 0;
   std::uint64_t sessions_revoked = 0;
+  std::uint64_t lock_timeouts = 0;
+  std::uint64_t last_event = 0;  // The number of the last event; see session/event_ring.hpp.
+  std::vector<PopularSession> popular;
   std::uint64_t processes = 0;  // Of the Troupe runtime.
   std::array<DatabaseFacts, 16> databases{};
 

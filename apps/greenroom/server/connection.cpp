@@ -6,7 +6,10 @@
 
 #include "server/connection_process.hpp"
 #include "server/keyspace.hpp"
+#include "server/memory_keeper.hpp"
+#include "server/session_events.hpp"
 #include "server/settings.hpp"
+#include "server/statistics.hpp"
 #include "server/users.hpp"
 
 namespace greenroom {
@@ -24,6 +27,8 @@ constexpr std::size_t max_output = 1u << 20;
 constexpr std::size_t first_values_pending = 16;
 // A client that takes none of its replies for this long is dropped.
 constexpr Duration write_limit = 60s;
+// And looks so often whether it was told to end.
+constexpr Duration write_slice = 1s;
 // A connection's stream is handed over at once after its process was started.
 constexpr Duration stream_limit = 5s;
 constexpr Duration handshake_limit = 10s;
@@ -74,11 +79,18 @@ Connection::~Connection() {
   counters().connections_open.fetch_sub(1, std::memory_order_relaxed);
 }
 
+// A connection that is told to end answers first what has come: while it is at work it traps exits,
+// and while it waits it has nothing to answer, and may be ended as it is.
 Async<> Connection::run() {
   while (!closing_) {
     auto count = stream_.try_read(buffer_);
     if (!count && count.error().kind == net::ErrorKind::would_block) {
+      // First not to trap, then to look: what comes between the two ends it.
+      self_.trap_exits(false);
+      const auto told_to_end = co_await self_.receive<Exit>(0ms);
+      if (told_to_end || server_->is_draining) co_return;
       co_await wait_for_input();
+      self_.trap_exits(true);
       continue;
     }
     if (!count || *count == 0) co_return;  // gone, as clients are
@@ -152,8 +164,12 @@ Async<> Connection::request(Words words) {
   }
   // What is answered here must not overtake what is still under way; only then is there a wait.
   std::string reply;
-  const Verdict verdict = state_.take(words, now_ms(), reply);
+  Verdict verdict = state_.take(words, now_ms(), reply);
   parser_.set_peer(state_.peer());
+  if (takes_memory(verdict) && server_->house.is_full()) {
+    const bool has_room = co_await greenroom::has_room(self_, server_);
+    if (!has_room) verdict = refuse_for_memory(verdict, reply);
+  }
   if (verdict.action == Verdict::Action::ask_key) {
     co_await ask(verdict);
     co_return;
@@ -174,6 +190,35 @@ Async<> Connection::request(Words words) {
                            (self_.monotonic_time() - began) / 1us, state_.facts().address,
                            state_.facts().name);
   }
+}
+
+// Whether the server's memory may grow by it. Of a transaction, whether one of its commands does.
+bool Connection::takes_memory(const Verdict& verdict) const {
+  switch (verdict.action) {
+    case Verdict::Action::ask_key:
+    case Verdict::Action::ask_keys:
+    case Verdict::Action::ask_together:
+      return verdict.command->has(flag_denyoom);
+    case Verdict::Action::run_transaction:
+      return state_.has_queued(flag_denyoom);
+    default:
+      return false;
+  }
+}
+
+Verdict Connection::refuse_for_memory(const Verdict& verdict, std::string& reply) {
+  const bool is_transaction = verdict.action == Verdict::Action::run_transaction;
+  Verdict refused{.wants_reply = verdict.wants_reply};
+  if (is_transaction) {
+    (void)state_.take_transaction();
+    refused.action = Verdict::Action::unwatch;
+    refused.command = verdict.command;
+  }
+  if (!verdict.wants_reply) return refused;
+  const std::string_view reason =
+      is_transaction ? "EXECABORT Transaction discarded because of: " : "";
+  ReplyWriter{reply, state_.version()}.error(std::string{reason} + std::string{out_of_memory});
+  return refused;
 }
 
 void Connection::append_reply(const std::string& reply, bool is_wanted) {
@@ -211,7 +256,7 @@ Async<> Connection::carry_out(const Verdict& verdict, std::string& out) {
                                      state_.database(), state_.version());
       break;
     case ask_users:
-      out = co_await answer_users(self_, house(), *verdict.command, verdict.words, asker());
+      out = co_await answer_about_sessions(verdict);
       break;
     case ask_keys:
       out = co_await ask_several(verdict);
@@ -242,11 +287,35 @@ Async<> Connection::carry_out(const Verdict& verdict, std::string& out) {
 Async<> Connection::flush() {
   if (out_.empty()) co_return;
   counters().bytes_sent.fetch_add(out_.size(), std::memory_order_relaxed);
-  const auto written = co_await stream_.write(self_, out_, write_limit);
-  if (!written) closing_ = true;
+  const bool is_written = co_await write_all();
+  if (!is_written) closing_ = true;
   // A large reply must not keep its memory for the life of the connection.
   if (out_.capacity() > max_output) out_ = std::string{};
   out_.clear();
+}
+
+// A client that does not read keeps nobody from ending this connection, unless the server is ending
+// in order and waits for the clients that do.
+Async<bool> Connection::write_all() {
+  const Duration limit = self_.monotonic_time() + write_limit;
+  std::string_view rest = out_;
+  while (!rest.empty()) {
+    auto count = stream_.try_write(rest);
+    if (count) {
+      rest.remove_prefix(*count);
+      continue;
+    }
+    if (count.error().kind != net::ErrorKind::would_block) co_return false;
+    (void)co_await stream_.writable(self_, write_slice);
+    if (self_.monotonic_time() >= limit) co_return false;
+    if (server_->is_draining) continue;
+    const auto told_to_end = co_await self_.receive<Exit>(0ms);
+    if (told_to_end) co_return false;
+  }
+  if (!stream_.is_encrypted()) co_return true;
+  // TLS may hold the last record back.
+  const auto written = co_await stream_.write(self_, {}, write_limit);
+  co_return written.has_value();
 }
 
 std::string Connection::answer_about_server(const Verdict& verdict) {
@@ -285,7 +354,8 @@ std::string Connection::answer_about_clients(const Verdict& verdict) {
   ReplyWriter reply{answer, state_.version()};
   const std::vector<ClientFacts> clients = server_->clients.all();
   for (std::uint64_t id :
-       answer_connections(*verdict.command, verdict.words, clients, id_, now_ms(), reply)) {
+       answer_connections(*verdict.command, verdict.words,
+                          ClientsAsked{clients, *server_->rules, id_, now_ms()}, reply)) {
     if (id == id_) {
       closing_ = true;
     } else if (const Pid other = server_->clients.find(id)) {
@@ -293,6 +363,18 @@ std::string Connection::answer_about_clients(const Verdict& verdict) {
     }
   }
   return answer;
+}
+
+Async<std::string> Connection::answer_about_sessions(const Verdict& verdict) {
+  if (verdict.command->id == CommandId::sess_events) {
+    co_await flush();  // It may wait, and what is answered already need not.
+    co_return co_await answer_events(self_, house(), verdict.words, state_.version());
+  }
+  if (verdict.command->id == CommandId::sess_stats) {
+    co_return co_await answer_statistics(self_, server_, state_.version());
+  }
+  co_return co_await answer_users(self_, house(), *verdict.command, verdict.words, asker(),
+                                  state_.login());
 }
 
 std::string Connection::answer_about_channels(const Verdict& verdict) {
@@ -328,6 +410,7 @@ Async<> connection(Process& self, ServerPtr server) {
   } else {
     channel = net::Channel{std::move(client->stream)};
   }
+  self.trap_exits(true);
   Connection connection{self, server, std::move(channel)};
   co_await connection.run();
 }

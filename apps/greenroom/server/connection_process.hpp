@@ -61,10 +61,14 @@ class Connection {
   troupe::Async<> carry_out(const Verdict& verdict, std::string& out);
   troupe::Async<> write_publications();
   troupe::Async<> flush();
+  troupe::Async<bool> write_all();
   void append_reply(const std::string& reply, bool is_wanted);
   std::string answer_about_server(const Verdict& verdict);
   std::string answer_about_clients(const Verdict& verdict);
   std::string answer_about_channels(const Verdict& verdict);
+  troupe::Async<std::string> answer_about_sessions(const Verdict& verdict);
+  bool takes_memory(const Verdict& verdict) const;
+  Verdict refuse_for_memory(const Verdict& verdict, std::string& reply);
   troupe::Async<> panic(std::string_view key);
 
   // connection_keys.cpp: commands on keys.

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <algorithm>
 #include <fstream>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -47,7 +48,8 @@ std::vector<Setting> settings_of(const Server& server) {
       {"dir", options.data},
       {"databases", "16"},
       {"maxclients", std::to_string(options.max_clients)},
-      {"maxmemory", "0"},
+      {"maxmemory", std::to_string(server.house.max_memory_bytes.load())},
+      {"maxmemory-policy", "noeviction"},
       {"max-reply-bytes", std::to_string(options.max_reply_bytes)},
       {"proto-max-bulk-len", std::to_string(options.max_value_bytes)},
       {"requirepass", ""},
@@ -83,6 +85,9 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.connected_clients = counters.connections_open.load();
   facts.max_clients = server.options.max_clients;
   facts.used_memory_bytes = resident_bytes();
+  facts.dataset_bytes =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(counters.dataset_bytes.load(), 0));
+  facts.max_memory_bytes = static_cast<std::uint64_t>(server.house.max_memory_bytes.load());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   facts.peak_memory_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
@@ -94,6 +99,9 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.commands_processed = counters.commands.load();
   facts.bytes_received = counters.bytes_received.load();
   facts.bytes_sent = counters.bytes_sent.load();
+  facts.sessions_created = counters.created.load();
+  facts.sessions_deleted = counters.deleted.load();
+  facts.sessions_evicted = counters.evicted.load();
   facts.keys_expired = counters.expired.load();
   facts.key_hits = counters.hits.load();
   facts.key_misses = counters.misses.load();
@@ -111,6 +119,11 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.merged_saves = counters.merged_saves.load();
   facts.merge_conflicts = counters.merge_conflicts.load();
   facts.lock_waits = counters.lock_waits.load();
+  facts.lock_timeouts = counters.lock_timeouts.load();
+  facts.last_event = server.house.event_ring.last();
+  StatisticsReport report = server.statistics();
+  facts.commands_per_second = report.commands_per_second;
+  facts.popular = std::move(report.popular);
   facts.sessions_revoked = counters.sessions_revoked.load();
   facts.processes = self.runtime().process_count();
   for (std::size_t i = 0; i < facts.databases.size(); ++i) {

@@ -44,7 +44,8 @@ Async<> KeyRequest::send(Process& self) {
     KeyState nothing;
     std::string reply;
     (void)perform(nothing, nullptr, key_in(key_), *command_, words.view(), context, reply);
-    if (!nothing.session.exists()) {
+    // A lock needs somebody who hands it on, also where there is no session yet.
+    if (!nothing.session.exists() && command_->id != CommandId::sess_lock) {
       // What it asks of a key that is not there leaves none behind: no process is needed.
       if (command_->has(flag_readonly)) {
         house_->counters.misses.fetch_add(1, std::memory_order_relaxed);

@@ -15,6 +15,8 @@ namespace {
 
 // When descriptors are used up, some connection has to end before the next can begin.
 constexpr Duration pause_without_descriptors = 100ms;
+// A connection that is told to end may take so long to answer what its client has sent.
+constexpr Duration drain_limit = 10s;
 
 // A server that everybody may write to is a mistake more often than a wish.
 bool is_refused_by_protected_mode(const Server& server, const net::Address& peer) {
@@ -43,7 +45,8 @@ Async<> welcome(Process& self, ServerPtr server, net::Stream stream, bool with_t
     co_return;
   }
   ChildSpec spec = child("connection", connection, server);
-  spec.restart(temporary);
+  // To finish what has come when the server ends.
+  spec.restart(temporary).shutdown(drain_limit);
   auto started = co_await DynamicSupervisor::start_child(
       self, named<DynamicSupervisor>(connections_name), std::move(spec));
   if (!started || !started->pid) co_return;

@@ -21,6 +21,8 @@ struct ServeOptions {
   std::size_t max_clients = 10'000;
   std::size_t max_value_bytes = 64u << 20;
   std::size_t max_reply_bytes = 256u << 20;  // of MGET, EXEC and other collected replies
+  std::size_t max_memory_bytes = 0;          // of all sessions, as estimated; 0: no limit
+  std::size_t max_events = 65'536;           // kept for who reads the events; 0: none
   std::int32_t tls_port = -1;                // of the same protocol with TLS; -1: none
   bool protected_mode = true;         // without passwords, clients from elsewhere are refused
   bool enable_debug_command = false;  // DEBUG PANIC key, for tests of crash isolation

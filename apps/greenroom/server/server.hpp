@@ -12,8 +12,10 @@
 #include "resp/connection_state.hpp"
 #include "resp/server_facts.hpp"
 #include "resp/slow_log.hpp"
+#include "security/id_hash.hpp"
 #include "server/client_registry.hpp"
 #include "server/options.hpp"
+#include "server/statistics_report.hpp"
 #include "session/session_house.hpp"
 
 namespace greenroom {
@@ -25,8 +27,11 @@ struct Server {
   ClientRegistry clients;
   SlowLog slow_log;
   std::shared_ptr<const ServerRules> rules;
+  IdHash id_hash;  // how ids are called where people see them
   std::string run_id;
   std::int64_t started_at_ms = 0;
+  // Asked to end: connections finish what has come, and take leave.
+  std::atomic<bool> is_draining{false};
   bool has_passwords = false;          // somebody has to log in
   std::atomic<std::uint16_t> port{0};  // set by the listener before the first connection
   std::atomic<std::uint16_t> tls_port{0};
@@ -39,10 +44,21 @@ struct Server {
     const std::lock_guard guard{tls_lock_};
     tls_ = std::move(tls);
   }
+  // What the statistics have said last, about a second ago.
+  StatisticsReport statistics() const {
+    const std::lock_guard guard{statistics_lock_};
+    return statistics_;
+  }
+  void set_statistics(StatisticsReport report) {
+    const std::lock_guard guard{statistics_lock_};
+    statistics_ = std::move(report);
+  }
 
  private:
   mutable std::mutex tls_lock_;
   troupe::net::TlsContext tls_;
+  mutable std::mutex statistics_lock_;
+  StatisticsReport statistics_;
 };
 
 struct ServerPtr {
@@ -58,6 +74,7 @@ inline constexpr const char* connections_name = "greenroom_connections";
 // Name of the process that makes snapshots, and what BGSAVE tells it.
 inline constexpr const char* snapshot_keeper_name = "greenroom_snapshots";
 struct SnapshotWanted {};
+inline constexpr const char* memory_keeper_name = "greenroom_memory";
 
 }  // namespace greenroom
 

@@ -15,8 +15,12 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
-void list(const SessionHouse& house, std::string_view user, ReplyWriter& reply) {
-  const auto sessions = house.users.sessions_of(user);
+void list(const SessionHouse& house, std::string_view user, const Login& login,
+          ReplyWriter& reply) {
+  auto sessions = house.users.sessions_of(user);
+  std::erase_if(sessions, [&](const UserIndex::Entry& session) {
+    return !login.may_use_key(key_in(session.key), KeyUse::read);
+  });
   reply.array(sessions.size());
   for (const UserIndex::Entry& session : sessions) {
     reply.array(3);
@@ -27,13 +31,14 @@ void list(const SessionHouse& house, std::string_view user, ReplyWriter& reply) 
 }
 
 Async<std::int64_t> revoke(Process& self, HouseRef house, std::string_view user,
-                           std::string_view except, KeyRequest::Asker asker) {
+                           std::string_view except, KeyRequest::Asker asker, const Login& login) {
   const CommandSpec& destroy = command_spec(CommandId::sess_destroy);
   std::int64_t count = 0;
   asker.version = RespVersion::resp2;
   for (const UserIndex::Entry& session : house->users.sessions_of(user)) {
     const std::string_view key = key_in(session.key);
     if (!except.empty() && key == except) continue;
+    if (!login.may_use_key(key, KeyUse::write)) continue;
     const std::string_view words[] = {destroy.name, key};
     KeyRequest request{house, destroy, words, database_of(session.key), asker};
     co_await request.send(self);
@@ -43,36 +48,15 @@ Async<std::int64_t> revoke(Process& self, HouseRef house, std::string_view user,
   co_return count;
 }
 
-void stats(const SessionHouse& house, ReplyWriter& reply) {
-  const Counters& counters = house.counters;
-  const std::pair<std::string_view, std::uint64_t> lines[] = {
-      {"users", house.users.users()},
-      {"dead_writes", counters.dead_writes.load()},
-      {"merged_saves", counters.merged_saves.load()},
-      {"merge_conflicts", counters.merge_conflicts.load()},
-      {"lock_waits", counters.lock_waits.load()},
-      {"lock_timeouts", counters.lock_timeouts.load()},
-      {"sessions_revoked", counters.sessions_revoked.load()},
-  };
-  reply.map(std::size(lines));
-  for (const auto& [name, value] : lines) {
-    reply.bulk(name);
-    reply.integer(static_cast<std::int64_t>(value));
-  }
-}
-
 }  // namespace
 
 Async<std::string> answer_users(Process& self, HouseRef house, const CommandSpec& command,
-                                Words words, KeyRequest::Asker asker) {
+                                Words words, KeyRequest::Asker asker, const Login& login) {
   std::string out;
   ReplyWriter reply{out, asker.version};
   switch (command.id) {
     case CommandId::sess_user_list:
-      list(*house.house, words[1], reply);
-      break;
-    case CommandId::sess_stats:
-      stats(*house.house, reply);
+      list(*house.house, words[1], login, reply);
       break;
     default: {
       const bool has_exception = words.size() == 4 && same_word(words[2], "except");
@@ -81,7 +65,7 @@ Async<std::string> answer_users(Process& self, HouseRef house, const CommandSpec
         break;
       }
       const std::string_view except = has_exception ? words[3] : std::string_view{};
-      const std::int64_t count = co_await revoke(self, house, words[1], except, asker);
+      const std::int64_t count = co_await revoke(self, house, words[1], except, asker, login);
       reply.integer(count);
     }
   }

@@ -194,6 +194,17 @@ void remember_base(KeyState& state, KeyExtra::Base base) {
   bases.push_back(std::move(base));
 }
 
+void note_history(KeyState& state, const PrefixRule& rule, const BeforeChange& before,
+                  const CommandSpec& command, Words words, const ApplyContext& context) {
+  Change change = before.change_to(state.session, command, words);
+  change.at_ms = context.now_ms;
+  change.client = context.client;
+  auto& history = state.more().history;
+  history.push_back(std::move(change));
+  if (history.size() > rule.history)
+    history.erase(history.begin(), history.end() - static_cast<std::ptrdiff_t>(rule.history));
+}
+
 void copy_flags(const Outcome& from, KeyOutcome& to) { static_cast<Outcome&>(to) = from; }
 
 // SESS.* on a key knows of more than its value; everything else does not.
@@ -248,6 +259,8 @@ KeyOutcome perform(KeyState& state, const PrefixRule* rule, std::string_view key
     words = merge.words;
     if (state.session.type() == ValueType::string) base = base_of(state.session.string());
   }
+  std::optional<BeforeChange> value_before;
+  if (rule->history != 0 && command.has(flag_write)) value_before.emplace(state.session);
   const std::size_t before = out.size();
   copy_flags(apply_any(state, command, words, context, out, outcome), outcome);
   outcome.merged = merging.merged;
@@ -267,6 +280,8 @@ KeyOutcome perform(KeyState& state, const PrefixRule* rule, std::string_view key
       context.counts_as_access && !command.has(flag_quiet) && (outcome.hit || outcome.created);
   follow_age(state, *rule, is_access, context, outcome);
   if (outcome.value_changed) follow_user(state, *rule, outcome);
+  if (outcome.value_changed && value_before)
+    note_history(state, *rule, *value_before, command, words, context);
   if (outcome.deleted && !is_script(command) && context.leaves_tombstone)
     bury(state, *rule, context.now_ms, outcome);
   state.tidy();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "session/apply.hpp"
+#include "session/history.hpp"
 #include "session/prefix_rules.hpp"
 #include "session/session.hpp"
 
@@ -29,9 +30,11 @@ struct KeyExtra {
   std::string user;                     // Whose session this is; empty: nobody's.
   bool user_was_bound = false;          // By SESS.BIND: the value has no say any more.
   std::vector<Base> bases;
+  std::vector<Change> history;  // The latest last; not stored.
 
   bool is_empty() const {
-    return dead_until_ms == 0 && user.empty() && !user_was_bound && bases.empty();
+    return dead_until_ms == 0 && user.empty() && !user_was_bound && bases.empty() &&
+           history.empty();
   }
 };
 

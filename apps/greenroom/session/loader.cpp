@@ -145,7 +145,12 @@ void enter(HouseRef house, ReadSession session) {
   house->processes.fetch_add(1, std::memory_order_relaxed);
   const std::uint8_t database = database_of(session.key);
   Counters& counters = house->counters;
-  if (session.exists) counters.keys[database].fetch_add(1, std::memory_order_relaxed);
+  if (session.exists) {
+    const auto* asleep = static_cast<const SleepingSession*>(session.sleeper.get());
+    counters.keys[database].fetch_add(1, std::memory_order_relaxed);
+    counters.dataset_bytes.fetch_add(bytes_asleep(session.key.size(), asleep->record().size()),
+                                     std::memory_order_relaxed);
+  }
   if (session.expires) counters.keys_with_expiry[database].fetch_add(1, std::memory_order_relaxed);
   Entering entering{session.exists ? &house->sessions : &house->absent, &session.key,
                     static_cast<SleepingSession*>(session.sleeper.get())};

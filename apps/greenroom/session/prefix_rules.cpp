@@ -47,6 +47,16 @@ std::expected<void, std::string> unknown(std::string_view word) {
   return std::unexpected("'" + std::string(word.substr(0, 128)) + "' is not understood");
 }
 
+std::expected<void, std::string> read_count(std::string_view word, std::string_view value,
+                                            std::int64_t max, std::uint32_t& field) {
+  const auto count = parse_integer(value);
+  if (!count || *count < 0 || *count > max)
+    return std::unexpected("'" + std::string(word.substr(0, 128)) + "' is no number up to " +
+                           std::to_string(max));
+  field = static_cast<std::uint32_t>(*count);
+  return {};
+}
+
 std::expected<void, std::string> read_user(std::string_view word, std::string_view value,
                                            PrefixRule& rule) {
   rule.user_pointer.clear();
@@ -93,10 +103,12 @@ std::expected<void, std::string> read_word(std::string_view word, PrefixRule& ru
     rule.dead_write_is_error = value == "error";
   } else if (name == "merge" && (value == "json" || value == "off")) {
     rule.merges_json = value == "json";
+  } else if (name == "lock-owner" && (value == "connection" || value == "value")) {
+    rule.lock_ends_with_connection = value == "connection";
   } else if (name == "cap") {
-    const auto cap = parse_integer(value);
-    if (!cap || *cap < 0 || *cap > 1'000'000) return unknown(word);
-    rule.cap = static_cast<std::uint32_t>(*cap);
+    return read_count(word, value, 1'000'000, rule.cap);
+  } else if (name == "history") {
+    return read_count(word, value, max_history, rule.history);
   } else {
     return unknown(word);
   }
@@ -133,6 +145,8 @@ std::string to_words(const PrefixRule& rule) {
   if (rule.merges_json) add("merge", "json");
   if (rule.lock_wait_ms != 0) add("lock-wait", time_text(rule.lock_wait_ms));
   if (rule.lock_suffix != plain.lock_suffix) add("lock-suffix", rule.lock_suffix);
+  if (rule.lock_ends_with_connection) add("lock-owner", "connection");
+  if (rule.history != 0) add("history", std::to_string(rule.history));
   if (rule.idle_ms != 0) add("idle", time_text(rule.idle_ms));
   if (rule.max_age_ms != 0) add("max-age", time_text(rule.max_age_ms));
   if (!rule.user_pointer.empty()) add("user", rule.user_pointer);

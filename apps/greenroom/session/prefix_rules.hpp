@@ -27,10 +27,16 @@ namespace greenroom {
 //   merge=json           a save of a JSON object that was changed meanwhile is merged with it
 //   lock-wait=500ms      SET NX PX on a key that ends in lock-suffix waits its turn, 1 s at most
 //   lock-suffix=_LOCK    such keys are locks: they have no tombstones, and are never merged
+//   lock-owner=connection  such a lock is given up when the connection that took it ends, and the
+//                        next in line gets it at once; otherwise it lasts as long as its PX says
+//   history=8            the last so many changes are told by SESS.HISTORY, 64 at most
 //   idle=30m             a read or write makes the key live so long from then on
 //   max-age=8h           and no longer than so long from its creation
 //   user=/passport/user  where the name of the user is: a JSON pointer, or hash:FIELD
 //   cap=5                a user's sessions beyond so many are revoked, the oldest first
+//
+// Where user or cap is given, a session without a user counts as anonymous: at the limit of memory
+// those go first, the idlest before others.
 //
 // Times are a number and ms, s, m, h or d. "" takes the rule away.
 struct PrefixRule {
@@ -43,6 +49,8 @@ struct PrefixRule {
   bool merges_json = false;
   std::int64_t lock_wait_ms = 0;
   std::string lock_suffix = "_LOCK";
+  bool lock_ends_with_connection = false;
+  std::uint32_t history = 0;
   std::int64_t idle_ms = 0;
   std::int64_t max_age_ms = 0;
   std::string user_pointer;  // JSON pointer, "/" first,
@@ -53,7 +61,11 @@ struct PrefixRule {
     return !lock_suffix.empty() && key.ends_with(lock_suffix);
   }
   bool knows_users() const { return !user_pointer.empty() || !user_field.empty() || cap > 0; }
+
+  friend bool operator==(const PrefixRule&, const PrefixRule&) = default;
 };
+
+inline constexpr std::uint32_t max_history = 64;
 
 // The longest a lock is waited for, whatever is configured: clients give a command up after a few
 // seconds, and a connection that waits does nothing else.

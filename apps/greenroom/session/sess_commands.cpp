@@ -124,6 +124,58 @@ void store(KeyState& state, std::string_view value, const SessOptions& options,
   outcome.events.add(event_string, "set");
 }
 
+void write_history(const KeyState& state, std::size_t count, ReplyWriter& reply) {
+  static const std::vector<Change> none;
+  const auto& history = state.extra ? state.extra->history : none;
+  count = std::min(count, history.size());
+  reply.array(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Change& change = history[history.size() - 1 - i];
+    reply.array(6);
+    reply.integer(change.at_ms);
+    reply.integer(static_cast<std::int64_t>(change.version));
+    reply.bulk(change.command);
+    reply.integer(static_cast<std::int64_t>(change.client));
+    reply.integer(static_cast<std::int64_t>(change.bytes));
+    reply.array(change.names.size());
+    for (const std::string& name : change.names) reply.bulk(name);
+  }
+}
+
+// [COUNT n]; nothing if an error was answered.
+std::optional<std::size_t> parse_count(Words words, ReplyWriter& reply) {
+  if (words.size() == 2) return max_history;
+  if (words.size() != 4 || !same_word(words[2], "count")) {
+    reply.error(error_text::syntax);
+    return std::nullopt;
+  }
+  const auto count = parse_integer(words[3]);
+  if (!count || *count < 0) {
+    reply.error(error_text::not_an_integer);
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(*count);
+}
+
+void touch(KeyState& state, const CommandSpec& command, Words words, const ApplyContext& context,
+           ReplyWriter& reply, KeyOutcome& outcome) {
+  Session& session = state.session;
+  std::optional<std::int64_t> deadline;
+  if (words.size() != 2) {
+    if (words.size() != 4 || !same_word(words[2], "ex")) return reply.error(error_text::syntax);
+    const auto parsed = parse_expiry(ExpiryWord{.number = words[3]}, context.now_ms, command.name);
+    if (!parsed) return reply.error(parsed.error());
+    deadline = *parsed;
+  }
+  reply.integer(session.exists() ? 1 : 0);
+  if (!session.exists()) return;
+  session.note_access(context.now_ms);
+  if (!deadline || *deadline == session.expires_at_ms()) return;
+  session.set_expiry(*deadline);
+  outcome.expiry_changed = true;
+  outcome.events.add(event_generic, "expire");
+}
+
 }  // namespace
 
 void apply_sess(KeyState& state, const CommandSpec& command, Words words,
@@ -177,6 +229,18 @@ void apply_sess(KeyState& state, const CommandSpec& command, Words words,
     case CommandId::sess_bind:
       if (session.exists()) bind(state, words[2], outcome);
       reply.integer(session.exists() ? 1 : 0);
+      break;
+    case CommandId::sess_touch:
+      touch(state, command, words, context, reply, outcome);
+      break;
+    case CommandId::sess_history:
+      if (const auto count = parse_count(words, reply)) write_history(state, *count, reply);
+      break;
+    case CommandId::sess_unlock:
+      reply.integer(0);  // Who asks here asks a key without a process, or a copy: nobody has it.
+      break;
+    case CommandId::sess_lock:
+      reply.error("ERR this session cannot be locked here");
       break;
     default:  // SESS.DESTROY
       reply.integer(session.exists() ? 1 : 0);

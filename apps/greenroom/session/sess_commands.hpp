@@ -14,6 +14,10 @@ namespace greenroom {
 //   SESS.PATCH key json                              merges members, null deletes; the new version
 //   SESS.BIND key user                               1, or 0 if there is no such session
 //   SESS.DESTROY key                                 1, or 0
+//   SESS.TOUCH key [EX seconds]                      an access without a look: 1, or 0
+//   SESS.HISTORY key [COUNT n]                       the last changes, the latest first
+//
+// SESS.LOCK and SESS.UNLOCK are about who waits, and so the process' own: session/session_lock.hpp.
 //
 // The effects on expiry, user and tombstone are perform()'s part.
 void apply_sess(KeyState& state, const CommandSpec& command,

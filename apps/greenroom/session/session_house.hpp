@@ -18,6 +18,7 @@
 #include "expiry/expiry_clock.hpp"
 #include "resp/channels.hpp"
 #include "resp/keyspace_events.hpp"
+#include "session/event_ring.hpp"
 #include "session/prefix_rules.hpp"
 #include "session/storage_key.hpp"
 #include "session/user_index.hpp"
@@ -28,7 +29,10 @@ namespace greenroom {
 struct Counters {
   std::atomic<std::uint64_t> hits{0};
   std::atomic<std::uint64_t> misses{0};
+  std::atomic<std::uint64_t> created{0};
+  std::atomic<std::uint64_t> deleted{0};  // By somebody, not by time;
   std::atomic<std::uint64_t> expired{0};
+  std::atomic<std::uint64_t> evicted{0};  // and at the limit of memory.
   std::atomic<std::uint64_t> commands{0};
   std::atomic<std::uint64_t> errors{0};
   std::atomic<std::uint64_t> connections_received{0};
@@ -43,6 +47,7 @@ struct Counters {
   std::atomic<std::uint64_t> lock_timeouts{0};  // and those whose turn did not come
   std::atomic<std::uint64_t> sessions_revoked{0};
   std::atomic<std::uint64_t> sessions_crashed{0};
+  std::atomic<std::int64_t> dataset_bytes{0};  // What the sessions take, estimated
   std::array<std::atomic<std::int64_t>, 16> keys{};
   std::array<std::atomic<std::int64_t>, 16> keys_with_expiry{};
 
@@ -54,6 +59,16 @@ struct Counters {
 };
 
 struct SessionKind;
+// To the statistics, from a session that was read so many times since it last told.
+struct SessionWasRead {
+  std::string storage_key;
+  std::uint32_t reads = 0;
+};
+
+// What a session takes that sleeps, about: its process, its places in the tables, key and record.
+inline std::uint32_t bytes_asleep(std::size_t key_bytes, std::size_t record_bytes) {
+  return static_cast<std::uint32_t>(320 + key_bytes + record_bytes);
+}
 
 // What all session processes of a server have in common. Made before the first process and gone
 // after the last; everything in it is fixed or made to be used by many threads.
@@ -67,7 +82,8 @@ struct SessionHouse {
   troupe::KeyTable sessions;
   troupe::KeyTable absent;
   Counters counters;
-  std::vector<troupe::Name> writers;  // by shard; empty: nothing is stored
+  troupe::Name statistics{"greenroom_statistics"};  // takes SessionWasRead
+  std::vector<troupe::Name> writers;                // by shard; empty: nothing is stored
   troupe::storage::Durability durability = troupe::storage::Durability::commit;
   std::size_t max_value_bytes = 64u << 20;
 
@@ -81,6 +97,15 @@ struct SessionHouse {
   UserIndex users;
   Channels channels;
   std::atomic<std::uint32_t> event_flags{0};  // notify-keyspace-events, as EventFlag bits
+  EventRing event_ring;
+  std::atomic<std::uint64_t> last_lock_token{0};
+
+  // What the sessions may take, as Counters::dataset_bytes estimates it; 0: no limit.
+  std::atomic<std::int64_t> max_memory_bytes{0};
+  bool is_full() const {
+    const std::int64_t limit = max_memory_bytes.load(std::memory_order_relaxed);
+    return limit != 0 && counters.dataset_bytes.load(std::memory_order_relaxed) > limit;
+  }
 
   // Writes of several keys that were begun, and done. A reader of several keys that finds them
   // equal before it asks, and the first unchanged when it has all answers, has seen none half done.

@@ -21,6 +21,13 @@ std::int64_t now_ms(Process& self) { return self.system_time() / 1ms; }
 constexpr Duration fetch_limit = 30s;
 constexpr Duration first_rest = 5s;
 
+// A session's process, its server and its places in the tables, beside key and value. An estimate;
+// the performance document has the measurements.
+constexpr std::size_t process_bytes = 640;
+
+// Every so many reads a session tells the statistics.
+constexpr std::uint32_t reads_told_at_once = 16;
+
 // Told the key of each session that was revoked, by SESS.DESTROY, SESS.USER.REVOKE or a cap.
 constexpr std::string_view revoked_channel = "__greenroom__:revoked";
 
@@ -41,6 +48,7 @@ SessionServer::SessionServer(Process&, HouseRef house, DormantPtr sleeper) : hou
     state_.session.set_last_client(asleep->traits().last_client);
     is_listed_ = counted_ = state_.session.exists();
     counted_expiry_ = counted_ && state_.session.expires_at_ms() != 0;
+    if (counted_) counted_bytes_ = bytes_asleep(storage_key_.size(), asleep->record().size());
   }
   asleep_.reset(static_cast<SleepingSession*>(sleeper.release()));
   if (is_new_) asleep_.reset();
@@ -49,6 +57,7 @@ SessionServer::SessionServer(Process&, HouseRef house, DormantPtr sleeper) : hou
 SessionServer::~SessionServer() {
   if (has_left_) return;
   if (counted_) house_->counters.forget(database_of(storage_key_), counted_expiry_);
+  house_->counters.dataset_bytes.fetch_sub(counted_bytes_, std::memory_order_relaxed);
   if (!state_.user().empty()) house_->users.unbind(state_.user(), storage_key_);
   house_->note_death();
 }
@@ -132,7 +141,8 @@ void SessionServer::place(Process& self) {
 }
 
 const PrefixRule* SessionServer::rule() {
-  const auto generation = static_cast<std::uint32_t>(house_->rules.generation());
+  static_assert(PrefixRules::max_changes < UINT16_MAX);
+  const auto generation = static_cast<std::uint16_t>(house_->rules.generation());
   if (generation != rules_seen_) {
     rules_seen_ = generation;
     rule_ = house_->rules.find(key());
@@ -154,6 +164,19 @@ void SessionServer::count(bool expired) {
     counters.keys_with_expiry[database].fetch_add(expires ? 1 : -1, std::memory_order_relaxed);
     counted_expiry_ = expires;
   }
+  std::size_t bytes = 0;
+  if (counted_) bytes = process_bytes + storage_key_.size() + state_.session.memory_bytes();
+  const auto bounded = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, UINT32_MAX));
+  if (bounded == counted_bytes_) return;
+  counters.dataset_bytes.fetch_add(std::int64_t{bounded} - counted_bytes_,
+                                   std::memory_order_relaxed);
+  counted_bytes_ = bounded;
+}
+
+// A session of a user that has not logged in. Where no rule says who the users are, nobody is.
+bool SessionServer::is_anonymous() {
+  return state_.session.exists() && rule() != nullptr && rule_->knows_users() && !is_lock() &&
+         state_.user().empty();
 }
 
 // Sends the newest value to the writer, unless one is under way already: that one's answer does.
@@ -204,7 +227,8 @@ const std::string& SessionServer::packed() {
 // Whether there is nothing but what a record can hold.
 bool SessionServer::can_rest() const {
   if (company_ || under_way_ != 0 || stored_revision_ != state_.session.revision()) return false;
-  if (state_.extra && (!state_.extra->bases.empty() || !state_.extra->saw_gone.empty())) {
+  if (state_.extra && (!state_.extra->bases.empty() || !state_.extra->saw_gone.empty() ||
+                       !state_.extra->history.empty())) {
     return false;
   }
   return state_.session.memory_bytes() <= largest_asleep && storage_key_.size() <= UINT16_MAX;
@@ -235,6 +259,11 @@ Next SessionServer::rest(Process& self) {
     auto* asleep = static_cast<SleepingSession*>(sleeper.get());
     set_last_access(asleep->record_bytes(), session.last_access_at_ms());
   }
+  if (counted_) {
+    const auto* asleep = static_cast<const SleepingSession*>(sleeper.get());
+    const std::int64_t bytes = bytes_asleep(storage_key_.size(), asleep->record().size());
+    house_->counters.dataset_bytes.fetch_add(bytes - counted_bytes_, std::memory_order_relaxed);
+  }
   has_left_ = true;
   sleep_as(self, std::move(sleeper));
   return Next::noreply();
@@ -261,9 +290,9 @@ Next SessionServer::next(Process& self) {
   } else if (can_rest()) {
     return rest(self);
   }
-  if (company_ && !company_->lock_waiters.empty()) {
-    const std::int64_t until = company_->lock_waiters.front().until_ms;
-    if (wake_ms == 0 || until < wake_ms) wake_ms = until;
+  if (company_) {
+    const std::int64_t until = next_lock_end_ms();
+    if (until != 0 && (wake_ms == 0 || until < wake_ms)) wake_ms = until;
   }
   if (wake_ms == 0) return Next::noreply();
   const std::int64_t left = wake_ms - now_ms(self);
@@ -310,22 +339,52 @@ void SessionServer::note_user(const std::string& before) {
   if (const Pid oldest = house_->find(*too_many)) send(oldest, Revoke{});
 }
 
-// Everything that follows from a command, before it is answered.
-void SessionServer::note_outcome(Process& self, const KeyOutcome& outcome,
-                                 std::uint64_t revision_before, const std::string& user_before) {
+// Everything that follows from a command, before it is answered. `ending`: what it is called if the
+// session is gone now.
+void SessionServer::note_outcome(Process& self, const KeyOutcome& outcome, const Before& before,
+                                 SessionEvent::Kind ending) {
   Counters& counters = house_->counters;
   count(outcome.expired);
   if (outcome.refused) counters.dead_writes.fetch_add(1, std::memory_order_relaxed);
   if (outcome.merged) counters.merged_saves.fetch_add(1, std::memory_order_relaxed);
   if (outcome.conflicted) counters.merge_conflicts.fetch_add(1, std::memory_order_relaxed);
   if (outcome.must_store() || outcome.deleted || outcome.created) {
-    note_change(revision_before, outcome.events, outcome.created);
+    note_change(before.revision, outcome.events, outcome.created);
+    record_event(self, outcome, ending);
   }
+  if (!state_.session.exists()) forget_lock_setter(self);
   place(self);
-  if (outcome.user_changed) note_user(user_before);
+  if (outcome.user_changed) note_user(before.user);
+}
+
+void SessionServer::record_event(Process& self, const KeyOutcome& outcome,
+                                 SessionEvent::Kind ending) {
+  using Kind = SessionEvent::Kind;
+  Counters& counters = house_->counters;
+  if (outcome.created) counters.created.fetch_add(1, std::memory_order_relaxed);
+  if (outcome.deleted && ending == Kind::evicted) {
+    counters.evicted.fetch_add(1, std::memory_order_relaxed);
+  } else if (outcome.deleted && !outcome.expired) {
+    counters.deleted.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (is_lock()) return;
+  const auto tell = [&](Kind kind) { house_->event_ring.add(kind, storage_key_, now_ms(self)); };
+  if (outcome.expired) {
+    tell(Kind::expired);
+  } else if (outcome.deleted) {
+    tell(ending);
+  }
+  if (outcome.created) {
+    tell(Kind::created);
+  } else if (outcome.value_changed && state_.session.exists()) {
+    tell(Kind::updated);
+  }
 }
 
 void SessionServer::serve(Process& self, Apply message, From<std::string> from) {
+  if (message.command.id == CommandId::sess_lock)
+    return take_own_lock(self, message, std::move(from));
+  if (message.command.id == CommandId::sess_unlock) return unlock(self, message, std::move(from));
   if (waits_for_lock(message, now_ms(self))) {
     house_->counters.lock_waits.fetch_add(1, std::memory_order_relaxed);
     const std::int64_t until = now_ms(self) + rule_->lock_wait_ms;
@@ -343,21 +402,33 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
                              .client = message.client,
                              .leaves_tombstone = message.leaves_tombstone,
                              .random = command.has(flag_random) ? self.random() : 0};
-  const std::uint64_t revision = state_.session.revision();
-  const std::string user{state_.user()};
+  const Before before = this->before();
   std::string reply;
   const KeyOutcome outcome = perform(state_, rule(), key(), command, words.view(), context, reply);
-  if (command.has(flag_readonly)) {
-    auto& counter = outcome.hit ? house_->counters.hits : house_->counters.misses;
-    counter.fetch_add(1, std::memory_order_relaxed);
-  }
-  note_outcome(self, outcome, revision, user);
-  if (command.id == CommandId::sess_destroy && outcome.deleted) {
-    house_->counters.sessions_revoked.fetch_add(1, std::memory_order_relaxed);
-    house_->channels.publish(revoked_channel, key());
-  }
+  if (command.has(flag_readonly)) note_read(command, outcome);
+  const bool is_revoked = command.id == CommandId::sess_destroy && outcome.deleted;
+  note_outcome(self, outcome, before,
+               is_revoked ? SessionEvent::Kind::revoked : SessionEvent::Kind::deleted);
+  if (is_revoked) tell_revoked();
+  note_lock_setter(self, outcome, from.caller());
   const bool changed = outcome.must_store() || outcome.deleted || outcome.created;
   answer(self, changed, std::move(reply), std::move(from));
+}
+
+void SessionServer::note_read(const CommandSpec& command, const KeyOutcome& outcome) {
+  auto& counter = outcome.hit ? house_->counters.hits : house_->counters.misses;
+  counter.fetch_add(1, std::memory_order_relaxed);
+  if (!outcome.hit || command.has(flag_quiet) || state_.session.reads() % reads_told_at_once != 0) {
+    return;
+  }
+  if (const Pid statistics = whereis(house_->statistics)) {
+    send(statistics, SessionWasRead{storage_key_, reads_told_at_once});
+  }
+}
+
+void SessionServer::tell_revoked() {
+  house_->counters.sessions_revoked.fetch_add(1, std::memory_order_relaxed);
+  house_->channels.publish(revoked_channel, key());
 }
 
 Next SessionServer::handle_call(Process& self, Apply message, From<std::string> from) {
@@ -375,173 +446,42 @@ Next SessionServer::handle_call(Process& self, Apply message, From<std::string> 
   return next(self);
 }
 
-Next SessionServer::handle_info(Process& self, Revoke) {
-  if (is_held() || !state_.session.exists()) return next(self);
+// Ends the session without anybody's command.
+void SessionServer::end(Process& self, SessionEvent::Kind ending) {
+  const bool is_eviction = ending == SessionEvent::Kind::evicted;
   const CommandSpec& destroy = command_spec(CommandId::sess_destroy);
   const std::string_view words[] = {destroy.name, key()};
-  const std::uint64_t revision = state_.session.revision();
-  const std::string user{state_.user()};
+  const Before before = this->before();
   std::string unused;
-  const KeyOutcome outcome =
-      perform(state_, rule(), key(), destroy, words, ApplyContext{.now_ms = now_ms(self)}, unused);
-  note_outcome(self, outcome, revision, user);
-  house_->counters.sessions_revoked.fetch_add(1, std::memory_order_relaxed);
-  house_->channels.publish(revoked_channel, key());
+  KeyOutcome outcome =
+      perform(state_, rule(), key(), destroy, words,
+              ApplyContext{.now_ms = now_ms(self), .leaves_tombstone = !is_eviction}, unused);
+  if (is_eviction) {
+    outcome.events = {};
+    outcome.events.add(event_evicted, "evicted");
+  }
+  note_outcome(self, outcome, before, ending);
   if (!house_->writers.empty()) store(self);
+}
+
+Next SessionServer::handle_info(Process& self, Revoke) {
+  if (is_held() || !state_.session.exists()) return next(self);
+  end(self, SessionEvent::Kind::revoked);
+  tell_revoked();
   return next(self);
 }
 
-// --- Locks that are waited for.
-
-// Whether a command is SET NX PX on a lock that another connection has, where the rule lets it
-// wait. The same connection is refused at once, as by Redis: its own release may stand behind.
-bool SessionServer::waits_for_lock(const Apply& message, std::int64_t now_ms) {
-  const PrefixRule* all = rule();
-  if (all == nullptr || all->lock_wait_ms == 0 || message.command.id != CommandId::set)
-    return false;
-  if (!state_.session.exists() || state_.session.is_due(now_ms) || !all->is_lock(key()))
-    return false;
-  if (state_.session.last_client() == static_cast<std::uint32_t>(message.client)) return false;
-  const CommandWords words{message.command};
-  if (words.view().size() < 5) return false;
-  const auto options = parse_string_options(words.view().subspan(3), StringOptions::For::set);
-  return options && options->expiry && !options->returns_old &&
-         options->condition == StringOptions::Condition::if_absent;
-}
-
-// The next in line gets the lock, if it is free; who has waited too long gets null.
-void SessionServer::hand_lock_on(Process& self) {
-  while (company_ && !is_held() && !company_->lock_waiters.empty()) {
-    const bool is_free = !state_.session.exists();
-    if (!is_free && company_->lock_waiters.front().until_ms > now_ms(self)) return;
-    LockWaiter next = std::move(company_->lock_waiters.front());
-    company_->lock_waiters.pop_front();
-    (void)self.demonitor(next.monitor, Flush::yes);
-    if (is_free) {
-      serve(self, std::move(next.command), std::move(next.from));
-    } else {
-      house_->counters.lock_timeouts.fetch_add(1, std::memory_order_relaxed);
-      std::string reply;
-      ReplyWriter{reply, next.command.version}.null();
-      std::move(next.from).reply(std::move(reply));
-    }
-  }
-}
-
-// --- Holding and watching.
-
-void SessionServer::grant(Process& self, From<Held> from) {
-  Company& all = company();
-  const Pid holder = from.caller();
-  all.holder = holder;
-  all.holder_monitor = self.monitor(holder);
-  bool touched = true;
-  for (const Watcher& watcher : all.watchers) {
-    if (watcher.pid == holder) touched = watcher.touched;
-  }
-  // What is due is gone for the holder too, and tells so.
-  const std::uint64_t revision = state_.session.revision();
-  const std::string user{state_.user()};
-  const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
-  if (outcome.must_store()) {
-    note_outcome(self, outcome, revision, user);
-    if (!house_->writers.empty()) store(self);
-    for (const Watcher& watcher : all.watchers) touched |= watcher.pid == holder;
-  }
-  std::move(from).reply(Held{state_.clone(), touched});
-}
-
-Next SessionServer::handle_call(Process& self, Hold, From<Held> from) {
-  if (is_superfluous(self)) {
-    company().waiting.push_back(Waiting{std::nullopt, std::nullopt, std::move(from)});
-    return end(self);
-  }
-  if (is_held()) {
-    company_->waiting.push_back(Waiting{std::nullopt, std::nullopt, std::move(from)});
-  } else {
-    grant(self, std::move(from));
-  }
+Next SessionServer::handle_call(Process& self, TellIdleness, From<Idleness> from) {
+  const Session& session = state_.session;
+  std::move(from).reply(Idleness{is_anonymous() && !company_, session.last_access_at_ms()});
   return next(self);
 }
 
-// Serves what has waited, up to the next holder.
-void SessionServer::let_go(Process& self) {
-  (void)self.demonitor(company_->holder_monitor, Flush::yes);
-  company_->holder = Pid{};
-  while (!is_held() && !company_->waiting.empty()) {
-    Waiting waiting = std::move(company_->waiting.front());
-    company_->waiting.pop_front();
-    if (waiting.holder) {
-      grant(self, std::move(*waiting.holder));
-    } else {
-      serve(self, std::move(*waiting.command), std::move(*waiting.from));
-    }
-  }
-  hand_lock_on(self);
-}
-
-Next SessionServer::handle_call(Process& self, TakeOver message, From<std::string> from) {
-  if (!is_held() || company_->holder != from.caller()) {
-    std::move(from).reply("-ERR the key is not held by this connection\r\n");
-    return next(self);
-  }
-  const std::uint64_t revision = state_.session.revision();
-  const bool existed = state_.session.exists();
-  const std::string user{state_.user()};
-  state_ = std::move(message.state);
-  count(false);
-  note_change(revision, message.events, !existed && state_.session.exists());
-  place(self);
-  if (user != state_.user()) note_user(user);
-  answer(self, true, {}, std::move(from));
-  let_go(self);
-  return next(self);
-}
-
-Next SessionServer::handle_info(Process& self, LetGo message) {
-  if (is_held() && company_->holder == message.holder) let_go(self);
-  return next(self);
-}
-
-Next SessionServer::handle_call(Process& self, Watch, From<bool> from) {
-  if (is_superfluous(self)) {
-    std::move(from).reply(false);
-    return end(self);
-  }
-  const Pid watcher = from.caller();
-  bool known = false;
-  for (const Watcher& other : company().watchers) known |= other.pid == watcher;
-  // Who watches twice keeps the first moment, as in Redis.
-  if (!known) company_->watchers.push_back(Watcher{watcher, self.monitor(watcher), false});
-  std::move(from).reply(true);
-  return next(self);
-}
-
-void SessionServer::forget_watcher(Process& self, Pid pid) {
-  if (!company_) return;
-  std::erase_if(company_->watchers, [&](const Watcher& watcher) {
-    if (watcher.pid != pid) return false;
-    (void)self.demonitor(watcher.monitor, Flush::yes);
-    return true;
-  });
-}
-
-Next SessionServer::handle_info(Process& self, Unwatch message) {
-  forget_watcher(self, message.watcher);
-  return next(self);
-}
-
-// A connection has ended: it holds nothing and watches nothing any more.
-Next SessionServer::handle_info(Process& self, Down message) {
-  forget_watcher(self, message.pid);
-  if (company_) {
-    std::erase_if(company_->lock_waiters, [&](LockWaiter& waiter) {
-      if (waiter.from.caller() != message.pid) return false;
-      std::move(waiter.from).reply({});  // nobody is there to hear it
-      return true;
-    });
-  }
-  if (is_held() && company_->holder == message.pid) let_go(self);
+Next SessionServer::handle_call(Process& self, Evict message, From<bool> from) {
+  const bool may_go = is_anonymous() && !company_ &&
+                      state_.session.last_access_at_ms() == message.last_access_at_ms;
+  if (may_go) end(self, SessionEvent::Kind::evicted);
+  std::move(from).reply(bool{may_go});
   return next(self);
 }
 
@@ -586,17 +526,17 @@ Next SessionServer::handle_info(Process& self, StoreAgain) {
 }
 
 void SessionServer::expire(Process& self) {
-  const std::uint64_t revision = state_.session.revision();
-  const std::string user{state_.user()};
+  const Before before = this->before();
   const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
   if (outcome.must_store()) {
-    note_outcome(self, outcome, revision, user);
+    note_outcome(self, outcome, before);
     if (!house_->writers.empty()) store(self);
   }
 }
 
 Next SessionServer::handle_timeout(Process& self) {
   expire(self);
+  end_overdue_locks(self);
   hand_lock_on(self);
   return next(self);
 }

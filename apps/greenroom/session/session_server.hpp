@@ -91,6 +91,20 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   // The session's user has more sessions than the rule allows, and this is the oldest.
   struct Revoke {};
 
+  // At the limit of memory: whether the session may go, and how long nobody has used it.
+  struct Idleness {
+    bool is_anonymous = false;
+    std::int64_t last_access_at_ms = 0;
+  };
+  struct TellIdleness {
+    using Reply = Idleness;
+  };
+  // Ends the session if it is still anonymous and unused since. True: it did.
+  struct Evict {
+    std::int64_t last_access_at_ms;
+    using Reply = bool;
+  };
+
   // The shard's writer has started: whatever its predecessor had not answered is lost.
   struct WriterStarted {};
   struct StoreAgain {};
@@ -109,6 +123,9 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   troupe::Next handle_call(troupe::Process& self, Hold message, troupe::From<Held> from);
   troupe::Next handle_call(troupe::Process& self, TakeOver message, troupe::From<std::string> from);
   troupe::Next handle_call(troupe::Process& self, Watch message, troupe::From<bool> from);
+  troupe::Next handle_call(troupe::Process& self, TellIdleness message,
+                           troupe::From<Idleness> from);
+  troupe::Next handle_call(troupe::Process& self, Evict message, troupe::From<bool> from);
   using Info = troupe::Messages<Stored, StoreFailed, WriterStarted, StoreAgain, LetGo, Unwatch,
                                 Revoke, PackAgain, ExpiryClock::Due, troupe::Down>;
   troupe::Next handle_info(troupe::Process& self, Stored message);
@@ -143,6 +160,23 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     std::int64_t until_ms;
     troupe::Ref monitor;
   };
+  // SESS.LOCK: who has the session to itself, and who comes next.
+  struct OwnLock {
+    struct Waiting {
+      troupe::From<std::string> from;
+      RespVersion version;
+      std::uint64_t client;
+      std::int64_t until_ms;
+      std::int64_t hold_ms;
+      troupe::Ref monitor;
+    };
+    std::uint64_t token = 0;  // 0: nobody has it
+    std::uint64_t client = 0;
+    troupe::Pid owner;
+    troupe::Ref monitor;
+    std::int64_t until_ms = 0;
+    std::deque<Waiting> waiting;  // at most what the connections have under way
+  };
   struct Watcher {
     troupe::Pid pid;
     troupe::Ref monitor;
@@ -156,9 +190,14 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     std::vector<Watcher> watchers;
     troupe::Pid holder;
     troupe::Ref holder_monitor;
+    std::unique_ptr<OwnLock> own_lock;
+    // Whose SET NX the value is, where the rule says that such a lock ends with its connection.
+    troupe::Pid lock_setter;
+    troupe::Ref lock_setter_monitor;
 
     bool is_gone() const {
-      return late.empty() && waiting.empty() && lock_waiters.empty() && watchers.empty() && !holder;
+      return late.empty() && waiting.empty() && lock_waiters.empty() && watchers.empty() &&
+             !holder && !own_lock && !lock_setter;
     }
   };
 
@@ -176,19 +215,45 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   bool is_held() const { return company_ && company_->holder; }
   const PrefixRule* rule();
   std::string_view key() const { return key_in(storage_key_); }
-  bool waits_for_lock(const Apply& message, std::int64_t now_ms);
-  void hand_lock_on(troupe::Process& self);
+  bool is_lock() { return rule() != nullptr && rule_->is_lock(key()); }
+  bool is_anonymous();
   void place(troupe::Process& self);
   void note_user(const std::string& before);
-  void note_outcome(troupe::Process& self, const KeyOutcome& outcome, std::uint64_t revision_before,
-                    const std::string& user_before);
+  // What stood before a command, for whoever asks afterwards what it has changed.
+  struct Before {
+    std::uint64_t revision;
+    std::string user;
+  };
+  Before before() const { return {state_.session.revision(), std::string{state_.user()}}; }
+  void note_outcome(troupe::Process& self, const KeyOutcome& outcome, const Before& before,
+                    SessionEvent::Kind ending = SessionEvent::Kind::deleted);
+  void note_read(const CommandSpec& command, const KeyOutcome& outcome);
+  void tell_revoked();
+  void record_event(troupe::Process& self, const KeyOutcome& outcome, SessionEvent::Kind ending);
+  void end(troupe::Process& self, SessionEvent::Kind ending);
+
+  // session_locks.cpp
+  bool waits_for_lock(const Apply& message, std::int64_t now_ms);
+  void hand_lock_on(troupe::Process& self);
+  void note_lock_setter(troupe::Process& self, const KeyOutcome& outcome, troupe::Pid client);
+  void forget_lock_setter(troupe::Process& self);
+  void take_own_lock(troupe::Process& self, const Apply& message, troupe::From<std::string> from);
+  void give_own_lock(troupe::Process& self, OwnLock::Waiting to);
+  void free_own_lock(troupe::Process& self);
+  void unlock(troupe::Process& self, const Apply& message, troupe::From<std::string> from);
+  void end_overdue_locks(troupe::Process& self);
+  void forget_locks_of(troupe::Process& self, troupe::Pid client);
+  std::int64_t next_lock_end_ms() const;
+
+  // session_holding.cpp
+  void let_go(troupe::Process& self);
+  void grant(troupe::Process& self, troupe::From<Held> from);
+  void forget_watcher(troupe::Process& self, troupe::Pid watcher);
+
   void serve(troupe::Process& self, Apply message, troupe::From<std::string> from);
   void note_change(std::uint64_t revision_before, std::span<const Event> events, bool is_new);
   void answer(troupe::Process& self, bool changed, std::string reply,
               troupe::From<std::string> from);
-  void grant(troupe::Process& self, troupe::From<Held> from);
-  void let_go(troupe::Process& self);
-  void forget_watcher(troupe::Process& self, troupe::Pid watcher);
   void count(bool expired);
   void store(troupe::Process& self);
   void release(std::uint64_t revision, const std::string* error);
@@ -214,12 +279,14 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   std::uint64_t under_way_ = 0;  // the revision that is being stored; 0: none
   std::int64_t under_way_since_ms_ = 0;
   std::unique_ptr<Company> company_;
-  std::uint32_t rules_seen_ = 0;  // the generation in which rule_ was looked up
-  bool is_listed_ = false;        // in the table of keys with a value, or in the other
-  bool counted_ = false;
-  bool counted_expiry_ = false;
-  bool is_new_ = false;    // has the first look around before it
-  bool has_left_ = false;  // in order: asleep, or gone from the tables
+  std::uint32_t counted_bytes_ = 0;  // of Counters::dataset_bytes
+  // The generation in which rule_ was looked up; there are at most PrefixRules::max_changes.
+  std::uint16_t rules_seen_ = 0;
+  bool is_listed_ : 1 = false;  // in the table of keys with a value, or in the other
+  bool counted_ : 1 = false;
+  bool counted_expiry_ : 1 = false;
+  bool is_new_ = false;        // has the first look around before it
+  bool has_left_ : 1 = false;  // in order: asleep, or gone from the tables
 };
 
 }  // namespace greenroom

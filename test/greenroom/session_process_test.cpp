@@ -1,0 +1,320 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// The processes of sessions in simulated schedules and virtual time: locks and who gets them when
+// their owner is gone, the limit of memory, statistics.
+#include <gtest/gtest.h>
+#include <map>
+
+#include <troupe/simulation.hpp>
+#include <troupe/troupe.hpp>
+
+#include "server/key_request.hpp"
+#include "server/memory_keeper.hpp"
+#include "server/statistics.hpp"
+
+namespace greenroom {
+namespace {
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+struct Ask {
+  std::vector<std::string> words;
+};
+struct Answer {
+  std::uint64_t client = 0;
+  std::string reply;
+};
+
+Async<std::string> ask(Process& self, HouseRef house, std::uint64_t id,
+                       std::vector<std::string> words) {
+  const std::vector<std::string_view> views{words.begin(), words.end()};
+  KeyRequest::Asker asker;
+  asker.client = id;
+  KeyRequest request{house, *find_command(views[0]), views, 0, asker};
+  co_await request.send(self);
+  co_return co_await request.reply(self);
+}
+
+// A connection, as sessions see one: a process with a number.
+Async<> client(Process& self, Pid owner, HouseRef house, std::uint64_t id) {
+  for (;;) {
+    Ask question = co_await self.receive<Ask>();
+    Answer answer;
+    answer.client = id;
+    answer.reply = co_await ask(self, house, id, std::move(question.words));
+    send(owner, std::move(answer));
+  }
+}
+
+class World {
+ public:
+  World(Process& self, ServerPtr server) : self_{self}, server_{server} {}
+
+  SessionHouse& house() { return server_->house; }
+  void rule(std::string_view prefix, std::string_view words) {
+    house().rules.set(*parse_prefix_rule(prefix, words));
+  }
+  // Client number `id` begins to ask; the answer comes to whoever looks for it.
+  void begin_to_ask(std::uint64_t id, std::vector<std::string> words) {
+    Pid& pid = clients_[id];
+    if (!pid) pid = spawn(client, self_.pid(), HouseRef{&house()}, std::uint64_t{id});
+    send(pid, Ask{std::move(words)});
+  }
+  Async<std::string> answer_to(std::uint64_t id) {
+    Answer answer =
+        co_await self_.receive(when([id](const Answer& each) { return each.client == id; },
+                                    [](Answer each) { return each; }),
+                               after(1h, [] { return Answer{0, "(nothing)"}; }));
+    co_return answer.reply;
+  }
+  Async<std::string> operator()(std::uint64_t id, std::vector<std::string> words) {
+    begin_to_ask(id, std::move(words));
+    co_return co_await answer_to(id);
+  }
+  // Ends the client's process without a word, as a connection that is cut.
+  Async<> cut(std::uint64_t id) {
+    const Pid pid = std::exchange(clients_[id], Pid{});
+    const Ref down = self_.monitor(pid);
+    troupe::exit(pid, ExitReason{atoms::kill});
+    (void)co_await self_.receive(
+        when([&](const Down& each) { return each.ref == down; }, [](Down) { return true; }));
+  }
+  // Until so many commands wait for a lock.
+  Async<> until_waiting(std::uint64_t count) {
+    while (house().counters.lock_waits < count) co_await self_.sleep(1ms);
+  }
+  std::int64_t now_ms() const { return self_.system_time() / 1ms; }
+
+ private:
+  Process& self_;
+  ServerPtr server_;
+  std::map<std::uint64_t, Pid> clients_;
+};
+
+using Words = std::vector<std::string>;
+
+template <class Body>
+void in_every_schedule(Body body) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Server server;
+    Simulation simulation{{.seed = seed}};
+    auto result = simulation.runtime().try_run(body, ServerPtr{&server});
+    EXPECT_TRUE(result.has_value()) << "seed " << seed << ": " << to_erlang(result.error().term());
+  }
+}
+
+std::int64_t token_in(const std::string& reply) {
+  EXPECT_EQ(reply.substr(0, 1), ":") << reply;
+  return reply.starts_with(':') ? std::stoll(reply.substr(1)) : 0;
+}
+
+Async<> hand_over_when_the_owner_dies(Process& self, ServerPtr server) {
+  World world{self, server};
+  Words lock{"SESS.LOCK", "s", "WAIT", "60000"};
+  const std::int64_t first = token_in(co_await world(1, lock));
+  world.begin_to_ask(2, lock);
+  co_await world.until_waiting(1);
+  world.begin_to_ask(3, lock);
+  co_await world.until_waiting(2);
+  co_await world.cut(1);
+  const std::int64_t second = token_in(co_await world.answer_to(2));
+  EXPECT_GT(second, first) << "a token is never given twice";
+  // Who waits and dies is passed over.
+  Words late{"SESS.UNLOCK", "s", std::to_string(first)};
+  EXPECT_EQ(co_await world(2, late), ":0\r\n") << "the lock is somebody else's by now";
+  co_await world.cut(3);
+  Words unlock{"SESS.UNLOCK", "s", std::to_string(second)};
+  EXPECT_EQ(co_await world(2, unlock), ":1\r\n");
+  Words at_once{"SESS.LOCK", "s", "WAIT", "1000"};
+  (void)token_in(co_await world(4, at_once));
+}
+
+TEST(SessionLock, goes_to_the_next_in_line_when_its_owner_dies) {
+  in_every_schedule(hand_over_when_the_owner_dies);
+}
+
+Async<> first_come_first_served(Process& self, ServerPtr server) {
+  World world{self, server};
+  Words lock{"SESS.LOCK", "s", "WAIT", "60000", "PX", "60000"};
+  std::int64_t token = token_in(co_await world(1, lock));
+  for (std::uint64_t id = 2; id <= 10; ++id) {
+    world.begin_to_ask(id, lock);
+    co_await world.until_waiting(id - 1);
+  }
+  for (std::uint64_t id = 1; id < 10; ++id) {
+    Words unlock{"SESS.UNLOCK", "s", std::to_string(token)};
+    EXPECT_EQ(co_await world(20, unlock), ":1\r\n") << "whoever has the token may unlock";
+    token = token_in(co_await world.answer_to(id + 1));
+  }
+}
+
+TEST(SessionLock, is_served_in_the_order_of_asking) { in_every_schedule(first_come_first_served); }
+
+Async<> limits_of_time(Process& self, ServerPtr server) {
+  World world{self, server};
+  Words short_lock{"SESS.LOCK", "s", "PX", "100"};
+  const std::int64_t token = token_in(co_await world(1, short_lock));
+  const std::int64_t begin = world.now_ms();
+  Words impatient{"SESS.LOCK", "s", "WAIT", "50"};
+  Words patient{"SESS.LOCK", "s", "WAIT", "1000"};
+  world.begin_to_ask(2, impatient);
+  co_await world.until_waiting(1);
+  world.begin_to_ask(3, patient);
+  EXPECT_EQ(co_await world.answer_to(2), "$-1\r\n");
+  EXPECT_LT(world.now_ms() - begin, 90);
+  (void)token_in(co_await world.answer_to(3));
+  EXPECT_GE(world.now_ms() - begin, 99) << "before the owner's time was over";
+  EXPECT_LT(world.now_ms() - begin, 200);
+  Words late{"SESS.UNLOCK", "s", std::to_string(token)};
+  EXPECT_EQ(co_await world(1, late), ":0\r\n");
+  Words again{"SESS.LOCK", "s", "WAIT", "1000"};
+  EXPECT_EQ(co_await world(3, again), "$-1\r\n") << "a connection does not wait for itself";
+}
+
+TEST(SessionLock, ends_with_its_time_and_waiting_for_it_with_its_own) {
+  in_every_schedule(limits_of_time);
+}
+
+Async<> nothing_is_left(Process& self, ServerPtr server) {
+  World world{self, server};
+  Words lock{"SESS.LOCK", "s", "PX", "1000"};
+  (void)token_in(co_await world(1, lock));
+  EXPECT_EQ(world.house().absent.size(), 1u) << "it has a process, and no value";
+  EXPECT_EQ(world.house().sessions.size(), 0u);
+  const std::int64_t begin = world.now_ms();
+  while (world.house().absent.size() != 0) co_await self.sleep(10ms);
+  EXPECT_LT(world.now_ms() - begin, 1'100);
+}
+
+TEST(SessionLock, of_a_session_that_is_not_there_leaves_nothing_behind) {
+  in_every_schedule(nothing_is_left);
+}
+
+Async<> lock_keys_end_with_their_connection(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.rule("php:", "lock-wait=1s lock-owner=connection");
+  Words lock{"SET", "php:a_LOCK", "x", "NX", "PX", "600000"};
+  EXPECT_EQ(co_await world(1, lock), "+OK\r\n");
+  world.begin_to_ask(2, lock);
+  co_await world.until_waiting(1);
+  const std::int64_t begin = world.now_ms();
+  co_await world.cut(1);
+  EXPECT_EQ(co_await world.answer_to(2), "+OK\r\n");
+  EXPECT_LT(world.now_ms() - begin, 100) << "it was handed on when its owner died";
+  // A lock that was given back is nobody's: its former owner's end does not touch the next.
+  Words unlock{"DEL", "php:a_LOCK"};
+  EXPECT_EQ(co_await world(2, unlock), ":1\r\n");
+  EXPECT_EQ(co_await world(3, lock), "+OK\r\n");
+  co_await world.cut(2);
+  Words look{"EXISTS", "php:a_LOCK"};
+  EXPECT_EQ(co_await world(4, look), ":1\r\n");
+  co_await world.cut(3);
+  EXPECT_EQ(co_await world(4, look), ":0\r\n");
+  // Other keys of the prefix outlive their connection, as ever.
+  Words save{"SET", "php:a", "value", "NX"};
+  EXPECT_EQ(co_await world(5, save), "+OK\r\n");
+  co_await world.cut(5);
+  Words there{"EXISTS", "php:a"};
+  EXPECT_EQ(co_await world(4, there), ":1\r\n");
+}
+
+TEST(LockKey, ends_with_its_connection_where_the_rule_says_so) {
+  in_every_schedule(lock_keys_end_with_their_connection);
+}
+
+Words save(int number, bool has_user) {
+  const std::string name = "s:" + std::to_string(number);
+  const std::string user = has_user ? R"("user":"u)" + std::to_string(number) + R"(",)" : "";
+  return {"SET", name, "{" + user + R"("padding":")" + std::string(500, 'x') + "\"}"};
+}
+
+Async<> anonymous_go_first(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.rule("s:", "user=/user");
+  (void)co_await MemoryKeeper::start_link(self, StartOptions{.name = memory_keeper_name}, server);
+  SessionHouse& house = world.house();
+  for (int i = 0; i < 100; ++i) {
+    const bool has_user = i % 2 == 0;
+    EXPECT_EQ(co_await world(1, save(i, has_user)), "+OK\r\n");
+    co_await self.sleep(1ms);
+  }
+  Words plain{"SET", "plain", std::string(10'000, 'x')};
+  EXPECT_EQ(co_await world(1, plain), "+OK\r\n");
+  // The first ones were used a moment ago.
+  for (int i = 0; i < 20; ++i) {
+    Words read{"GET", "s:" + std::to_string(i)};
+    (void)co_await world(1, read);
+  }
+  const std::int64_t all = house.counters.dataset_bytes;
+  EXPECT_GT(all, 100 * 500 + 10'000);
+  bool has_room = co_await greenroom::has_room(self, server);
+  EXPECT_TRUE(has_room) << "there is no limit";
+  house.max_memory_bytes = all - 10'000;
+  has_room = co_await greenroom::has_room(self, server);
+  EXPECT_TRUE(has_room);
+  EXPECT_LE(house.counters.dataset_bytes, all - 10'000);
+  const std::uint64_t evicted = house.counters.evicted;
+  EXPECT_GT(evicted, 0u);
+  EXPECT_LT(evicted, 40u) << "more than was needed";
+  for (int i = 0; i < 20; ++i) {
+    Words look{"EXISTS", "s:" + std::to_string(i)};
+    EXPECT_EQ(co_await world(1, look), ":1\r\n") << i << " is not idle";
+  }
+  // With room for the users alone, all others go; with less, nobody may write.
+  house.max_memory_bytes = 1;
+  has_room = co_await greenroom::has_room(self, server);
+  EXPECT_FALSE(has_room);
+  for (int i = 0; i < 100; ++i) {
+    Words look{"EXISTS", "s:" + std::to_string(i)};
+    EXPECT_EQ(co_await world(1, look), i % 2 == 0 ? ":1\r\n" : ":0\r\n") << i;
+  }
+  Words look{"EXISTS", "plain"};
+  EXPECT_EQ(co_await world(1, look), ":1\r\n") << "of a plain key nothing is known";
+  EXPECT_EQ(house.counters.evicted, 50u);
+  for (int i = 0; i < 100; i += 2) {
+    Words end{"DEL", "s:" + std::to_string(i)};
+    (void)co_await world(1, end);
+  }
+  Words end{"DEL", "plain"};
+  (void)co_await world(1, end);
+  EXPECT_EQ(house.counters.dataset_bytes, 0);
+  has_room = co_await greenroom::has_room(self, server);
+  EXPECT_TRUE(has_room);
+}
+
+TEST(MemoryLimit, ends_the_idlest_anonymous_sessions_and_nobody_elses) {
+  in_every_schedule(anonymous_go_first);
+}
+
+Async<> popular_sessions(Process& self, ServerPtr server) {
+  World world{self, server};
+  (void)co_await StatisticsServer::start_link(self, StartOptions{.name = server->house.statistics},
+                                              server);
+  for (const char* name : {"often", "sometimes", "rarely"}) {
+    Words write{"SET", name, "x"};
+    EXPECT_EQ(co_await world(1, write), "+OK\r\n");
+  }
+  for (int i = 0; i < 200; ++i) {
+    Words read{"GET", i % 5 == 0 ? "sometimes" : "often"};
+    (void)co_await world(1, read);
+  }
+  co_await self.sleep(1500ms);
+  const StatisticsReport report = server->statistics();
+  EXPECT_EQ(report.popular.size(), 2u);
+  if (report.popular.size() == 2) {
+    EXPECT_EQ(report.popular[0].hash, server->id_hash("often"));
+    EXPECT_EQ(report.popular[0].reads, 160u);
+    EXPECT_EQ(report.popular[1].reads, 32u);
+  }
+  EXPECT_EQ(server->house.counters.created, 3u);
+  EXPECT_EQ(server->house.counters.hits, 200u);
+  Words end{"DEL", "rarely"};
+  (void)co_await world(1, end);
+  EXPECT_EQ(server->house.counters.deleted, 1u);
+}
+
+TEST(Statistics, name_what_is_read_most_by_its_hash) { in_every_schedule(popular_sessions); }
+
+}  // namespace
+}  // namespace greenroom
