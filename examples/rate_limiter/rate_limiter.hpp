@@ -39,9 +39,11 @@ struct WindowOver {};
 // One client's process.
 inline Async<> client(Process& self, Limit limit) {
   int used = 0;
+  bool window_is_open = false;
   while (co_await self.receive(
       [&](Check m) {
-        if (used == 0) send_after(self.pid(), limit.window, WindowOver{});
+        if (!window_is_open) send_after(self.pid(), limit.window, WindowOver{});
+        window_is_open = true;
         const bool allowed = used < limit.requests;
         if (allowed) ++used;
         send(m.reply_to, Answer{m.reply_to.ref, allowed ? Remaining{limit.requests - used}
@@ -50,6 +52,7 @@ inline Async<> client(Process& self, Limit limit) {
       },
       [&](WindowOver) {
         used = 0;
+        window_is_open = false;
         return true;
       },
       after(10 * limit.window, [] { return false; }))) {
