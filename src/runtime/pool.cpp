@@ -7,20 +7,13 @@
 #include <new>
 
 #include "base/assert.hpp"
+#include "base/sanitizer.hpp"
 #include "host/memory.hpp"
 #include "runtime/mailbox.hpp"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define TROUPE_POOL_OFF 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TROUPE_POOL_OFF 1
-#endif
-#endif
-
 namespace troupe::detail {
 
-#ifdef TROUPE_POOL_OFF
+#if TROUPE_ADDRESS_SANITIZER
 
 void* allocate(std::size_t size) { return ::operator new(size); }
 void deallocate(void* memory, std::size_t size) noexcept { ::operator delete(memory, size); }

@@ -3,6 +3,7 @@
 // supervisor_beyond_test.cpp, for children that have no id.
 #include <troupe/dynamic_supervisor.hpp>
 
+#include "base/sanitizer.hpp"
 #include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
 #include "support/taker.hpp"
@@ -116,11 +117,7 @@ TEST_F(DynamicSupervisorBeyondTest, a_kept_mailbox_survives_a_crash_a_pause_and_
   });
 }
 
-#if defined(__has_feature)
-constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool sanitized = false;
-#endif
+constexpr bool sanitized = TROUPE_ADDRESS_SANITIZER || TROUPE_THREAD_SANITIZER;
 
 TEST_F(DynamicSupervisorBeyondTest, the_messages_of_a_hundred_thousand_children_outlive_them) {
   test::on_two_workers([](Process& self) -> Async<> {

@@ -12,30 +12,17 @@
 #include <troupe/blocking.hpp>
 #include <troupe/troupe.hpp>
 
+#include "base/sanitizer.hpp"
 #include "host/stack_trace.hpp"
 #include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
 
-// Where a sanitizer's operator new ends the program instead of throwing.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TROUPE_NEW_NEVER_THROWS 1
-#endif
-#endif
-#ifndef TROUPE_NEW_NEVER_THROWS
-#define TROUPE_NEW_NEVER_THROWS 0
-#endif
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TROUPE_NO_HOOK 1  // the sanitizer's own definition of __cxa_throw comes first
-#endif
-#endif
-#ifndef TROUPE_NO_HOOK
-#define TROUPE_NO_HOOK 0
-#endif
-
 namespace troupe {
+
+// A sanitizer's operator new ends the program instead of throwing.
+constexpr bool new_never_throws = TROUPE_ADDRESS_SANITIZER || TROUPE_THREAD_SANITIZER;
+// The sanitizer's own definition of __cxa_throw comes first.
+constexpr bool has_no_hook = TROUPE_ADDRESS_SANITIZER;
 
 struct Brittle {
   enum class When : std::uint8_t { never, sending, receiving };
@@ -77,7 +64,7 @@ Async<Down> end_of(Process& self, F body) {
 
 bool tells_where(const Down& down, const char* function) {
   const ExceptionReport* report = down.reason.exception();
-  return TROUPE_NO_HOOK || (report && report->stack().contains(function));
+  return has_no_hook || (report && report->stack().contains(function));
 }
 
 TEST(ExceptionTest, a_reason_tells_type_text_and_the_stack_of_the_throw) {
@@ -148,13 +135,13 @@ TEST(ExceptionTest, the_crash_report_says_where_it_was_thrown) {
   });
   EXPECT_TRUE(result.has_value());
   EXPECT_EQ(log.count("crashed", "thrown_at="), 1);
-  if (!TROUPE_NO_HOOK) EXPECT_EQ(log.count("thrown_at=", "throw_from_deep_below"), 1);
+  if (!has_no_hook) EXPECT_EQ(log.count("thrown_at=", "throw_from_deep_below"), 1);
 }
 
 TEST(ExceptionTest, memory_that_is_not_there_ends_the_process_that_asked) {
   on_every_executor([](Process& self) -> Async<> {
     const Down down = co_await end_of(self, [](Process&) -> Async<> {
-      if (TROUPE_NEW_NEVER_THROWS) throw std::bad_alloc{};
+      if (new_never_throws) throw std::bad_alloc{};
       volatile std::size_t much = PTRDIFF_MAX;
       ::operator delete(::operator new(much));
       co_return;

@@ -8,22 +8,13 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/sanitizer.hpp"
 #include "runtime/mailbox.hpp"
 
 namespace troupe::detail {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool pool_is_on = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool pool_is_on = false;
-#else
-constexpr bool pool_is_on = true;
-#endif
-#else
-constexpr bool pool_is_on = true;
-#endif
+constexpr bool pool_is_on = !TROUPE_ADDRESS_SANITIZER;
 
 TEST(PoolTest, blocks_of_every_size_are_apart_and_aligned) {
   std::vector<std::pair<unsigned char*, std::size_t>> blocks;
