@@ -9,7 +9,6 @@
 namespace greenroom {
 
 using namespace troupe;
-using namespace std::chrono_literals;
 
 void SessionServer::grant(Process& self, From<Held> from) {
   Company& all = company();
@@ -22,7 +21,7 @@ void SessionServer::grant(Process& self, From<Held> from) {
   }
   // What is due is gone for the holder too, and tells so.
   const Before before = this->before();
-  const KeyOutcome outcome = expire_key(state_, rule(), key(), self.system_time() / 1ms);
+  const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
   if (outcome.must_store()) {
     note_outcome(self, outcome, before);
     if (!house_->writers.empty()) store(self);

@@ -15,7 +15,6 @@
 namespace greenroom {
 
 using namespace troupe;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -23,8 +22,6 @@ constexpr std::int64_t default_hold_ms = 30'000;
 constexpr std::int64_t max_hold_ms = 3'600'000;
 // A connection that waits does nothing else.
 constexpr std::int64_t max_own_lock_wait_ms = 60'000;
-
-std::int64_t now_ms(Process& self) { return self.system_time() / 1ms; }
 
 std::string null_in(RespVersion version) {
   std::string reply;

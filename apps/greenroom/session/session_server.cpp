@@ -15,8 +15,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::int64_t now_ms(Process& self) { return self.system_time() / 1ms; }
-
 // How long a restarted session waits for its value; the writer may be busy with a batch.
 constexpr Duration fetch_limit = 30s;
 constexpr Duration first_rest = 5s;
@@ -36,37 +34,12 @@ constexpr std::string_view revoked_channel = "__greenroom__:revoked";
 SessionServer::SessionServer(HouseRef house, std::string storage_key)
     : house_{house}, storage_key_{std::move(storage_key)}, has_left_{true} {}
 
-SessionServer::SessionServer(Process&, HouseRef house, DormantPtr sleeper) : house_{house} {
-  auto* asleep = static_cast<SleepingSession*>(sleeper.get());
-  storage_key_ = asleep->key();
-  armed_ms_ = asleep->traits().armed_ms;
-  is_new_ = asleep->is_new();
-  if (!is_new_) {
-    unpack(asleep->record());
-    kept_key_ = asleep->key();
-    state_.session.set_reads(asleep->traits().reads);
-    state_.session.set_last_client(asleep->traits().last_client);
-    is_listed_ = counted_ = state_.session.exists();
-    counted_expiry_ = counted_ && state_.session.expires_at_ms() != 0;
-    if (counted_) counted_bytes_ = bytes_asleep(storage_key_.size(), asleep->record().size());
-  }
-  asleep_.reset(static_cast<SleepingSession*>(sleeper.release()));
-  if (is_new_) asleep_.reset();
-}
-
 SessionServer::~SessionServer() {
   if (has_left_) return;
   if (counted_) house_->counters.forget(database_of(storage_key_), counted_expiry_);
   house_->counters.dataset_bytes.fetch_sub(counted_bytes_, std::memory_order_relaxed);
   if (!state_.user().empty()) house_->users.unbind(state_.user(), storage_key_);
   house_->note_death();
-}
-
-void SessionServer::unpack(std::string_view record) {
-  auto state = unpack_record(record, house_->dictionaries);
-  if (!state) throw ExitException{ExitReason{"damaged_value"}};
-  state_ = std::move(*state);
-  stored_revision_ = state_.session.revision();
 }
 
 // A process in the place of one that crashed.
@@ -97,14 +70,9 @@ Async<Init> SessionServer::init(Process& self) {
       house_->absent.erase(storage_key_, self.pid());
       co_return Init::stop(ExitReason{"storage_unavailable"});
     }
-    if (fetched->value) {
-      auto state = unpack_record(*fetched->value, house_->dictionaries);
-      if (!state) {
-        house_->absent.erase(storage_key_, self.pid());
-        co_return Init::stop(ExitReason{"damaged_value"});
-      }
-      state_ = std::move(*state);
-      stored_revision_ = state_.session.revision();
+    if (fetched->value && !unpack(*fetched->value)) {
+      house_->absent.erase(storage_key_, self.pid());
+      co_return Init::stop(ExitReason{"damaged_value"});
     }
   }
   has_left_ = false;
@@ -122,10 +90,7 @@ Async<Init> SessionServer::init(Process& self) {
 // at all. The tables in the same order as in init. Its caller looks again when it ends.
 bool SessionServer::is_superfluous(Process& self) {
   if (!std::exchange(is_new_, false)) return false;
-  if (house_->absent.find(storage_key_) == self.pid() && !house_->sessions.find(storage_key_)) {
-    return false;
-  }
-  return true;
+  return house_->absent.find(storage_key_) != self.pid() || house_->sessions.find(storage_key_);
 }
 
 // Into the table of keys with a value, or the other; first in, then out.
@@ -179,94 +144,9 @@ bool SessionServer::is_anonymous() {
          state_.user().empty();
 }
 
-// Sends the newest value to the writer, unless one is under way already: that one's answer does.
-void SessionServer::store(Process& self) {
-  if (under_way_ != 0 || stored_revision_ == state_.session.revision()) return;
-  under_way_ = state_.session.revision();
-  under_way_since_ms_ = now_ms(self);
-  StoreValue request{self.pid(), state_.session.revision(), storage_key_, std::nullopt};
-  if (state_.session.exists() || state_.dead_until_ms() != 0) request.value = packed();
-  const Pid writer = whereis(house_->writer_for(storage_key_));
-  if (!writer) {
-    under_way_ = 0;  // between two incarnations of the writer; the next says WriterStarted
-    return;
-  }
-  send(writer, std::move(request));
-}
-
-// Answers those who waited for this revision or an earlier one.
-void SessionServer::release(std::uint64_t revision, const std::string* error) {
-  if (!company_) return;
-  std::deque<LateReply>& late = company_->late;
-  while (!late.empty() && late.front().revision <= revision) {
-    LateReply reply = std::move(late.front());
-    late.pop_front();
-    std::move(reply.from)
-        .reply(error ? "-MISCONF Errors writing to disk, the change is not durable: " + *error +
-                           "\r\n"
-                     : std::move(reply.reply));
-  }
-}
-
 SessionServer::Company& SessionServer::company() {
   if (!company_) company_ = std::make_unique<Company>();
   return *company_;
-}
-
-const std::string& SessionServer::packed() {
-  if (packed_revision_ != state_.session.revision()) {
-    packed_ = pack_record(state_, key(), house_->dictionaries);
-    packed_revision_ = state_.session.revision();
-    if (house_->dictionaries.has_new_training()) {
-      if (const Pid trainer = whereis(trainer_name)) send(trainer, TrainingDue{});
-    }
-  }
-  return packed_;
-}
-
-// Whether there is nothing but what a record can hold.
-bool SessionServer::can_rest() const {
-  if (company_ || under_way_ != 0 || stored_revision_ != state_.session.revision()) return false;
-  if (state_.extra && (!state_.extra->bases.empty() || !state_.extra->saw_gone.empty() ||
-                       !state_.extra->history.empty())) {
-    return false;
-  }
-  return state_.session.memory_bytes() <= largest_asleep && storage_key_.size() <= UINT16_MAX;
-}
-
-Next SessionServer::rest(Process& self) {
-  const Session& session = state_.session;
-  const std::int64_t due_ms = session.exists() ? session.expires_at_ms() : state_.dead_until_ms();
-  if (due_ms != 0 && (armed_ms_ == 0 || due_ms < armed_ms_)) {
-    armed_ms_ = due_ms;
-    house_->expiry.arm(due_ms, self.pid());
-  }
-  if (kept_key_.empty()) {
-    const KeyTable& table = is_listed_ ? house_->sessions : house_->absent;
-    kept_key_ = table.kept_key(storage_key_, self.pid());
-    if (kept_key_.empty()) return Next::noreply();  // somebody took it for dead: it is not found
-  }
-  const SleepingSession::Traits traits{session.last_client(), session.reads(), armed_ms_};
-  DormantPtr sleeper;
-  if (asleep_ && packed_revision_ == 0) {
-    asleep_->set_traits(traits);
-    asleep_->set_key(kept_key_);
-    sleeper = DormantPtr{asleep_.release()};
-  } else {
-    sleeper = SleepingSession::of_record(house_, kept_key_, packed(), traits);
-  }
-  if (session.exists()) {
-    auto* asleep = static_cast<SleepingSession*>(sleeper.get());
-    set_last_access(asleep->record_bytes(), session.last_access_at_ms());
-  }
-  if (counted_) {
-    const auto* asleep = static_cast<const SleepingSession*>(sleeper.get());
-    const std::int64_t bytes = bytes_asleep(storage_key_.size(), asleep->record().size());
-    house_->counters.dataset_bytes.fetch_add(bytes - counted_bytes_, std::memory_order_relaxed);
-  }
-  has_left_ = true;
-  sleep_as(self, std::move(sleeper));
-  return Next::noreply();
 }
 
 // Nobody looks this process up any more; a call that is already under way finds nobody and looks
@@ -309,22 +189,6 @@ void SessionServer::note_change(std::uint64_t revision_before, std::span<const E
     for (Watcher& watcher : company_->watchers) watcher.touched = true;
   }
   publish_events(*house_.house, storage_key_, events, is_new);
-}
-
-// Sends the reply when what it reports is as durable as was asked for.
-void SessionServer::answer(Process& self, bool changed, std::string reply, From<std::string> from) {
-  if (house_->writers.empty() || !changed) {
-    std::move(from).reply(std::move(reply));
-    return;
-  }
-  store(self);
-  const bool overdue = under_way_ != 0 && now_ms(self) - under_way_since_ms_ >= relaxed_limit_ms;
-  if (house_->durability == storage::Durability::relaxed && !overdue) {
-    std::move(from).reply(std::move(reply));
-  } else {
-    company().late.push_back(
-        LateReply{state_.session.revision(), std::move(from), std::move(reply)});
-  }
 }
 
 // Keeps the index of users up to date, and ends the user's oldest session if there are too many.
@@ -490,41 +354,6 @@ Next SessionServer::handle_call(Process&, Panic, From<std::string> from) {
   throw std::runtime_error("DEBUG PANIC asked this session to crash");
 }
 
-Next SessionServer::handle_info(Process& self, Stored message) {
-  if (message.revision == under_way_) {
-    under_way_ = 0;
-    stored_revision_ = message.revision;
-    release(message.revision, nullptr);
-    store(self);
-  }
-  return next(self);
-}
-
-Next SessionServer::handle_info(Process& self, StoreFailed message) {
-  if (message.revision != under_way_) return next(self);
-  under_way_ = 0;
-  release(message.revision, &message.text);
-  // The value in memory stands. Whoever changed it since waits for an attempt of their own;
-  // otherwise there is one every now and then.
-  if (company_ && !company_->late.empty()) {
-    store(self);
-  } else {
-    send_after(self.pid(), retry_interval, StoreAgain{});
-  }
-  return next(self);
-}
-
-Next SessionServer::handle_info(Process& self, WriterStarted) {
-  under_way_ = 0;
-  store(self);
-  return next(self);
-}
-
-Next SessionServer::handle_info(Process& self, StoreAgain) {
-  store(self);
-  return next(self);
-}
-
 void SessionServer::expire(Process& self) {
   const Before before = this->before();
   const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
@@ -546,14 +375,6 @@ Next SessionServer::handle_info(Process& self, ExpiryClock::Due message) {
   if (message.due_ms == armed_ms_) armed_ms_ = 0;
   if (!is_held()) expire(self);
   hand_lock_on(self);
-  return next(self);
-}
-
-Next SessionServer::handle_info(Process& self, PackAgain) {
-  if (asleep_ && packed_revision_ == 0) {
-    const auto facts = facts_of_record(asleep_->record());
-    if (facts && facts->exists && !facts->is_packed) asleep_.reset();
-  }
   return next(self);
 }
 

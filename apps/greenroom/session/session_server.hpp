@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -20,6 +21,11 @@
 #include "session/sleeping_session.hpp"
 
 namespace greenroom {
+
+// The wall clock that lives and expiry are counted by: milliseconds since 1970.
+inline std::int64_t now_ms(troupe::Process& self) {
+  return self.system_time() / std::chrono::milliseconds{1};
+}
 
 // The process of one session: it owns the value of one key. Commands on the key are calls to it, so
 // they take effect one after the other; the reply is the bytes the client gets.
@@ -245,6 +251,19 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void forget_locks_of(troupe::Process& self, troupe::Pid client);
   std::int64_t next_lock_end_ms() const;
 
+  // session_storing.cpp
+  void answer(troupe::Process& self, bool changed, std::string reply,
+              troupe::From<std::string> from);
+  void store(troupe::Process& self);
+  void release(std::uint64_t revision, const std::string* error);
+
+  // session_resting.cpp
+  bool can_rest() const;
+  troupe::Next rest(troupe::Process& self);
+  const std::string& packed();
+  // False: the record is damaged, and nothing has changed.
+  bool unpack(std::string_view record);
+
   // session_holding.cpp
   void let_go(troupe::Process& self);
   void grant(troupe::Process& self, troupe::From<Held> from);
@@ -252,16 +271,8 @@ struct SessionServer : troupe::GenServer<SessionServer> {
 
   void serve(troupe::Process& self, Apply message, troupe::From<std::string> from);
   void note_change(std::uint64_t revision_before, std::span<const Event> events, bool is_new);
-  void answer(troupe::Process& self, bool changed, std::string reply,
-              troupe::From<std::string> from);
   void count(bool expired);
-  void store(troupe::Process& self);
-  void release(std::uint64_t revision, const std::string* error);
-  const std::string& packed();
   bool is_superfluous(troupe::Process& self);
-  bool can_rest() const;
-  troupe::Next rest(troupe::Process& self);
-  void unpack(std::string_view record);
   void expire(troupe::Process& self);
   troupe::Next next(troupe::Process& self);
   troupe::Next end(troupe::Process& self);
