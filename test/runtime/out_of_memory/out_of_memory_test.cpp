@@ -1,10 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// What becomes of processes when there is no memory. A program of its own, because it replaces
+// What becomes of processes when there is no memory. A program of its own, because it wraps
 // operator new and malloc by such as fail when they are told to, on the thread that tells them.
 #include <array>
 #include <cstddef>
-#include <cstdlib>
 #include <gtest/gtest.h>
 #include <new>
 
@@ -29,21 +28,19 @@ bool memory_is_out() noexcept {
 }  // namespace
 
 extern "C" {
-// The names are the linker's: --wrap=malloc. The pool of envelopes and frames uses malloc.
+// The names are the linker's: --wrap=malloc and --wrap=_Znwm, which is operator new. Both call the
+// real ones, so that a sanitizer sees what it would see without this file. The pool of envelopes
+// and frames uses malloc.
 // NOLINTBEGIN(bugprone-reserved-identifier)
 void* __real_malloc(std::size_t size);
+void* __real__Znwm(std::size_t size);
 void* __wrap_malloc(std::size_t size) { return memory_is_out() ? nullptr : __real_malloc(size); }
+void* __wrap__Znwm(std::size_t size) {
+  if (memory_is_out()) throw std::bad_alloc{};
+  return __real__Znwm(size);
+}
 // NOLINTEND(bugprone-reserved-identifier)
 }
-
-void* operator new(std::size_t size) {
-  if (!memory_is_out()) {
-    if (void* memory = __real_malloc(size == 0 ? 1 : size)) return memory;
-  }
-  throw std::bad_alloc{};
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace troupe {
 namespace {
