@@ -112,8 +112,7 @@ Dictionaries::Prefix& Dictionaries::find_or_make(std::string_view text) {
 
 const Dictionary* Dictionaries::compress(std::string_view key, std::string_view value,
                                          std::string& out) {
-  if (!is_on_ || value.size() < Dictionary::min_value_bytes ||
-      value.size() > Dictionary::max_value_bytes) {
+  if (value.size() < Dictionary::min_value_bytes || value.size() > Dictionary::max_value_bytes) {
     return nullptr;
   }
   Prefix* prefix = find(key);
@@ -134,14 +133,9 @@ const Dictionary* Dictionaries::numbered(std::uint32_t number) const {
   return number <= max_number ? numbered_[number].load(std::memory_order_acquire) : nullptr;
 }
 
-bool Dictionaries::has_one_for(std::string_view key) const {
-  const Prefix* prefix = find(key);
-  return is_on_ && prefix && prefix->current.load(std::memory_order_relaxed);
-}
-
 std::optional<Dictionaries::Training> Dictionaries::next_training(std::int64_t now_ms) {
   const Set* set = current_.load(std::memory_order_acquire);
-  if (!set || !is_on_) return std::nullopt;
+  if (!set) return std::nullopt;
   for (Prefix* prefix : *set) {
     if (!prefix->is_full.load(std::memory_order_relaxed)) continue;
     const std::lock_guard guard{prefix->lock};

@@ -39,10 +39,6 @@ class Dictionaries {
   const Dictionary* compress(std::string_view key, std::string_view value, std::string& out);
   // Null: no such number.
   const Dictionary* numbered(std::uint32_t number) const;
-  // Whether it is worth trying to pack what was stored unpacked.
-  bool has_one_for(std::string_view key) const;
-
-  void turn_off() { is_on_ = false; }
 
   // What to train on next; null: no prefix has enough new samples.
   struct Training {
@@ -84,7 +80,6 @@ class Dictionaries {
   Prefix* find(std::string_view key) const;
   Prefix& find_or_make(std::string_view prefix);
 
-  bool is_on_ = true;
   std::atomic<bool> is_due_{false};
   mutable std::mutex lock_;  // of additions
   std::vector<std::unique_ptr<Prefix>> prefixes_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "resp/number.hpp"
+#include "security/digest.hpp"
 #include "server/connection_process.hpp"
 #include "server/key_locks.hpp"
 #include "server/users.hpp"
@@ -182,7 +183,7 @@ Async<std::string> Connection::hold_and_apply(const Verdict& verdict) {
 
 // SESS.CREATE prefix value: the id behind the prefix is made here, of 128 bits from the system.
 Async<> Connection::create_session(const Verdict& verdict) {
-  const std::string key = std::string{verdict.words[1]} + new_session_id();
+  const std::string key = std::string{verdict.words[1]} + random_hexadecimal(32);
   std::vector<std::string_view> words{verdict.words.begin(), verdict.words.end()};
   words[1] = key;
   Pending& pending = pending_.emplace_back();

@@ -77,6 +77,8 @@ Async<bool> MemoryKeeper::handle_call(Process& self, MakeRoom) {
   if (!house.is_full()) co_return true;
   const Duration began = self.monotonic_time();
   if (began < rests_until_) co_return false;
+  // Where no rule says who the users are, nobody is anonymous.
+  if (std::ranges::none_of(house.rules.all(), &PrefixRule::knows_users)) co_return false;
   // From wherever the last one stopped to the end, and then once around.
   bool is_first_round = true;
   std::size_t ended_in_round = 0;

@@ -1,9 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "server/users.hpp"
 
-#include <cstdio>
-#include <random>
-
 #include "resp/error_text.hpp"
 #include "resp/letters.hpp"
 
@@ -70,17 +67,6 @@ Async<std::string> answer_users(Process& self, HouseRef house, const CommandSpec
     }
   }
   co_return out;
-}
-
-std::string new_session_id() {
-  std::random_device entropy;
-  std::string id;
-  for (int i = 0; i < 4; ++i) {
-    char word[9];
-    std::snprintf(word, sizeof word, "%08x", entropy());
-    id += word;
-  }
-  return id;
 }
 
 }  // namespace greenroom

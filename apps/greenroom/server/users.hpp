@@ -19,7 +19,4 @@ troupe::Async<std::string> answer_users(troupe::Process& self, HouseRef house,
                                         std::span<const std::string_view> words,
                                         KeyRequest::Asker asker, const Login& login);
 
-// 32 hexadecimal digits from the system's source of randomness: nobody guesses it.
-std::string new_session_id();
-
 }  // namespace greenroom

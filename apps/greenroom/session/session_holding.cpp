@@ -20,11 +20,7 @@ void SessionServer::grant(Process& self, From<Held> from) {
     if (watcher.pid == holder) touched = watcher.touched;
   }
   // What is due is gone for the holder too, and tells so.
-  const Before before = this->before();
-  const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
-  if (outcome.must_store()) {
-    note_outcome(self, outcome, before);
-    if (!house_->writers.empty()) store(self);
+  if (expire(self)) {
     for (const Watcher& watcher : all.watchers) touched |= watcher.pid == holder;
   }
   std::move(from).reply(Held{state_.clone(), touched});

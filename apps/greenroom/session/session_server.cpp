@@ -325,7 +325,7 @@ void SessionServer::end(Process& self, SessionEvent::Kind ending) {
     outcome.events.add(event_evicted, "evicted");
   }
   note_outcome(self, outcome, before, ending);
-  if (!house_->writers.empty()) store(self);
+  store(self);
 }
 
 Next SessionServer::handle_info(Process& self, Revoke) {
@@ -354,13 +354,13 @@ Next SessionServer::handle_call(Process&, Panic, From<std::string> from) {
   throw std::runtime_error("DEBUG PANIC asked this session to crash");
 }
 
-void SessionServer::expire(Process& self) {
+bool SessionServer::expire(Process& self) {
   const Before before = this->before();
   const KeyOutcome outcome = expire_key(state_, rule(), key(), now_ms(self));
-  if (outcome.must_store()) {
-    note_outcome(self, outcome, before);
-    if (!house_->writers.empty()) store(self);
-  }
+  if (!outcome.must_store()) return false;
+  note_outcome(self, outcome, before);
+  store(self);
+  return true;
 }
 
 Next SessionServer::handle_timeout(Process& self) {

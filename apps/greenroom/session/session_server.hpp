@@ -273,7 +273,8 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void note_change(std::uint64_t revision_before, std::span<const Event> events, bool is_new);
   void count(bool expired);
   bool is_superfluous(troupe::Process& self);
-  void expire(troupe::Process& self);
+  // Ends what is due, and says whether anything was.
+  bool expire(troupe::Process& self);
   troupe::Next next(troupe::Process& self);
   troupe::Next end(troupe::Process& self);
 

@@ -12,6 +12,7 @@ using namespace troupe;
 
 // Sends the newest value to the writer, unless one is under way already: that one's answer does.
 void SessionServer::store(Process& self) {
+  if (house_->writers.empty()) return;
   if (under_way_ != 0 || stored_revision_ == state_.session.revision()) return;
   under_way_ = state_.session.revision();
   under_way_since_ms_ = now_ms(self);
