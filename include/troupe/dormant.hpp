@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <troupe/detail/server_core.hpp>
+#include <troupe/detail/server_start.hpp>
 #include <troupe/detail/server_vtable.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/process.hpp>
@@ -91,19 +92,7 @@ Async<> resume_server(Process& self, ServerCore* core);
 // Process& before them, if its constructor takes one). Its init is not called.
 template <class S, class... A>
 Async<> wake_server(Process& self, A&&... arguments) {
-  using Cell = detail::ServerCell<S>;
-  void* memory = detail::allocate(sizeof(Cell));
-  auto* cell = ::new (memory) Cell;
-  try {
-    if constexpr (detail::constructible_with_self<S, A...>) {
-      ::new (static_cast<void*>(&cell->state)) S(self, std::forward<A>(arguments)...);
-    } else {
-      ::new (static_cast<void*>(&cell->state)) S(std::forward<A>(arguments)...);
-    }
-  } catch (...) {
-    detail::deallocate(memory, sizeof(Cell));
-    throw;
-  }
+  detail::ServerCell<S>* cell = detail::make_cell<S>(self, std::forward<A>(arguments)...);
   cell->vtable = &detail::server_vtable<S>;
   return detail::resume_server(self, cell);
 }

@@ -34,7 +34,7 @@ struct RuntimeOptions {
   // Workers that may be added for as long as others are kept by processes that have not awaited
   // anything for 10 ms; 0: such processes are only reported. Only with Execution::threads.
   unsigned max_extra_workers = 8;
-  // Timers that are to deliver a message, pending on one worker: about 150 B each. send_after and
+  // Timers that are to deliver a message, pending on one worker: about 64 B each. send_after and
   // start_timer throw ErrorException{system_limit} beyond; timeouts of waits do not count.
   std::uint32_t max_timers = 16'777'216;
   // Slots of the process table: 128 B of address space each, touched only when used. spawn throws

@@ -25,6 +25,10 @@ class ChildExtras {
   const RestartPolicy& policy() const noexcept { return policy_; }
   // What waits for the next start of a child that keeps its mailbox; null for others.
   const std::shared_ptr<WaitingMail>& mail() const noexcept { return mail_; }
+  // What the child has left unread; dropped if its mailbox is not kept.
+  void keep(Bequest bequest) noexcept {
+    if (mail_) mail_->append(std::move(bequest.mail));
+  }
   void drop_mail() noexcept {
     if (mail_) *mail_ = {};
   }

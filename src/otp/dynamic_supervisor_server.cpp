@@ -198,8 +198,7 @@ Async<Next> DynamicSupervisorServer::handle_info(Process& self, PauseOver messag
 void DynamicSupervisorServer::handle_info(Bequest bequest) {
   // Before the EXIT of the child that has left it.
   const Child* child = children_.find(bequest.from);
-  if (!child || !child->extras || !child->extras->mail()) return;
-  child->extras->mail()->append(std::move(bequest.mail));
+  if (child && child->extras) child->extras->keep(std::move(bequest));
 }
 
 Async<> DynamicSupervisorServer::terminate(Process& self, ExitReason) {

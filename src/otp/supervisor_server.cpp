@@ -115,10 +115,9 @@ Async<> SupervisorServer::stop(Process& self, Place place) {
     report_stop(place->spec.id(), how, reason);
     if (place->extras && place->extras->mail()) {
       // It came before the end. Once the child is started again its pid says nothing any more.
-      co_await self.receive(
-          when([pid](const Bequest& bequest) { return bequest.from == pid; },
-               [&](Bequest bequest) { place->extras->mail()->append(std::move(bequest.mail)); }),
-          after(Duration::zero(), [] {}));
+      co_await self.receive(when([pid](const Bequest& bequest) { return bequest.from == pid; },
+                                 [&](Bequest bequest) { place->extras->keep(std::move(bequest)); }),
+                            after(Duration::zero(), [] {}));
     }
     events_.tell(self, ChildEvent::Kind::stopped, place->spec.id(), pid, Pid{}, reason);
   }
@@ -277,17 +276,14 @@ Async<Next> SupervisorServer::handle_info(Process& self, PauseOver message) {
 void SupervisorServer::handle_info(Bequest bequest) {
   // Before the EXIT of the child that has left it.
   if (Place* found = by_pid_.find(bequest.from)) {
-    if (ChildExtras* extras = (*found)->extras.get(); extras && extras->mail()) {
-      extras->mail()->append(std::move(bequest.mail));
-    }
+    if (ChildExtras* extras = (*found)->extras.get()) extras->keep(std::move(bequest));
     return;
   }
   // Or of one that was ending by itself when it was stopped for a restart of its group.
   for (Child& child : children_) {
     if (child.previous != bequest.from || !child.extras || !child.extras->mail()) continue;
     if (child.state == Child::State::running) return bequest.mail.deliver_to(child.pid);
-    if (child.state == Child::State::restarting)
-      child.extras->mail()->append(std::move(bequest.mail));
+    if (child.state == Child::State::restarting) child.extras->keep(std::move(bequest));
     return;
   }
 }

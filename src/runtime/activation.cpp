@@ -67,10 +67,6 @@ bool can_go_on(Block& block) noexcept {
   std::unreachable();
 }
 
-bool is_running(const Block& block) noexcept {
-  return block.phase == Phase::running || block.phase == Phase::retiring;
-}
-
 // Lets go of the stack of a process that hibernates, innermost frame first.
 void change_body(Block& block) noexcept {
   destroy_frames(block);

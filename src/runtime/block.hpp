@@ -117,6 +117,10 @@ class alignas(64) Block final : public Process {
   ~Block() = default;
 };
 
+inline bool is_running(const Block& block) noexcept {
+  return block.phase == Phase::running || block.phase == Phase::retiring;
+}
+
 static_assert(sizeof(Block) == 128, "an idle process must stay small");
 
 }  // namespace troupe::detail

@@ -25,9 +25,8 @@ ProcessInfo describe(Block& block) {
   ProcessInfo info;
   if (block.limited.load(std::memory_order_relaxed) != 0) shorten_queue(block);
   const bool is_suspended = block.relations && !block.relations->suspenders.empty();
-  info.state = is_suspended ? ProcessInfo::State::suspended
-               : block.phase == Phase::running || block.phase == Phase::retiring
-                   ? ProcessInfo::State::running
+  info.state = is_suspended                  ? ProcessInfo::State::suspended
+               : is_running(block)           ? ProcessInfo::State::running
                : block.phase == Phase::ready ? ProcessInfo::State::runnable
                                              : ProcessInfo::State::waiting;
   for (Envelope* message = block.queue.head; message; message = message->next) {

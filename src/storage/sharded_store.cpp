@@ -64,7 +64,6 @@ class ShardOpening {
       : disk_{disk},
         directory_{directory},
         options_{options},
-        in_parallel_{options.disk == nullptr},
         engine_{options.engine == Engine::sqlite ? "sqlite" : "log"},
         ending_{options.engine == Engine::sqlite ? ".db" : ".log"},
         manifest_path_{directory + "/manifest"} {
@@ -154,10 +153,10 @@ class ShardOpening {
   // A simulated disk is one thread's.
   template <class Open>
   void open_each(unsigned shards, const Open& open) {
-    const unsigned threads =
-        in_parallel_ ? std::min(shards, std::thread::hardware_concurrency()) : 1;
+    const unsigned cores = options_.disk ? 1 : std::thread::hardware_concurrency();
+    const unsigned threads = std::max(std::min(shards, cores), 1U);
     const auto open_some = [&](unsigned first) {
-      for (unsigned index = first; index < shards; index += std::max(threads, 1U)) open(index);
+      for (unsigned index = first; index < shards; index += threads) open(index);
     };
     std::vector<std::jthread> others;
     for (unsigned first = 1; first < threads; ++first) others.emplace_back(open_some, first);
@@ -178,7 +177,6 @@ class ShardOpening {
   Disk& disk_;
   const std::string& directory_;
   ShardedOptions options_;
-  const bool in_parallel_;
   const std::string engine_;
   const std::string ending_;
   const std::string manifest_path_;

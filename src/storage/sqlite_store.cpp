@@ -76,6 +76,7 @@ class SqliteStore final : public Store {
   Result<void> secure_log();
   Result<void> prepare();
 
+  Result<void> visit_rows(Statement& statement, bool with_values, Visit visitor, void* object);
   int apply(const Change& change);
   int apply_all(std::span<const Change> changes);
   int checkpoint(int mode);
@@ -398,18 +399,7 @@ Result<void> SqliteStore::do_visit(const Scan& scan, Visit visitor, void* object
   }
   statement.bind_bytes(1, first);
   if (!last.empty()) statement.bind_bytes(2, last);
-  for (;;) {
-    const int code = statement.step();
-    if (code == SQLITE_DONE) return {};
-    if (code != SQLITE_ROW) return connection_.failure(code, "read");
-    const std::string_view key = statement.column_bytes(0);
-    std::string_view value;
-    if (scan.with_values) {
-      value = statement.column_bytes(1);
-      if (statement.column_integer(2) != checksum(key, value)) return damaged_entry();
-    }
-    if (!visitor(object, key, value)) return {};
-  }
+  return visit_rows(statement, scan.with_values, visitor, object);
 }
 
 // In the order of the table, which is that of the file, and not of the index of keys.
@@ -418,13 +408,22 @@ Result<void> SqliteStore::do_sweep(Visit visitor, void* object) {
   const int prepared =
       connection_.prepare("SELECT key, value, sum FROM entry NOT INDEXED", statement, false);
   if (prepared != SQLITE_OK) return connection_.failure(prepared, "read");
+  return visit_rows(statement, true, visitor, object);
+}
+
+// Rows of key, and with values of value and sum.
+Result<void> SqliteStore::visit_rows(Statement& statement, bool with_values, Visit visitor,
+                                     void* object) {
   for (;;) {
     const int code = statement.step();
     if (code == SQLITE_DONE) return {};
     if (code != SQLITE_ROW) return connection_.failure(code, "read");
     const std::string_view key = statement.column_bytes(0);
-    const std::string_view value = statement.column_bytes(1);
-    if (statement.column_integer(2) != checksum(key, value)) return damaged_entry();
+    std::string_view value;
+    if (with_values) {
+      value = statement.column_bytes(1);
+      if (statement.column_integer(2) != checksum(key, value)) return damaged_entry();
+    }
     if (!visitor(object, key, value)) return {};
   }
 }

@@ -148,14 +148,16 @@ Async<Result<void>> set_aside(Process& self, storage::StorePool pool, std::strin
   co_return co_await place(storage::remove(self, pool, key, infinity));
 }
 
-ExitReason bad_state(const storage::StorageError& error) {
-  return ExitReason{
-      tuple({atom("bad_state"), Atom{name_of(error.kind)}, Term::binary(error.text)})};
+namespace {
+
+ExitReason reason_of(std::string_view what, const storage::StorageError& error) {
+  return ExitReason{tuple({atom(what), Atom{name_of(error.kind)}, Term::binary(error.text)})};
 }
-ExitReason not_saved(const storage::StorageError& error) {
-  return ExitReason{
-      tuple({atom("not_saved"), Atom{name_of(error.kind)}, Term::binary(error.text)})};
-}
+
+}  // namespace
+
+ExitReason bad_state(const storage::StorageError& error) { return reason_of("bad_state", error); }
+ExitReason not_saved(const storage::StorageError& error) { return reason_of("not_saved", error); }
 
 void report_state_error(std::string_view key, const storage::StorageError& error) {
   log::error("state of {}: {} ({})", shown(key), error.text, name_of(error.kind));

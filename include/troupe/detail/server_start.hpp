@@ -76,28 +76,29 @@ template <class S, class... A>
 inline constexpr bool constructible_with_self = std::is_constructible_v<S, Process&, A...>;
 
 template <class S, class... A>
-ServerCore* construct_server(Process& self, Envelope* envelope) {
+ServerCell<S>* make_cell(Process& self, A&&... arguments) {
   using Cell = ServerCell<S>;
   static_assert(alignof(Cell) <= 16,
                 "an over-aligned server must keep such state behind a pointer");
-  auto& arguments = value_of<StartRequest<std::tuple<A...>>>(envelope).arguments;
   void* memory = allocate(sizeof(Cell));
   try {
     auto* cell = ::new (memory) Cell;
-    std::apply(
-        [&](A&... a) {
-          if constexpr (constructible_with_self<S, A...>) {
-            ::new (static_cast<void*>(&cell->state)) S(self, std::move(a)...);
-          } else {
-            ::new (static_cast<void*>(&cell->state)) S(std::move(a)...);
-          }
-        },
-        arguments);
+    if constexpr (constructible_with_self<S, A...>) {
+      ::new (static_cast<void*>(&cell->state)) S(self, std::forward<A>(arguments)...);
+    } else {
+      ::new (static_cast<void*>(&cell->state)) S(std::forward<A>(arguments)...);
+    }
     return cell;
   } catch (...) {
     deallocate(memory, sizeof(Cell));
     throw;
   }
+}
+
+template <class S, class... A>
+ServerCore* construct_server(Process& self, Envelope* envelope) {
+  auto& arguments = value_of<StartRequest<std::tuple<A...>>>(envelope).arguments;
+  return std::apply([&](A&... a) { return make_cell<S>(self, std::move(a)...); }, arguments);
 }
 
 template <class S, class... A>
