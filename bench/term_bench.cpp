@@ -5,13 +5,14 @@
 //
 // Two terms: a map of 10 keys (a session), and a list of 1,000 small tuples. Each round measures
 // ours and erl's one after the other, and only figures of one round compare. At the end all rounds
-// are a table for docs/reference/terms.md, ours in times of erl's speed. Time is the
-// processor's, so that a machine with other work to do measures the same. Terms are freed within
-// the time measured, as erl's garbage collector works within its. --only runs one of ours COUNT
-// times and nothing else, to count instructions: valgrind --tool=callgrind or perf stat.
+// are a table for docs/reference/terms.md, ours in times of erl's speed. Time is the clock's: what
+// virtual machines say of their processor's time is wrong by up to a half. So the machine has to be
+// quiet. Terms are freed within the time measured, as erl's garbage collector works within its.
+// --only runs one of ours COUNT times and nothing else, to count instructions: valgrind
+// --tool=callgrind or perf stat.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -50,9 +51,10 @@ void decode(const std::string& bytes) { sink = sink + binary_to_term(bytes)->siz
 
 template <class F>
 double nanoseconds(int count, F f) {
-  const std::clock_t start = std::clock();
+  const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < count; ++i) f();
-  return static_cast<double>(std::clock() - start) * (1e9 / CLOCKS_PER_SEC) / count;
+  const std::chrono::duration<double, std::nano> taken = std::chrono::steady_clock::now() - start;
+  return taken.count() / count;
 }
 
 // erl measures itself, with the same term: it reads the bytes we encode.

@@ -8,17 +8,15 @@ main(File, Count) ->
     Term = binary_to_term(Bytes),
     encode(Term, Count),
     decode(Bytes, Count),
-    Encode = milliseconds(fun() -> encode(Term, Count) end),
-    Decode = milliseconds(fun() -> decode(Bytes, Count) end),
-    io:format("~p ~p~n", [Encode * 1.0e6 / Count, Decode * 1.0e6 / Count]),
+    Encode = nanoseconds(fun() -> encode(Term, Count) end),
+    Decode = nanoseconds(fun() -> decode(Bytes, Count) end),
+    io:format("~p ~p~n", [Encode / Count, Decode / Count]),
     halt().
 
-%% Of the processor, as ours are.
-milliseconds(F) ->
-    statistics(runtime),
+nanoseconds(F) ->
+    Start = erlang:monotonic_time(nanosecond),
     F(),
-    {_, Taken} = statistics(runtime),
-    Taken.
+    erlang:monotonic_time(nanosecond) - Start.
 
 encode(_, 0) -> ok;
 encode(Term, N) ->
