@@ -41,10 +41,24 @@ namespace {
 
 struct Capture {
   std::span<void*> frames;
+  std::span<void* const*> slots;
   std::size_t count;
   unsigned skip;
   const void* outermost;
 };
+
+// Where the return address lies that leads into the frame the unwinder is at: a call pushes it, so
+// it is the last word before that frame's own.
+void* const* slot_of(_Unwind_Context* context, std::uintptr_t address) noexcept {
+#ifdef __x86_64__
+  auto* const slot = reinterpret_cast<void* const*>(_Unwind_GetCFA(context)) - 1;
+  return reinterpret_cast<std::uintptr_t>(*slot) == address ? slot : nullptr;
+#else
+  (void)context;
+  (void)address;
+  return nullptr;
+#endif
+}
 
 _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* data) {
   auto& capture = *static_cast<Capture*>(data);
@@ -62,6 +76,9 @@ _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* data) {
   int before_instruction = 0;
   std::uintptr_t address = _Unwind_GetIPInfo(context, &before_instruction);
   if (address == 0) return _URC_END_OF_STACK;
+  if (!capture.slots.empty()) {
+    capture.slots[capture.count] = before_instruction == 0 ? slot_of(context, address) : nullptr;
+  }
   // A return address lies behind its call, which may be the last instruction of its function; an
   // interrupted one is exact.
   if (before_instruction == 0) --address;
@@ -198,10 +215,11 @@ void append_lines(std::string& text, void* address, bool is_named) {
 
 }  // namespace
 
-[[gnu::noinline]] std::size_t capture_stack(std::span<void*> frames,
-                                            const void* outermost) noexcept {
+[[gnu::noinline]] std::size_t capture_stack(std::span<void*> frames, const void* outermost,
+                                            std::span<void* const*> slots) noexcept {
   if (frames.empty()) return 0;
-  Capture capture{frames, 0, 2, outermost};
+  if (slots.size() < frames.size()) slots = {};
+  Capture capture{frames, slots, 0, 2, outermost};
   _Unwind_Backtrace(&take_frame, &capture);
   return capture.count;
 }

@@ -21,8 +21,10 @@ namespace troupe {
 
 // The return addresses of the calling thread, innermost first, starting with the caller of this
 // function's caller; ends before the frame that `outermost` lies in (null: no end). Says how many
-// there were.
-std::size_t capture_stack(std::span<void*> frames, const void* outermost) noexcept;
+// there were. `slots`, if it is as long as `frames`, is told where in the stack each of them lies;
+// null where this machine does not say (only x86-64 does).
+std::size_t capture_stack(std::span<void*> frames, const void* outermost,
+                          std::span<void* const*> slots = {}) noexcept;
 
 // A line for each frame, `function at file:line`; inlined functions have lines of their own.
 // The first question waits this long at most for the debug information to be read, on a thread of

@@ -35,12 +35,16 @@ Async<ExitReason> stop_child(Process& self, Pid pid, ChildStop how) {
 }
 
 void report_stop(const Term& id, const ChildStop& how, const ExitReason& reason) {
+  if (log::level() > log::Level::error) return;
   if (reason.is(atoms::shutdown) || (how.brutal && reason.is(atoms::killed))) return;
   if (reason.is_orderly() && how.restart != permanent) return;
   log::error("child {} ended with {} when it was told to shut down", id, reason);
 }
 
 void report_end(const Term& id, Restart restart, const ExitReason& reason) {
+  // Asked first: a reason takes time to write out, and a supervisor may restart children by the
+  // hundred thousand.
+  if (log::level() > log::Level::error) return;
   if (reason.is_orderly() && restart != permanent) return;
   log::error("child {} ended: {}", id, reason);
 }

@@ -155,8 +155,11 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
   Relations* relations = block.relations;
   const bool had_limit = relations && relations->limit;
   Envelope* late = reversed(had_limit ? close_limited_inbox(block) : block.inbox.close());
-  if (const std::uint32_t name = block.name.exchange(0)) {
-    runtime.names.erase(Atom::from_index(name), pid);
+  // Few have one, and a look costs less than an exchange.
+  if (block.name.load() != 0) {
+    if (const std::uint32_t name = block.name.exchange(0)) {
+      runtime.names.erase(Atom::from_index(name), pid);
+    }
   }
   tell_callers(block.queue, reason);
   if (relations) {

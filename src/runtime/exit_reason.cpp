@@ -40,15 +40,38 @@ std::string type_of(const std::exception_ptr& exception) {
 // What stands where Erlang has its list of frames; never empty, as Erlang's is not, because
 // matching on a non-empty list is how people recognise `{Error, Stack}`.
 Term stack_term(const ExceptionReport& report) {
-  return list({tuple({Atom{"c++"}, Atom{"throw"}, 0,
-                      list({tuple({Atom{"type"}, Term::binary(report.type)}),
-                            tuple({Atom{"text"}, Term::binary(report.text)})})})});
+  static const Term language = Atom{"c++"};
+  static const Term thrown = Atom{"throw"};
+  static const Term type = Atom{"type"};
+  static const Term text = Atom{"text"};
+  return list({tuple({language, thrown, 0,
+                      list({tuple({type, Term::binary(report.type)}),
+                            tuple({text, Term::binary(report.text)})})})});
 }
 
 // An exception's type as an atom, cut to what an atom can hold.
 Atom type_atom(const std::string& type) {
   auto atom = Atom::try_make(std::string_view{type}.substr(0, Atom::max_characters));
   return atom ? *atom : atoms::exception_;
+}
+
+// The term of a C++ exception. It says no more than type and text, which are the same from one time
+// to the next where something crashes often, and making it takes as long as half of the throw; so
+// the last one is kept.
+Term described(const ExceptionReport& report) {
+  struct Described {
+    std::string type;
+    std::string text;
+    Term term;
+  };
+  thread_local Described last;
+  if (last.type != report.type || last.text != report.text) {
+    last = {};  // in case there is no memory for the next
+    Term term =
+        tuple({tuple({type_atom(report.type), Term::binary(report.text)}), stack_term(report)});
+    last = Described{report.type, report.text, std::move(term)};
+  }
+  return last.term;
 }
 
 }  // namespace
@@ -81,8 +104,7 @@ ExitReason ExitReason::describe(std::exception_ptr exception) {
     reason.term_ = tuple({tuple({atoms::nocatch, thrown->value()}), stack_term(*report)});
   } else if (const auto* other = thrown_as<std::exception>(exception)) {
     report->text = other->what();
-    reason.term_ =
-        tuple({tuple({type_atom(report->type), Term::binary(report->text)}), stack_term(*report)});
+    reason.term_ = described(*report);
   } else {
     reason.term_ = tuple({type_atom(report->type), stack_term(*report)});
   }

@@ -3,6 +3,7 @@
 // What becomes of a process that an exception leaves, or that meets one where few expect it: in a
 // guard, in a message's move, for want of memory. Stacks of the throw site are tested here as the
 // tests are linked, and for both kinds of C++ library in throw_hook/.
+#include <array>
 #include <gtest/gtest.h>
 #include <new>
 #include <stdexcept>
@@ -104,6 +105,34 @@ TEST(ExceptionTest, a_stack_survives_the_awaits_that_the_exception_passes) {
       }
     });
     EXPECT_TRUE(tells_where(down, "throw_from_deep_below"));
+  });
+}
+
+[[gnu::noinline]] void go_by_the_left(int depth) {
+  throw_from_deep_below(depth);
+  asm volatile("nop");  // or the two would be one function
+}
+[[gnu::noinline]] void go_by_the_right(int depth) {
+  throw_from_deep_below(depth);
+  asm volatile("nop; nop");
+}
+
+void crash_on_a_way(Process&, bool left) {
+  void (*volatile way)(int) = left ? &go_by_the_left : &go_by_the_right;
+  way(1);
+}
+
+// The two ways are equally long, so that only the return addresses tell them apart.
+TEST(ExceptionTest, each_of_many_crashes_tells_its_own_way) {
+  on_every_executor([](Process& self) -> Async<> {
+    const std::array ways{true, false, false, true, false};
+    for (const bool left : ways) {
+      (void)spawn_monitor(crash_on_a_way, left);
+      const Down down = co_await self.receive<Down>();
+      const char* const other = left ? "go_by_the_right" : "go_by_the_left";
+      EXPECT_TRUE(tells_where(down, left ? "go_by_the_left" : "go_by_the_right"));
+      EXPECT_FALSE(down.reason.exception()->stack().contains(other));
+    }
   });
 }
 

@@ -9,12 +9,12 @@
 
 extern "C" {
 
-[[noreturn]] void __real___cxa_throw(void* exception, std::type_info* type,
-                                     void (*destructor)(void*));
+void __real___cxa_throw(void* exception, std::type_info* type, void (*destructor)(void*));
 
-[[noreturn, gnu::noinline]] void __wrap___cxa_throw(void* exception, std::type_info* type,
-                                                    void (*destructor)(void*)) {
+// The last call is a jump; see define.cpp.
+[[gnu::noinline]] void __wrap___cxa_throw(void* exception, std::type_info* type,
+                                          void (*destructor)(void*)) {
   troupe::detail::record_throw(exception);
-  __real___cxa_throw(exception, type, destructor);
+  return __real___cxa_throw(exception, type, destructor);
 }
 }
