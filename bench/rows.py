@@ -50,10 +50,8 @@ FEWER_NAMES = {"elixir": "20000 200000 2", "erlang": "100000 200000 2"}
 ROWS = [
     Row("Ping-pong of two processes", "pingpong", "2000000", "500000", "rate", "round trips/s",
         "Two messages a round trip: an envelope from the pool, one compare-and-swap, one turn of "
-        "the "
-        "run queue, one resumption. The woken process takes the next-slot of the worker that woke "
-        "it, "
-        "so both stay in one cache and the second worker is never woken.",
+        "the run queue, one resumption. The woken process joins the queue of the worker that woke "
+        "it, where it is alone, so nobody steals it: both stay in one cache.",
         goals=(("erlang", 5), ("best", 2)), communicates=True, messages=2),
     Row("Ring of 1,000 processes", "ring", "1000 5000000", "1000 1500000", "rate", "hops/s",
         "One message a hop through 1,000 control blocks and frames, which fit the second-level "

@@ -141,24 +141,16 @@ class RunQueue {
 
   // Owner.
   void push(Block* block) noexcept {
-    if (back_.push(block)) [[likely]]
-      return;
-    Block* older[capacity];
-    const std::uint32_t count = back_.take_half(older);
-    overflow_.push(older, count);
-    spilled_.store(spilled_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-    back_.push(block);
+    if (!back_.push(block)) [[unlikely]]
+      spill(block);
   }
 
   // Owner.
   Block* pop() noexcept {
     if (Block* block = front_.pop()) return block;
-    if (overflow_.is_empty()) [[likely]]
-      return back_.pop();
-    Block* batch[capacity / 2];
-    const std::uint32_t count = overflow_.pop(batch, capacity / 2);
-    for (std::uint32_t i = 1; i < count; ++i) front_.push(batch[i]);
-    return count > 0 ? batch[0] : back_.pop();
+    if (!overflow_.is_empty()) [[unlikely]]
+      return refill();
+    return back_.pop();
   }
 
   // Thief: takes up to half of the oldest into `out`, which has room for `capacity`.
@@ -175,6 +167,21 @@ class RunQueue {
   }
 
  private:
+  // Not inlined: they are rare, and need more stack and registers than all the rest of a turn.
+  [[gnu::noinline]] void spill(Block* block) noexcept {
+    Block* older[capacity];
+    const std::uint32_t count = back_.take_half(older);
+    overflow_.push(older, count);
+    spilled_.store(spilled_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+    back_.push(block);
+  }
+  [[gnu::noinline]] Block* refill() noexcept {
+    Block* batch[capacity / 2];
+    const std::uint32_t count = overflow_.pop(batch, capacity / 2);
+    for (std::uint32_t i = 1; i < count; ++i) front_.push(batch[i]);
+    return count > 0 ? batch[0] : back_.pop();
+  }
+
   RunRing front_;
   RunRing back_;
   SharedQueue overflow_;

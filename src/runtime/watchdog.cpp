@@ -9,9 +9,9 @@
 //
 //   - the process is reported, with the stack of its thread at that moment (see ThreadProbe), once
 //     for each time it gets stuck and at most once a second;
-//   - what waits in the worker's queues and its next-slot goes to the shared queue, and so does
-//     what the stuck process itself wakes from now on (Worker::passes_on); timers on its wheel are
-//     fired from here;
+//   - what waits in the worker's queues goes to the shared queue, and so does what the stuck
+//     process itself wakes from now on (Worker::passes_on); timers on its wheel are fired from
+//     here;
 //   - another worker is added, up to RuntimeOptions::max_extra_workers, so that as many work as
 //     before.
 //
@@ -117,7 +117,6 @@ void WorkerExecutor::take_over(Worker& worker) {
   for (SharedQueue* queue : {&worker.urgent[0], &worker.urgent[1]}) {
     while (Block* block = queue->pop()) move(block);
   }
-  if (Block* block = worker.next.exchange(nullptr, std::memory_order_acq_rel)) move(block);
   Block* batch[RunQueue::capacity];
   while (const std::uint32_t taken = worker.queue.take_half(batch)) {
     for (std::uint32_t i = 0; i < taken; ++i) move(batch[i]);

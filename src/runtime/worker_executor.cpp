@@ -55,10 +55,6 @@ WorkerExecutor::~WorkerExecutor() {
 
 // --- Run queues.
 
-void WorkerExecutor::push_local(Worker& worker, Block& block) noexcept {
-  worker.queue.push(&block);
-}
-
 void WorkerExecutor::enqueue(Block& block) noexcept {
   Worker* worker = own_worker();
   if (!worker) {
@@ -86,13 +82,11 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
     case Priority::normal:
       break;
   }
-  if (Block* displaced = worker->next.exchange(&block, std::memory_order_acq_rel)) {
-    push_local(*worker, *displaced);
-    if (worker->may_wake.load(std::memory_order_relaxed) && worker->queue.size() >= 2 &&
-        idle_.load(std::memory_order_relaxed) != 0) {
-      worker->may_wake.store(false, std::memory_order_relaxed);
-      wake_one();
-    }
+  worker->queue.push(&block);
+  if (idle_.load(std::memory_order_relaxed) != 0 &&
+      worker->may_wake.load(std::memory_order_relaxed) && worker->queue.size() > worth_waking) {
+    worker->may_wake.store(false, std::memory_order_relaxed);
+    wake_one();
   }
 }
 
@@ -108,7 +102,7 @@ void WorkerExecutor::enqueue_last(Block& block) noexcept {
       worker->low.push(&block);
       return;
     case Priority::normal:
-      push_local(*worker, block);
+      worker->queue.push(&block);
   }
 }
 
@@ -124,26 +118,17 @@ Block* WorkerExecutor::next_process(Worker& worker) noexcept {
   if (turns % 8 == 0) {
     if (Block* block = worker.low.pop()) return block;
   }
-  if (worker.next.load(std::memory_order_relaxed)) {
-    Block* block = worker.next.exchange(nullptr, std::memory_order_acq_rel);
-    if (block) {
-      if (++worker.next_streak <= next_slot_limit || worker.queue.size() == 0) return block;
-      worker.next_streak = 0;
-      push_local(worker, *block);
-    }
-  }
-  worker.next_streak = 0;
   if (Block* block = worker.queue.pop()) return block;
   Block* batch[RunQueue::capacity / 2];
   if (const std::uint32_t count = shared_.pop(batch, RunQueue::capacity / 2)) {
-    for (std::uint32_t i = 1; i < count; ++i) push_local(worker, *batch[i]);
+    for (std::uint32_t i = 1; i < count; ++i) worker.queue.push(batch[i]);
     return batch[0];
   }
   return worker.low.pop();
 }
 
 bool WorkerExecutor::has_work(const Worker& worker) const noexcept {
-  if (!shared_.is_empty() || worker.next.load() != nullptr || worker.queue.size() != 0) return true;
+  if (!shared_.is_empty() || worker.queue.size() != 0) return true;
   return !worker.urgent[0].is_empty() || !worker.urgent[1].is_empty() || !worker.low.is_empty();
 }
 
@@ -174,7 +159,7 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
       if (each * waiting < worth_stealing_ns) continue;
       Block* stolen[RunQueue::capacity];
       const std::uint32_t taken = victim.queue.take_half(stolen);
-      for (std::uint32_t k = 0; k < taken; ++k) push_local(worker, *stolen[k]);
+      for (std::uint32_t k = 0; k < taken; ++k) worker.queue.push(stolen[k]);
       if (taken > 0) {
         victim.may_wake.store(true, std::memory_order_relaxed);
         return true;

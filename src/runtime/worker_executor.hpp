@@ -24,22 +24,25 @@ namespace troupe::detail {
 // Runs processes on real time: on threads of its own, or, with one worker and no threads, on the
 // thread that calls drive.
 //
-// Each worker has a run queue, and a next-slot for the process that was woken last, so that two
-// processes in conversation stay in one cache; whoever comes after the slot's tenant moves it to
-// the tail, and after `next_slot_limit` turns in a row the queue has its turn. Max and high have
-// queues of their own that go first; low has one that is asked every eighth time.
+// Each worker has a run queue, first in first out; max and high have queues of their own that go
+// first, low has one that is asked every eighth time. Two processes in conversation stay on one
+// worker because nobody steals the only one that waits.
+//
+// Tried and given up: a slot in front of the queue for the process that was woken last, as Go and
+// tokio have it. What others may empty costs an exchange on the way in and one on the way out,
+// where the queue costs one compare-and-swap on the way out. And a server with a hundred clients
+// answered one of them at a time; now it finds a batch.
 //
 // Idle workers. Waking a thread on another core costs 13-30 us on the machines this was measured
 // on, as much as several hundred messages, and conversations that cross cores are slower than on
 // one. So
-//   - a worker wakes another only when its queue holds at least two processes besides the running
-//     one, and at most once per `wake_interval_ns`;
+//   - a worker wakes another only when more than `worth_waking` processes wait in its queue, and at
+//     most once per `wake_interval_ns`;
 //   - the one that was woken steals only from a queue that works off its backlog slowly: it watches
 //     how many processes the owner takes while it spins, and takes half if the rest would last
 //     longer than `worth_stealing_ns`;
 //   - a worker that finds nothing for `spin_ns` parks: in the host's poll if nobody is there yet,
-//   else
-//     on its parker. With nothing to do, nobody wakes up except for a timer that is due.
+//     else on its parker. With nothing to do, nobody wakes up except for a timer that is due.
 // Lost wake-ups: a worker says that it is idle (seq_cst), then looks at every queue once more; who
 // pushes to the shared queue looks for idle workers afterwards (seq_cst). For its own queue the
 // owner is awake by definition.
@@ -86,7 +89,7 @@ class WorkerExecutor final : public Executor {
   // Receives one activation may make before the process goes to the tail of its run queue: about as
   // long as the BEAM's 4,000 reductions take there.
   static constexpr std::int32_t activation_budget = 1'000;
-  static constexpr std::uint32_t next_slot_limit = 64;
+  static constexpr std::uint32_t worth_waking = 2;  // processes that wait, for another worker
   // Activations between looks at the clock: at most so many, and as few as it takes to look every
   // `check_after_ns`. One that sends, receives and sets timers a thousand times is half a
   // millisecond, and sixteen of them would have the timers of another five milliseconds late.
@@ -103,11 +106,8 @@ class WorkerExecutor final : public Executor {
         : index{worker_index}, timers{worker_index, max_timers} {}
     const unsigned index;
     RunQueue queue;
-    // The process woken last. An exchange, because a thief may empty it too.
-    std::atomic<Block*> next{nullptr};
     SharedQueue urgent[2];  // Priority::max, Priority::high
     SharedQueue low;
-    std::uint32_t next_streak = 0;
     // Written by the owner; the watchdog sees by it whether the worker gets on. Orders nothing.
     std::atomic<std::uint32_t> turns{0};
     // The process it has taken last, null while it is idle. Release and acquire, so that the
@@ -159,7 +159,6 @@ class WorkerExecutor final : public Executor {
   void idle(Worker& worker, std::int64_t deadline_ns);
   bool has_work(const Worker& worker) const noexcept;
   bool steal(Worker& worker, std::int64_t until_ns);
-  void push_local(Worker& worker, Block& block) noexcept;
   void wake_one() noexcept;
   bool finished() noexcept;
   unsigned count() const noexcept { return count_.load(std::memory_order_acquire); }

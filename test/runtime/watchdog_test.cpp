@@ -93,7 +93,7 @@ TEST(WatchdogTest, processes_go_on_while_others_keep_every_worker) {
   }
 }
 
-// Timers, the next-slot and the queue of the only worker, filled before it is kept.
+// Timers and the queue of the only worker, filled before it is kept.
 TEST(WatchdogTest, what_waits_behind_a_stuck_process_is_taken_over) {
   Runtime runtime{with_workers(1)};
   const auto result = runtime.try_run(
@@ -106,7 +106,7 @@ TEST(WatchdogTest, what_waits_behind_a_stuck_process_is_taken_over) {
         co_await self.yield();
         spawn(hog, state);
         spawn(stop_when, state, 0ms);  // in the queue
-        spawn(stop_when, state, 0ms);  // in the next-slot
+        spawn(stop_when, state, 0ms);
         while (!state->done) co_await self.sleep(1ms);
       },
       std::make_shared<Shared>());
