@@ -28,6 +28,7 @@ class PosixHost final : public Host {
   static std::expected<std::unique_ptr<PosixHost>, IoError> create();
 
   std::int64_t monotonic_ns() noexcept override;
+  std::int64_t rough_monotonic_ns() noexcept override;
   std::int64_t system_ns() noexcept override;
   void random_bytes(std::span<std::byte> out) noexcept override;
 

@@ -114,13 +114,9 @@ void dispatch_info(ServerCore& core, Envelope* envelope, const MessageType* mess
   }
 }
 
+// One whose handler does not come along with it.
 void dispatch_request(ServerCore& core, Envelope* envelope) {
   const RequestType& type = request_type_of(envelope);
-  if (type.server == core.vtable) [[likely]] {
-    if (!type.answers_at_once) note(core, envelope);
-    type.invoke(core, envelope);
-    return;
-  }
   const Route* route = type.server ? nullptr : find_route(core, type.message, type.role);
   if (!route || !route->answers_at_once) note(core, envelope);
   if (route) {
@@ -157,7 +153,10 @@ void dispatch_timeout(ServerCore& core) {
 
 void dispatch(ServerCore& core, Envelope* envelope) noexcept {
   try {
-    if (envelope && is_system(envelope)) {
+    const RequestType* request =
+        envelope && is_request(envelope) ? &request_type_of(envelope) : nullptr;
+    const bool brings_handler = request && request->server == core.vtable;
+    if (request && !brings_handler && request->role == RequestRole::system) {
       note(core, envelope);
       // The wait starts anew with its full time afterwards.
       handle_system(core, envelope);
@@ -171,7 +170,10 @@ void dispatch(ServerCore& core, Envelope* envelope) noexcept {
       return;
     }
     core.last = envelope->type;
-    if (is_request(envelope)) [[likely]] {
+    if (brings_handler) [[likely]] {
+      if (!request->answers_at_once) note(core, envelope);
+      request->invoke(core, envelope);
+    } else if (request) {
       dispatch_request(core, envelope);
     } else if (holds<Exit>(envelope) && value_of<Exit>(envelope).from == core.parent) {
       Step& step = step_of(core);

@@ -2,12 +2,14 @@
 //
 // The loop of a server; OTP: gen_server:loop. One coroutine per server, whose frame and cell are
 // all that an idle server is: whatever only a start, an end or a coroutine handler needs lives in
-// frames of their own. A message for a plain handler costs no allocation and no coroutine.
+// frames of their own. A message for a plain handler costs no allocation, and the loop is not even
+// resumed for it (detail/in_place.hpp).
 //
 // The order of things is OTP's: a pending continuation before the mailbox; a reply before its
 // continuation; with a stop, terminate before the reply, and the reply before the end.
 #include <exception>
 
+#include <troupe/detail/in_place.hpp>
 #include <troupe/dormant.hpp>
 #include <troupe/log.hpp>
 
@@ -56,7 +58,12 @@ class [[nodiscard]] Activity : Receiver {
         taken = std::exchange(core.continuation, nullptr);
         return false;
       }
-      timeout_ns = core.timeout == infinity ? -1 : core.timeout.count();
+      if (core.timeout == infinity) {
+        match = &serve;
+        clause = in_place;
+      } else {
+        timeout_ns = core.timeout.count();
+      }
     }
     return begin_receive(life_.self, *this);
   }
@@ -75,7 +82,7 @@ class [[nodiscard]] Activity : Receiver {
   [[gnu::noinline]] bool await_resume() {
     if (life_.is_pending) {
       finish_pending();
-    } else {
+    } else if (!is_in_place(*this)) {
       dispatch(*life_.server, std::exchange(taken, nullptr));
     }
     return !life_.server->step || take_step();
@@ -83,6 +90,12 @@ class [[nodiscard]] Activity : Receiver {
 
  private:
   static int match_any(Receiver&, Envelope*) { return 0; }
+  // Most handlers leave nothing to be done, and then the loop need not even be woken.
+  static int serve(Receiver& self, Envelope* envelope) {
+    ServerCore& core = *static_cast<Activity&>(self).life_.server;
+    dispatch(core, envelope);
+    return core.step || core.continuation || core.suspended || core.timeout != infinity ? 1 : 0;
+  }
   static int match_system(Receiver&, Envelope* envelope) { return is_system(envelope) ? 0 : -1; }
 
   void finish_pending() {

@@ -7,10 +7,18 @@
 //
 // A receive looks at each message once: `scanned` is the last one it has refused, and new mail is
 // tested from there. The test is a function pointer (Receiver::match), so messages that do not fit
-// never resume the coroutine.
+// never resume the coroutine. A server's receive handles messages right there (in_place.hpp), and
+// its coroutine is resumed only for what a plain handler leaves to be done.
+//
+// Tried and given up: leaving the only envelope of an activation in the inbox's word until the
+// process sleeps again, which takes a compare-and-swap anyhow, and so sparing a call two of its ten
+// locked instructions. The envelope's memory must then not come back as a new one meanwhile, so
+// that every deallocation on the thread has to ask whether an inbox still names it; and by count a
+// call took as many instructions as without.
 #include "runtime/activation.hpp"
 
 #include <troupe/detail/call.hpp>
+#include <troupe/detail/in_place.hpp>
 #include <troupe/dormant.hpp>
 
 #include "base/assert.hpp"
@@ -49,6 +57,39 @@ bool scan(Block& block, Receiver& receiver) noexcept {
   return false;
 }
 
+// Has a receive handle a message in its place. True: its coroutine is to be resumed. The phase says
+// so too, because the process may have been suspended meanwhile: `ready`, or still `retiring`, if
+// the handler has left a sleeper where the receive stood.
+bool serve(Block& block, Receiver& receiver, Envelope* message) noexcept {
+  block.phase = Phase::running;
+  const bool goes_on = receiver.match(receiver, message) != 0;
+  if (block.phase == Phase::retiring) return true;
+  if (goes_on) {
+    block.phase = Phase::ready;
+    return true;
+  }
+  // It waits again, as begin_receive would have it.
+  block.phase = Phase::receiving;
+  ++block.reductions;
+  if (--block.budget <= 0) [[unlikely]]
+    block.yielded = true;
+  return false;
+}
+
+// The same for all that waits in the queue. False: it has come to its end, or to the end of what it
+// may do now.
+bool serve_queue(Block& block, Receiver& receiver) noexcept {
+  while (Envelope* message = block.queue.head) {
+    if (block.doomed || block.yielded) return false;
+    unlink_message(*context.runtime, block, nullptr, message);
+    if (serve(block, receiver, message)) return !block.doomed;
+    // With a limit the newest decide what is left of the oldest.
+    if (block.limited.load(std::memory_order_relaxed) != 0) [[unlikely]]
+      take_mail(*context.runtime, block);
+  }
+  return false;
+}
+
 // Whether what the process waits for is there.
 bool can_go_on(Block& block) noexcept {
   switch (block.phase) {
@@ -57,6 +98,7 @@ bool can_go_on(Block& block) noexcept {
     case Phase::retiring:
       return true;
     case Phase::receiving:
+      if (is_in_place(*block.receiver)) return serve_queue(block, *block.receiver);
       // A message that fits beats a timeout that has come as well.
       return scan(block, *block.receiver) || block.timed_out || block.receiver->timeout_ns == 0;
     case Phase::replying:
@@ -135,10 +177,12 @@ void set_limit(RuntimeState& runtime, Block& block, std::int64_t timeout_ns) {
   if (!block.clock) block.clock = new WaitClock;
   WaitClock& clock = *block.clock;
   if (clock.limit_ns != WaitClock::never) return;  // woken for nothing
-  const std::int64_t now = runtime.executor->now_ns();
+  const std::int64_t now = timeout_ns >= WaitClock::rough_from_ns ? runtime.executor->rough_now_ns()
+                                                                  : runtime.executor->now_ns();
   clock.limit_ns = timeout_ns >= WaitClock::never - now ? WaitClock::never - 1 : now + timeout_ns;
   if (clock.timer_ns <= clock.limit_ns) return;
   stop_clock(runtime, block);
+  clock.stays = timeout_ns <= WaitClock::stays_ns;
   start_clock(runtime, block, clock);
 }
 
@@ -161,8 +205,17 @@ void take_in(RuntimeState& runtime, Block& block, Envelope* envelope, bool limit
     settle_limited_mail(runtime, block);
 }
 
+// The same for what has come out of the inbox of a process without a limit, newest first.
+void take_in_newest(RuntimeState& runtime, Block& block, Envelope* newest) noexcept {
+  bool all_messages;
+  Envelope* oldest = reversed(newest, all_messages);
+  if (!all_messages) return take_in(runtime, block, oldest, false);
+  block.queue.append(oldest, newest);
+}
+
 // The commonest case, without the queue: the process stands in a receive, and one message has come,
-// which fits. False: nothing of the kind, and whatever has come has been taken in.
+// which fits. False: nothing of the kind, or it was handled in its place, and whatever has come has
+// been taken in.
 bool take_one(RuntimeState& runtime, Block& block) noexcept {
   if (block.doomed) return false;
   if (block.limited.load(std::memory_order_relaxed) != 0) [[unlikely]] {
@@ -177,6 +230,7 @@ bool take_one(RuntimeState& runtime, Block& block) noexcept {
       block.phase == Phase::receiving && block.scanned == block.queue.tail &&
       (!relations || relations->suspenders.empty())) {
     Receiver& receiver = *block.receiver;
+    if (is_in_place(receiver)) return serve(block, receiver, mail);
     const int clause = receiver.match(receiver, mail);
     if (clause >= 0) {
       give(block, receiver, mail, clause);
@@ -186,8 +240,32 @@ bool take_one(RuntimeState& runtime, Block& block) noexcept {
     block.scanned = mail;
     return false;
   }
-  take_in(runtime, block, reversed(mail), false);
+  take_in_newest(runtime, block, mail);
   return false;
+}
+
+// Not inlined, so that a wait without a limit does not pay for its registers.
+[[gnu::noinline]] void see_to_clock(RuntimeState& runtime, Block& block,
+                                    std::int64_t timeout_ns) noexcept {
+  if (timeout_ns >= 0) {
+    if (!block.timed_out) set_limit(runtime, block, timeout_ns);
+  } else if (!block.clock->stays) {
+    stop_clock(runtime, block);
+  }
+}
+
+// Goes to sleep in its wait; false: something has come in the meantime. True: the block belongs to
+// whoever wakes it.
+[[gnu::always_inline]] inline bool fall_asleep(RuntimeState& runtime, Block& block) noexcept {
+  const std::int64_t timeout = timeout_of(block);
+  if (timeout >= 0 || block.clock) see_to_clock(runtime, block, timeout);
+  return block.inbox.sleep();
+}
+
+// Whether it has just looked at all it has, and waits for more.
+bool has_looked(const Block& block) noexcept {
+  if (block.phase == Phase::replying) return !block.wait->done;
+  return block.phase == Phase::receiving && !(block.queue.head && is_in_place(*block.receiver));
 }
 
 }  // namespace
@@ -196,8 +274,9 @@ void take_mail(RuntimeState& runtime, Block& block) noexcept {
   // Nothing acts on it any more; what comes now is refused when it ends.
   if (block.doomed) return;
   const bool limited = block.limited.load(std::memory_order_relaxed) != 0;
-  take_in(runtime, block, reversed(limited ? take_limited_mail(block) : block.inbox.take_all()),
-          limited);
+  if (limited) [[unlikely]]
+    return take_in(runtime, block, reversed(take_limited_mail(block)), true);
+  if (Envelope* mail = block.inbox.take_all()) take_in_newest(runtime, block, mail);
 }
 
 void stop_clock(RuntimeState& runtime, Block& block) noexcept {
@@ -214,7 +293,11 @@ void take_timeout(RuntimeState& runtime, Block& block, std::uint64_t timer_id) n
   clock.id = 0;
   clock.timer_ns = WaitClock::never;
   if (clock.limit_ns == WaitClock::never) return;  // that wait has ended
-  if (runtime.executor->now_ns() < clock.limit_ns) return start_clock(runtime, block, clock);
+  const std::int64_t rest = clock.limit_ns - runtime.executor->now_ns();
+  if (rest > 0) {
+    clock.stays = rest <= WaitClock::stays_ns;
+    return start_clock(runtime, block, clock);
+  }
   block.timed_out = true;
 }
 
@@ -232,14 +315,14 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
     }
     const bool suspended = block.relations && !block.relations->suspenders.empty();
     if (suspended || (!is_served && !can_go_on(block))) {
-      const std::int64_t timeout = timeout_of(block);
-      if (timeout >= 0) {
-        if (!block.timed_out) set_limit(runtime, block, timeout);
-      } else if (block.clock) {
-        stop_clock(runtime, block);
+      if (block.doomed) [[unlikely]]
+        continue;
+      if (block.yielded) [[unlikely]] {
+        block.yielded = false;
+        yields = true;
+        break;
       }
-      // From here on the block belongs to whoever wakes it.
-      if (block.inbox.sleep()) break;
+      if (fall_asleep(runtime, block)) break;
       continue;
     }
     if (block.clock) block.clock->limit_ns = WaitClock::never;
@@ -249,7 +332,7 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
         break;
       }
     }
-    block.phase = Phase::running;
+    if (block.phase != Phase::retiring) block.phase = Phase::running;
     do {
       block.continuation().next.resume();
     } while (is_running(block) && block.continuation().next);
@@ -276,11 +359,7 @@ bool activate(RuntimeState& runtime, Block& block) noexcept {
       yields = true;
       break;
     }
-    // It has just looked at all it has, and waits without a limit.
-    if (block.phase == Phase::receiving && block.receiver->timeout_ns < 0 && !block.clock &&
-        block.inbox.sleep()) {
-      break;
-    }
+    if (has_looked(block) && fall_asleep(runtime, block)) break;
   }
   context.process = nullptr;
   context.runtime = nullptr;
@@ -303,9 +382,10 @@ bool begin_receive(Process& self, Receiver& receiver) {
     block.yielded = true;
     return false;
   }
+  if (is_in_place(receiver)) return false;
   // With a limit the newest decide what is left of the oldest.
   const bool limited = block.limited.load(std::memory_order_relaxed) != 0;
-  if (!limited && scan(block, receiver)) return true;
+  if (!limited && block.queue.head && scan(block, receiver)) return true;
   if (limited || block.inbox.has_mail()) {
     take_mail(*context.runtime, block);
     if (block.doomed) return false;
@@ -333,7 +413,9 @@ bool begin_reply_wait(Process& self, ReplyWait& wait) {
   block.timed_out = false;
   ++block.reductions;
   if (wait.done && !block.doomed) return true;  // enlisted, and answered in the meantime
-  if (block.relations) block.relations->outstanding.erase(wait.id);
+  if (block.relations && !block.relations->outstanding.empty()) {
+    block.relations->outstanding.erase(wait.id);
+  }
   block.wait = &wait;
   block.phase = Phase::replying;  // so that take_mail finds the wait
   if (block.doomed) [[unlikely]]

@@ -25,15 +25,24 @@ struct RuntimeState;
 // process that calls and calls again sets a limit of five seconds each time and is answered within
 // a microsecond. So the timer stays when a wait ends, and serves the next wait as well if it fires
 // before that one's limit: the process looks at the clock then, and starts another for the rest.
-// Before a wait without a limit, and at its end, the process cancels it, so that no timer runs that
-// nobody waits for.
+//
+// Before a wait without a limit the process cancels it only if it may be long until it fires. A
+// server that makes a call for each of its requests would start and cancel a timer each time, which
+// was a fifth of such a request. So a process that has become idle may be woken once more, for
+// nothing, within `stays_ns` of its last wait with a limit. One that goes to sleep without a stack,
+// or ends, leaves no timer behind.
 struct WaitClock {
   static constexpr std::int64_t never = INT64_MAX;
+  // Limits from here on, calls' among them, are counted from a clock that is up to 25 ms ahead:
+  // reading the exact one took as long as two messages. They are never too short.
+  static constexpr std::int64_t rough_from_ns = 5'000'000'000;
+  static constexpr std::int64_t stays_ns = 10'000'000'000;
 
   std::int64_t limit_ns = never;  // of this wait; never: it has none, or none has begun
   std::int64_t timer_ns = never;  // when the timer fires; never: none runs
   std::uint64_t id = 0;           // of the timer: what its TimeoutSignal carries
   TimerRef timer;
+  bool stays = false;  // it was started for at most `stays_ns`
 
   bool runs() const noexcept { return timer_ns != never; }
   void* operator new(std::size_t size) { return allocate(size); }

@@ -17,6 +17,21 @@ inline Envelope* reversed(Envelope* list) noexcept {
   return result;
 }
 
+// The same, and says whether there are plain messages only: asked here, because a long list is cold
+// memory, and a second pass costs as much as the first.
+inline Envelope* reversed(Envelope* list, bool& all_messages) noexcept {
+  Envelope* result = nullptr;
+  all_messages = true;
+  while (list) {
+    Envelope* next = list->next;
+    all_messages &= list->type->kind == EnvelopeKind::message;
+    list->next = result;
+    result = list;
+    list = next;
+  }
+  return result;
+}
+
 // The messages a process has taken from its inbox and not yet received, oldest first. Singly
 // linked; the owner alone touches it.
 struct MessageQueue {
@@ -27,6 +42,12 @@ struct MessageQueue {
     envelope->next = nullptr;
     (tail ? tail->next : head) = envelope;
     tail = envelope;
+  }
+
+  // A list, from its first to its last.
+  void append(Envelope* first, Envelope* last) noexcept {
+    (tail ? tail->next : head) = first;
+    tail = last;
   }
 
   // `before` is the one in front of `envelope`, null if it is the head.

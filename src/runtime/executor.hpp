@@ -45,7 +45,9 @@ class Executor {
   // Receives the next activation may make.
   virtual std::int32_t budget() noexcept = 0;
 
-  virtual std::int64_t now_ns() noexcept = 0;     // monotonic
+  virtual std::int64_t now_ns() noexcept = 0;  // monotonic
+  // See Host::rough_monotonic_ns.
+  virtual std::int64_t rough_now_ns() noexcept { return now_ns(); }
   virtual std::int64_t system_ns() noexcept = 0;  // since 1970, UTC
   virtual std::uint64_t random() noexcept = 0;
 

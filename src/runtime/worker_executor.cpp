@@ -301,6 +301,7 @@ void WorkerExecutor::run(Worker& worker) {
 // --- Time, chance, timers, input and output.
 
 std::int64_t WorkerExecutor::now_ns() noexcept { return host_->monotonic_ns(); }
+std::int64_t WorkerExecutor::rough_now_ns() noexcept { return host_->rough_monotonic_ns(); }
 std::int64_t WorkerExecutor::system_ns() noexcept { return host_->system_ns(); }
 
 std::uint64_t WorkerExecutor::random() noexcept {

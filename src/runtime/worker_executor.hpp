@@ -68,6 +68,7 @@ class WorkerExecutor final : public Executor {
   void enqueue_last(Block& block) noexcept override;
   std::int32_t budget() noexcept override { return activation_budget; }
   std::int64_t now_ns() noexcept override;
+  std::int64_t rough_now_ns() noexcept override;
   std::int64_t system_ns() noexcept override;
   std::uint64_t random() noexcept override;
   TimerRef start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) override;

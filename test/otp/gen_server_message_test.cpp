@@ -206,6 +206,55 @@ TEST_F(GenServerMessage, a_long_chain_of_continuations_lets_others_run) {
   });
 }
 
+// Tells itself the next number before it handles one, so that its mailbox is never empty.
+struct Counting : GenServer<Counting> {
+  struct Count {
+    int left;
+    Pid tell;
+  };
+  struct Limit {};
+  struct Read {
+    using Reply = std::vector<int>;
+  };
+  using Messages = troupe::Messages<Count, Limit>;
+
+  void handle_cast(Process& self, Count m) {
+    counted.push_back(m.left);
+    if (!m.tell) return;
+    if (m.left > 0) return cast(self.pid(), Count{m.left - 1, m.tell});
+    send(m.tell, static_cast<int>(counted.size()));
+  }
+  void handle_cast(Process& self, Limit) { self.set_mailbox_limit(100, Overflow::drop_newest); }
+  std::vector<int> handle_call(Read) { return counted; }
+  std::vector<int> counted;
+};
+
+TEST_F(GenServerMessage, a_server_that_always_has_mail_lets_others_run) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto server = co_await Counting::start_link(self);
+    cast(server, Counting::Count{100'000, self.pid()});
+    int yields = 0;
+    std::optional<int> counted;
+    while (!(counted = co_await self.receive<int>(0ms))) {
+      ++yields;
+      co_await self.yield();
+    }
+    EXPECT_EQ(counted, 100'001);
+    EXPECT_GT(yields, 0);
+  });
+}
+
+// Setting a limit takes in what has come, in the middle of the handler.
+TEST_F(GenServerMessage, what_came_before_a_handler_set_a_limit_is_handled) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto server = co_await Counting::start_link(self);
+    cast(server, Counting::Count{1, Pid{}});
+    cast(server, Counting::Limit{});
+    for (int i = 2; i <= 5; ++i) cast(server, Counting::Count{i, Pid{}});
+    EXPECT_EQ(co_await call(self, server, Counting::Read{}), (std::vector{1, 2, 3, 4, 5}));
+  });
+}
+
 TEST_F(GenServerMessage, a_typed_name_finds_only_servers_of_its_type) {
   on_every_executor([](Process& self) -> Async<> {
     const auto journal = co_await Journal::start_link(self, {.name = "the_name"});
