@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "session/loader.hpp"
 
+#include <algorithm>
 #include <bitset>
 #include <utility>
 
@@ -184,13 +185,27 @@ Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) 
 
 Async<std::expected<std::uint64_t, std::string>> load_sessions(Process& self, HouseRef house,
                                                                std::vector<StoreHandle> shards) {
-  for (const StoreHandle& shard : shards) spawn_link(load_shard, self.pid(), house, shard);
+  // Linked, so that they end with the caller; monitored, because a caller that traps exits would
+  // wait for ever for one that has crashed.
+  std::vector<Ref> loading;
+  for (const StoreHandle& shard : shards) {
+    const SpawnOptions options{.link = true, .monitor = true};
+    loading.push_back(spawn_with(options, load_shard, self.pid(), house, shard).ref);
+  }
   ShardLoaded all;
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    ShardLoaded loaded = co_await self.receive<ShardLoaded>();
-    all.sessions += loaded.sessions;
-    all.dictionaries |= loaded.dictionaries;
-    if (!loaded.error.empty()) all.error = std::move(loaded.error);
+  while (!loading.empty()) {
+    co_await self.receive(
+        [&](ShardLoaded loaded) {
+          all.sessions += loaded.sessions;
+          all.dictionaries |= loaded.dictionaries;
+          if (!loaded.error.empty()) all.error = std::move(loaded.error);
+        },
+        when([&](const Down& down) { return std::ranges::count(loading, down.ref) != 0; },
+             [&](Down down) {
+               std::erase(loading, down.ref);
+               if (down.reason.is_normal()) return;
+               all.error = "the stored sessions could not be loaded: " + down.reason.to_string();
+             }));
   }
   if (!all.error.empty()) co_return std::unexpected(std::move(all.error));
   for (std::uint32_t number = 1; number <= Dictionaries::max_number; ++number) {

@@ -17,7 +17,8 @@ namespace greenroom {
 // which is not unpacked before somebody asks for it. All shards at once; for each a thread of the
 // blocking pool that reads, checks and copies, and a process that enters what it gets.
 //
-// How many sessions; the error is a sentence for the operator. Nobody may ask for a session before
+// How many sessions; the error is a sentence for the operator, also if one of those processes
+// crashes: the caller traps exits, as supervisors do. Nobody may ask for a session before
 // this is done: one that is not entered yet would be taken for absent.
 troupe::Async<std::expected<std::uint64_t, std::string>> load_sessions(
     troupe::Process& self, HouseRef house, std::vector<StoreHandle> shards);

@@ -1,0 +1,141 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// What is stored becomes sessions again, or one sentence that says why not.
+#include "session/loader.hpp"
+
+#include <gtest/gtest.h>
+#include <stdexcept>
+
+#include <troupe/simulation.hpp>
+
+#include "session/codec.hpp"
+#include "session/storage_key.hpp"
+
+namespace greenroom {
+namespace {
+
+using namespace troupe;
+
+constexpr std::int64_t far_ms = 4'000'000'000'000;
+
+std::string record(std::int64_t expires_at_ms = 0, std::string_view user = {}) {
+  KeyState state;
+  state.session.set_string("value");
+  state.session.set_expiry(expires_at_ms);
+  if (!user.empty()) state.more().user = user;
+  return encode_key(state);
+}
+
+std::string tombstone() {
+  KeyState state;
+  state.more().dead_until_ms = far_ms;
+  return encode_key(state);
+}
+
+std::unique_ptr<storage::Store> store_of(int sessions) {
+  auto store = storage::open_memory();
+  for (int i = 0; i < sessions; ++i) {
+    EXPECT_TRUE(store->put(storage_key(0, "s:" + std::to_string(i)), record()).has_value());
+  }
+  return store;
+}
+
+// Gives one session, and then it throws.
+class BreakingStore final : public storage::Store {
+  storage::Result<std::optional<std::string>> do_get(std::string_view) override { return {}; }
+  storage::Result<void> do_write(std::span<const storage::Change>) override { return {}; }
+  storage::Result<void> do_visit(const Scan&, Visit visitor, void* object) override {
+    visitor(object, storage_key(0, "first"), record());
+    throw std::runtime_error("the shard is on fire");
+  }
+  storage::Result<void> do_flush() override { return {}; }
+  storage::Result<void> do_compact() override { return {}; }
+  storage::Result<void> do_close() override { return {}; }
+};
+
+struct Loaded {
+  std::uint64_t sessions = 0;
+  std::string error;
+  // Of the house, while the sessions live.
+  std::int64_t keys = 0;
+  std::int64_t keys_with_expiry = 0;
+  std::size_t of_alice = 0;
+};
+
+Async<Loaded> load(Process& self, HouseRef house, std::vector<StoreHandle> shards) {
+  self.trap_exits();  // as the supervisor does that starts the loader
+  auto result = co_await load_sessions(self, house, std::move(shards));
+  Loaded loaded;
+  if (result) {
+    loaded.sessions = *result;
+  } else {
+    loaded.error = result.error();
+  }
+  loaded.keys = house->counters.keys[0];
+  loaded.keys_with_expiry = house->counters.keys_with_expiry[0];
+  loaded.of_alice = house->users.sessions_of("alice").size();
+  co_return loaded;
+}
+
+Loaded load_in_schedule(std::uint64_t seed, SessionHouse& house, storage::Store& first,
+                        storage::Store& second) {
+  std::vector<StoreHandle> shards{StoreHandle{&first}, StoreHandle{&second}};
+  Simulation simulation{{.seed = seed}};
+  auto run = simulation.runtime().try_run(load, HouseRef{&house}, std::move(shards));
+  EXPECT_TRUE(run.has_value()) << "seed " << seed << ": " << to_erlang(run.error().term());
+  return run ? *run : Loaded{};
+}
+
+TEST(Loader, brings_back_values_users_expiries_and_tombstones) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    auto first = store_of(1'234);
+    ASSERT_TRUE(first->put(storage_key(0, "a"), record(far_ms, "alice")).has_value());
+    auto second = storage::open_memory();
+    ASSERT_TRUE(second->put(storage_key(3, "b"), record(0, "alice")).has_value());
+    ASSERT_TRUE(second->put(storage_key(0, "gone"), tombstone()).has_value());
+    SessionHouse house;
+    const Loaded loaded = load_in_schedule(seed, house, *first, *second);
+    EXPECT_EQ(loaded.error, "");
+    EXPECT_EQ(loaded.sessions, 1'237u);
+    EXPECT_EQ(loaded.keys, 1'235);
+    EXPECT_EQ(loaded.keys_with_expiry, 1);
+    EXPECT_EQ(loaded.of_alice, 2u);
+    EXPECT_EQ(house.sessions.size(), 1'236u);
+    EXPECT_EQ(house.absent.size(), 1u);
+  }
+}
+
+TEST(Loader, says_that_a_record_cannot_be_read) {
+  SessionHouse house;
+  auto first = store_of(10);
+  auto second = storage::open_memory();
+  ASSERT_TRUE(second->put(storage_key(0, "s"), "\7 from the future").has_value());
+  const Loaded loaded = load_in_schedule(1, house, *first, *second);
+  EXPECT_NE(loaded.error.find("layout this version does not know"), std::string::npos)
+      << loaded.error;
+}
+
+TEST(Loader, ends_with_a_sentence_when_a_reader_throws) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SessionHouse house;
+    auto first = store_of(1'000);
+    BreakingStore second;
+    const Loaded loaded = load_in_schedule(seed, house, *first, second);
+    EXPECT_NE(loaded.error.find("the shard is on fire"), std::string::npos)
+        << "seed " << seed << ": " << loaded.error;
+  }
+}
+
+TEST(Loader, ends_with_a_sentence_when_there_are_more_sessions_than_processes) {
+  SessionHouse house;
+  auto first = store_of(2'000);
+  auto second = store_of(0);
+  Runtime runtime{{.max_processes = 1'000}};
+  std::vector<StoreHandle> shards{StoreHandle{first.get()}, StoreHandle{second.get()}};
+  const auto loaded = runtime.try_run(load, HouseRef{&house}, std::move(shards));
+  ASSERT_TRUE(loaded.has_value()) << to_erlang(loaded.error().term());
+  EXPECT_NE(loaded->error.find("system_limit"), std::string::npos) << loaded->error;
+}
+
+}  // namespace
+}  // namespace greenroom
