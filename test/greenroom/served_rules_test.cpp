@@ -81,6 +81,17 @@ TEST_F(ServedRules, a_users_sessions_are_listed_capped_and_revoked) {
   EXPECT_EQ(wire("SESS.USER.LIST bob").substr(0, 4), "*1\r\n");
 }
 
+TEST_F(ServedRules, a_session_that_a_transaction_revokes_is_told_to_who_listens) {
+  Wire wire{server_->port()};
+  Wire listener{server_->port()};
+  EXPECT_NE(listener("SUBSCRIBE __greenroom__:revoked").find("subscribe"), std::string::npos);
+  EXPECT_EQ(wire("SET tx:a value"), "+OK\r\n");
+  EXPECT_EQ(wire("MULTI"), "+OK\r\n");
+  EXPECT_EQ(wire("SESS.DESTROY tx:a"), "+QUEUED\r\n");
+  EXPECT_EQ(wire("EXEC"), "*1\r\n:1\r\n");
+  EXPECT_NE(listener.read().find("tx:a"), std::string::npos);
+}
+
 TEST_F(ServedRules, tombstones_and_users_survive_a_kill) {
   set_rule("k:", "tombstone=60s");
   {

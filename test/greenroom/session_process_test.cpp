@@ -8,6 +8,7 @@
 #include <troupe/simulation.hpp>
 #include <troupe/troupe.hpp>
 
+#include "server/key_locks.hpp"
 #include "server/key_request.hpp"
 #include "server/memory_keeper.hpp"
 #include "server/statistics.hpp"
@@ -315,6 +316,75 @@ Async<> popular_sessions(Process& self, ServerPtr server) {
 }
 
 TEST(Statistics, name_what_is_read_most_by_its_hash) { in_every_schedule(popular_sessions); }
+
+// What became of a session, as each of those tells it who are told.
+struct Told {
+  std::string channel;
+  SessionEvent::Kind kind{};
+  std::uint64_t revoked = 0;
+  std::uint64_t deleted = 0;
+  std::uint64_t expired = 0;
+  friend bool operator==(const Told&, const Told&) = default;
+};
+
+class Listener : public SubscriberEnd {
+ public:
+  void deliver(Publication publication) override { heard += *publication.payload + " "; }
+  std::string heard;
+};
+
+enum class Way : std::uint8_t { command, transaction };
+
+// Ends the session "s", `after` it was made.
+Async<Told> end_session(Process& self, ServerPtr server, Way way, Words command, Duration after) {
+  World world{self, server};
+  SessionHouse& house = world.house();
+  house.event_ring.begin(1, 100);
+  auto listener = std::make_shared<Listener>();
+  house.channels.subscribe("__greenroom__:revoked", 1, listener);
+  const Counters& counters = house.counters;
+  const Told before{{}, {}, counters.sessions_revoked, counters.deleted, counters.expired};
+  Words save{"SET", "s", "value", "PX", "1000"};
+  EXPECT_EQ(co_await world(1, save), "+OK\r\n");
+  co_await self.sleep(after);
+  if (way == Way::command) {
+    (void)co_await world(1, command);
+  } else {
+    KeyLocks locks{self, HouseRef{&house}};
+    std::vector<std::string> keys{storage_key(0, "s")};
+    const bool is_held = co_await locks.hold(std::move(keys));
+    EXPECT_TRUE(is_held);
+    const std::vector<std::string_view> words{command.begin(), command.end()};
+    std::string reply;
+    apply_held(*find_command(words[0]), words, 0, locks.keys(),
+               ApplyContext{.now_ms = world.now_ms()}, reply);
+    EXPECT_EQ(co_await locks.commit(), "");
+  }
+  house.channels.unsubscribe("__greenroom__:revoked", 1);
+  const auto events = house.event_ring.read(0, 100);
+  EXPECT_TRUE(events && !events->events.empty());
+  co_return Told{listener->heard, events->events.back().kind,
+                 counters.sessions_revoked - before.revoked, counters.deleted - before.deleted,
+                 counters.expired - before.expired};
+}
+
+Async<> both_ways_tell_the_same(Process& self, ServerPtr server) {
+  using Kind = SessionEvent::Kind;
+  const Told revoked{"s ", Kind::revoked, 1, 1, 0};
+  const Told deleted{"", Kind::deleted, 0, 1, 0};
+  const Told expired{"", Kind::expired, 0, 0, 1};
+  Words destroy{"SESS.DESTROY", "s"};
+  Words del{"DEL", "s"};
+  for (const Way way : {Way::command, Way::transaction}) {
+    EXPECT_EQ(co_await end_session(self, server, way, destroy, 0ms), revoked);
+    EXPECT_EQ(co_await end_session(self, server, way, del, 0ms), deleted);
+    EXPECT_EQ(co_await end_session(self, server, way, destroy, 1001ms), expired);
+  }
+}
+
+TEST(SessionEnd, is_told_the_same_by_a_command_and_by_a_transaction) {
+  in_every_schedule(both_ways_tell_the_same);
+}
 
 }  // namespace
 }  // namespace greenroom

@@ -112,9 +112,9 @@ Async<std::string> KeyLocks::commit() {
       troupe::send(owner.pid, SessionServer::LetGo{self_.pid()});
       continue;
     }
-    pending.push_back(
-        send_request(self_, ServerRef<SessionServer>{owner.pid},
-                     SessionServer::TakeOver{std::move(key->state), std::move(key->events)}));
+    pending.push_back(send_request(
+        self_, ServerRef<SessionServer>{owner.pid},
+        SessionServer::TakeOver{std::move(key->state), std::move(key->events), key->revoked}));
   }
   owners_.clear();
   house_->together_done.fetch_add(1);

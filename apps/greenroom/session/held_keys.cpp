@@ -30,6 +30,7 @@ struct HeldCall {
 
 void note(HeldKey& key, const KeyOutcome& outcome) {
   key.changed |= outcome.must_store();
+  key.revoked |= outcome.revoked;
   key.events.insert(key.events.end(), outcome.events.begin(), outcome.events.end());
 }
 

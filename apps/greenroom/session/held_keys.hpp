@@ -19,6 +19,7 @@ struct HeldKey {
   KeyState state;
   std::vector<Event> events;  // What happened to it, in order.
   bool changed = false;       // The owner has to take the copy over.
+  bool revoked = false;       // Whatever became of it later.
 };
 
 // The keys of a transaction or of one command on several keys, by storage key. Whoever fills it
@@ -29,7 +30,7 @@ class HeldKeys {
   explicit HeldKeys(const PrefixRules& rules) : rules_{rules} {}
 
   void add(std::string storage_key, KeyState state) {
-    keys_.insert_or_assign(std::move(storage_key), HeldKey{std::move(state), {}, false});
+    keys_.insert_or_assign(std::move(storage_key), HeldKey{std::move(state), {}});
   }
   const PrefixRules& rules() const { return rules_; }
   // Null for a key that is not held.

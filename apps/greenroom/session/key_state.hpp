@@ -61,6 +61,8 @@ struct KeyOutcome : Outcome {
   bool conflicted = false;    // And both had changed the same member; the later save has it.
   bool user_changed = false;  // The user index is out of date.
   bool mark_changed = false;  // A tombstone came or went: the stored copy is out of date.
+  bool revoked = false;       // SESS.DESTROY ended it; somebody may listen for that.
+  bool evicted = false;       // It was ended for its memory.
 
   bool must_store() const { return Outcome::must_store() || user_changed || mark_changed; }
 };

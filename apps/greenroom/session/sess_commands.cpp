@@ -246,7 +246,7 @@ void apply_sess(KeyState& state, const CommandSpec& command, Words words,
       reply.integer(session.exists() ? 1 : 0);
       if (!session.exists()) break;
       session.clear();
-      outcome.value_changed = outcome.deleted = true;
+      outcome.value_changed = outcome.deleted = outcome.revoked = true;
       outcome.events.add(event_generic, "del");
   }
 }

@@ -69,10 +69,11 @@ Next SessionServer::handle_call(Process& self, TakeOver message, From<std::strin
   outcome.created = exists && !existed;
   outcome.deleted = existed && !exists;
   outcome.value_changed = true;
+  outcome.revoked = message.was_revoked;
   for (const Event& event : message.events) outcome.expired |= event.kind == event_expired;
   count(outcome.expired);
   note_change(before.revision, message.events, outcome.created);
-  record_event(self, outcome, SessionEvent::Kind::deleted);
+  record_event(self, outcome);
   place(self);
   if (before.user != state_.user()) note_user(before.user);
   answer(self, true, {}, std::move(from));

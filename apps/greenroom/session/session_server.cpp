@@ -203,10 +203,8 @@ void SessionServer::note_user(const std::string& before) {
   if (const Pid oldest = house_->find(*too_many)) send(oldest, Revoke{});
 }
 
-// Everything that follows from a command, before it is answered. `ending`: what it is called if the
-// session is gone now.
-void SessionServer::note_outcome(Process& self, const KeyOutcome& outcome, const Before& before,
-                                 SessionEvent::Kind ending) {
+// Everything that follows from a command, before it is answered.
+void SessionServer::note_outcome(Process& self, const KeyOutcome& outcome, const Before& before) {
   Counters& counters = house_->counters;
   count(outcome.expired);
   if (outcome.refused) counters.dead_writes.fetch_add(1, std::memory_order_relaxed);
@@ -214,29 +212,32 @@ void SessionServer::note_outcome(Process& self, const KeyOutcome& outcome, const
   if (outcome.conflicted) counters.merge_conflicts.fetch_add(1, std::memory_order_relaxed);
   if (outcome.must_store() || outcome.deleted || outcome.created) {
     note_change(before.revision, outcome.events, outcome.created);
-    record_event(self, outcome, ending);
+    record_event(self, outcome);
   }
   if (!state_.session.exists()) forget_lock_setter(self);
   place(self);
   if (outcome.user_changed) note_user(before.user);
 }
 
-void SessionServer::record_event(Process& self, const KeyOutcome& outcome,
-                                 SessionEvent::Kind ending) {
+void SessionServer::record_event(Process& self, const KeyOutcome& outcome) {
   using Kind = SessionEvent::Kind;
   Counters& counters = house_->counters;
   if (outcome.created) counters.created.fetch_add(1, std::memory_order_relaxed);
-  if (outcome.deleted && ending == Kind::evicted) {
+  if (outcome.evicted) {
     counters.evicted.fetch_add(1, std::memory_order_relaxed);
   } else if (outcome.deleted && !outcome.expired) {
     counters.deleted.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (outcome.revoked) {
+    counters.sessions_revoked.fetch_add(1, std::memory_order_relaxed);
+    house_->channels.publish(revoked_channel, key());
   }
   if (is_lock()) return;
   const auto tell = [&](Kind kind) { house_->event_ring.add(kind, storage_key_, now_ms(self)); };
   if (outcome.expired) {
     tell(Kind::expired);
   } else if (outcome.deleted) {
-    tell(ending);
+    tell(outcome.evicted ? Kind::evicted : outcome.revoked ? Kind::revoked : Kind::deleted);
   }
   if (outcome.created) {
     tell(Kind::created);
@@ -270,10 +271,7 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
   std::string reply;
   const KeyOutcome outcome = perform(state_, rule(), key(), command, words.view(), context, reply);
   if (command.has(flag_readonly)) note_read(command, outcome);
-  const bool is_revoked = command.id == CommandId::sess_destroy && outcome.deleted;
-  note_outcome(self, outcome, before,
-               is_revoked ? SessionEvent::Kind::revoked : SessionEvent::Kind::deleted);
-  if (is_revoked) tell_revoked();
+  note_outcome(self, outcome, before);
   note_lock_setter(self, outcome, from.caller());
   const bool changed = outcome.must_store() || outcome.deleted || outcome.created;
   answer(self, changed, std::move(reply), std::move(from));
@@ -288,11 +286,6 @@ void SessionServer::note_read(const CommandSpec& command, const KeyOutcome& outc
   if (const Pid statistics = whereis(house_->statistics)) {
     send(statistics, SessionWasRead{storage_key_, reads_told_at_once});
   }
-}
-
-void SessionServer::tell_revoked() {
-  house_->counters.sessions_revoked.fetch_add(1, std::memory_order_relaxed);
-  house_->channels.publish(revoked_channel, key());
 }
 
 Next SessionServer::handle_call(Process& self, Apply message, From<std::string> from) {
@@ -320,18 +313,19 @@ void SessionServer::end(Process& self, SessionEvent::Kind ending) {
   KeyOutcome outcome =
       perform(state_, rule(), key(), destroy, words,
               ApplyContext{.now_ms = now_ms(self), .leaves_tombstone = !is_eviction}, unused);
+  outcome.revoked &= ending == SessionEvent::Kind::revoked;
+  outcome.evicted = is_eviction;
   if (is_eviction) {
     outcome.events = {};
     outcome.events.add(event_evicted, "evicted");
   }
-  note_outcome(self, outcome, before, ending);
+  note_outcome(self, outcome, before);
   store(self);
 }
 
 Next SessionServer::handle_info(Process& self, Revoke) {
   if (is_held() || !state_.session.exists()) return next(self);
   end(self, SessionEvent::Kind::revoked);
-  tell_revoked();
   return next(self);
 }
 

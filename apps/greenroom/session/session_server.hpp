@@ -80,6 +80,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   struct TakeOver {
     KeyState state;
     std::vector<Event> events;
+    bool was_revoked = false;  // on the way to this state
     using Reply = std::string;
   };
   // From the holder: lets go, nothing has changed.
@@ -231,11 +232,9 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     std::string user;
   };
   Before before() const { return {state_.session.revision(), std::string{state_.user()}}; }
-  void note_outcome(troupe::Process& self, const KeyOutcome& outcome, const Before& before,
-                    SessionEvent::Kind ending = SessionEvent::Kind::deleted);
+  void note_outcome(troupe::Process& self, const KeyOutcome& outcome, const Before& before);
   void note_read(const CommandSpec& command, const KeyOutcome& outcome);
-  void tell_revoked();
-  void record_event(troupe::Process& self, const KeyOutcome& outcome, SessionEvent::Kind ending);
+  void record_event(troupe::Process& self, const KeyOutcome& outcome);
   void end(troupe::Process& self, SessionEvent::Kind ending);
 
   // session_locks.cpp
