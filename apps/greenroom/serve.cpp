@@ -36,6 +36,7 @@
 #include "server/memory_keeper.hpp"
 #include "server/statistics.hpp"
 #include "session/dictionary_trainer.hpp"
+#include "session/for_each_session.hpp"
 #include "session/loader.hpp"
 #include "session/session_keeper.hpp"
 #include "session/session_server.hpp"
@@ -66,16 +67,15 @@ namespace {
 // A shard's writer. When it starts it asks the sessions of its shard to send again what its
 // predecessor has not answered.
 Async<> writer(Process& self, ServerPtr server, StoresPtr stores, unsigned shard) {
+  self.trap_exits();  // from now on: it writes what waits before it ends
   const auto shards = static_cast<unsigned>(server->house.writers.size());
-  for (const KeyTable* table : {&server->house.sessions, &server->house.absent}) {
-    std::uint64_t cursor = 0;
-    do {
-      cursor = table->scan(cursor, 1'000, [&](std::string_view key, Pid session) {
-        if (storage::shard_of(key, shards) == shard) {
-          send(session, SessionServer::WriterStarted{});
-        }
-      });
-    } while (cursor != 0);
+  const auto tell = [shard, shards](std::string_view key, Pid session) {
+    if (storage::shard_of(key, shards) == shard) send(session, SessionServer::WriterStarted{});
+  };
+  // The first table once more: a session that got a value meanwhile has moved there.
+  for (const KeyTable* table :
+       {&server->house.sessions, &server->house.absent, &server->house.sessions}) {
+    co_await for_each_session(self, *table, Pace{}, tell);
   }
   co_await shard_writer(self, stores.shard(shard), server->options.durability);
 }

@@ -4,6 +4,7 @@
 // their owner is gone, the limit of memory, statistics.
 #include <gtest/gtest.h>
 #include <map>
+#include <optional>
 
 #include <troupe/simulation.hpp>
 #include <troupe/troupe.hpp>
@@ -286,6 +287,39 @@ Async<> anonymous_go_first(Process& self, ServerPtr server) {
 
 TEST(MemoryLimit, ends_the_idlest_anonymous_sessions_and_nobody_elses) {
   in_every_schedule(anonymous_go_first);
+}
+
+// Looks through all keys, of which none may go, while somebody else takes what turns it gets.
+Async<> others_have_their_turn(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.rule("s:", "user=/user");
+  (void)co_await MemoryKeeper::start_link(self, StartOptions{.name = memory_keeper_name}, server);
+  Words write{"SET", "plain", "x"};
+  EXPECT_EQ(co_await world(1, write), "+OK\r\n");
+  // Their names are enough.
+  for (int i = 0; i < 10'000; ++i) {
+    world.house().sessions.insert(storage_key(0, "plain:" + std::to_string(i)), self.pid());
+  }
+  world.house().max_memory_bytes = 1;
+  spawn_link(
+      [](Process& asker, Pid owner, ServerPtr of) -> Async<> {
+        const bool has_room = co_await greenroom::has_room(asker, of);
+        send(owner, Answer{0, has_room ? "room" : "none"});
+      },
+      self.pid(), server);
+  int turns = 0;
+  std::optional<Answer> answer;
+  while (!answer) {
+    ++turns;
+    co_await self.yield();
+    answer = co_await self.receive<Answer>(0ms);
+  }
+  EXPECT_EQ(answer->reply, "none");
+  EXPECT_GT(turns, 30);
+}
+
+TEST(MemoryLimit, lets_others_have_their_turn_while_it_looks_for_somebody) {
+  in_every_schedule(others_have_their_turn);
 }
 
 Async<> popular_sessions(Process& self, ServerPtr server) {

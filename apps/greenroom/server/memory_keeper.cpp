@@ -39,7 +39,7 @@ Async<std::vector<std::pair<Pid, typename Ask::Reply>>> ask_all(
 }  // namespace
 
 // The next keys that a rule could call anonymous; none at the end of a round.
-std::vector<std::string> MemoryKeeper::next_sample() {
+Async<std::vector<std::string>> MemoryKeeper::next_sample(Process& self) {
   SessionHouse& house = server_->house;
   std::vector<std::string> keys;
   do {
@@ -47,8 +47,9 @@ std::vector<std::string> MemoryKeeper::next_sample() {
       const PrefixRule* rule = house.rules.find(key_in(stored));
       if (rule && rule->knows_users() && !rule->is_lock(key_in(stored))) keys.emplace_back(stored);
     });
+    co_await self.yield();  // there may be a million that are not anonymous
   } while (cursor_ != 0 && keys.size() < sample_size);
-  return keys;
+  co_return keys;
 }
 
 Async<std::size_t> MemoryKeeper::end_idlest(Process& self, std::vector<std::string> keys) {
@@ -83,7 +84,8 @@ Async<bool> MemoryKeeper::handle_call(Process& self, MakeRoom) {
   bool is_first_round = true;
   std::size_t ended_in_round = 0;
   for (;;) {
-    ended_in_round += co_await end_idlest(self, next_sample());
+    std::vector<std::string> sample = co_await next_sample(self);
+    ended_in_round += co_await end_idlest(self, std::move(sample));
     if (!house.is_full()) co_return true;
     if (cursor_ != 0) continue;
     if (!is_first_round && ended_in_round == 0) break;

@@ -36,7 +36,7 @@ struct MemoryKeeper : troupe::GenServer<MemoryKeeper> {
   static constexpr std::size_t sample_size = 256;
   static constexpr troupe::Duration shortest_rest = std::chrono::milliseconds{100};
 
-  std::vector<std::string> next_sample();
+  troupe::Async<std::vector<std::string>> next_sample(troupe::Process& self);
   troupe::Async<std::size_t> end_idlest(troupe::Process& self, std::vector<std::string> keys);
 
   ServerPtr server_;

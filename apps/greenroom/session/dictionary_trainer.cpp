@@ -2,6 +2,7 @@
 #include "session/dictionary_trainer.hpp"
 
 #include "persistence/shard_writer.hpp"
+#include "session/for_each_session.hpp"
 #include "session/session_server.hpp"
 
 namespace greenroom {
@@ -14,9 +15,8 @@ namespace {
 // While samples wait for the time of their training.
 constexpr Duration look_again = 60s;
 constexpr Duration store_limit = 30s;
-// Told in one go, and the pause behind it: the rest is for those who use the sessions.
-constexpr std::size_t told_at_once = 500;
-constexpr Duration told_pause = 10ms;
+// How sessions are told to pack again: most of the time is for those who use them.
+constexpr Pace gentle{.at_once = 500, .pause = 10ms};
 
 // Until it is durable. False: it is not.
 Async<bool> keep(Process& self, HouseRef house, std::uint32_t number, std::string key,
@@ -34,13 +34,10 @@ Async<bool> keep(Process& self, HouseRef house, std::uint32_t number, std::strin
 }
 
 Async<> pack_again(Process& self, HouseRef house, std::string prefix) {
-  std::uint64_t cursor = 0;
-  do {
-    cursor = house->sessions.scan(cursor, told_at_once, [&](std::string_view key, Pid session) {
-      if (kind_of_key(key_in(key)) == prefix) send(session, SessionServer::PackAgain{});
-    });
-    co_await self.sleep(told_pause);
-  } while (cursor != 0);
+  const auto tell = [prefix = std::move(prefix)](std::string_view key, Pid session) {
+    if (kind_of_key(key_in(key)) == prefix) send(session, SessionServer::PackAgain{});
+  };
+  co_await for_each_session(self, house->sessions, gentle, tell);
 }
 
 Async<> train_one(Process& self, HouseRef house, Dictionaries::Training training) {

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "session/session_keeper.hpp"
 
+#include "session/for_each_session.hpp"
+
 namespace greenroom {
 
 using namespace troupe;
@@ -8,8 +10,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Visited in one go, then others have their turn.
-constexpr std::size_t visited_at_once = 2'000;
 constexpr Duration end_limit = 30s;
 
 }  // namespace
@@ -24,29 +24,10 @@ void SessionKeeper::handle_info(SessionDied) {
 
 Async<> SessionKeeper::terminate(Process& self, ExitReason) { co_await end_all(self); }
 
-namespace {
-
-using Visit = void (*)(KeyTable& table, const std::string& key, Pid session);
-
-Async<> for_each_session(Process& self, KeyTable& table, Visit visit) {
-  std::uint64_t cursor = 0;
-  std::vector<std::pair<std::string, Pid>> some;
-  do {
-    some.clear();
-    cursor = table.scan(cursor, visited_at_once, [&](std::string_view key, Pid session) {
-      some.emplace_back(key, session);
-    });
-    for (const auto& [key, session] : some) visit(table, key, session);
-    co_await self.yield();
-  } while (cursor != 0);
-}
-
-}  // namespace
-
 Async<> SessionKeeper::end_all(Process& self) {
   house_->is_ending = true;
   for (KeyTable* table : {&house_->sessions, &house_->absent}) {
-    co_await for_each_session(self, *table, [](KeyTable&, const std::string&, Pid session) {
+    co_await for_each_session(self, *table, Pace{}, [](std::string_view, Pid session) {
       exit(session, ExitReason{atoms::shutdown});
     });
   }
@@ -54,8 +35,8 @@ Async<> SessionKeeper::end_all(Process& self) {
   while (house_->processes.load() > 0 && self.monotonic_time() < limit) co_await self.sleep(1ms);
   // Not before they are gone: who sleeps has its key in the table.
   for (KeyTable* table : {&house_->sessions, &house_->absent}) {
-    co_await for_each_session(self, *table, [](KeyTable& of, const std::string& key, Pid session) {
-      of.erase(key, session);
+    co_await for_each_session(self, *table, Pace{}, [table](std::string_view key, Pid session) {
+      table->erase(key, session);
     });
   }
   house_->is_ending = false;
