@@ -49,10 +49,11 @@ void read_record(std::string_view record) {
   const auto state = unpack_record(record, dictionaries());
   if (!state) return;
   require(facts.has_value());
-  require(facts->exists == state->session.exists());
+  require(facts->type == state->session.type());
   require(facts->user == state->user());
   require(facts->revision == state->session.revision());
-  if (facts->exists) require(facts->expires_at_ms == state->session.expires_at_ms());
+  require(facts->ends_at_ms ==
+          (facts->exists() ? state->session.expires_at_ms() : state->dead_until_ms()));
   // Packed anew it may be another record, of the same state.
   const std::string again = pack_record(*state, "sess:1", dictionaries());
   const auto same = unpack_record(again, dictionaries());

@@ -54,21 +54,15 @@ struct Dictionaries::Prefix {
     failures.store(0, std::memory_order_relaxed);
     to_skip.store(skipped_then, std::memory_order_relaxed);
   }
-  void note_success(std::size_t plain, std::size_t packed) {
-    failures.store(0, std::memory_order_relaxed);
-    values.fetch_add(1, std::memory_order_relaxed);
-    plain_bytes.fetch_add(plain, std::memory_order_relaxed);
-    packed_bytes.fetch_add(packed, std::memory_order_relaxed);
-  }
+  void note_success() { failures.store(0, std::memory_order_relaxed); }
 
   const std::string text;
   std::atomic<const Dictionary*> current{nullptr};  // acquired: pairs with add()
-  // Statistics and hints: relaxed, each on its own.
+  // Hints: relaxed, each on its own.
   std::atomic<bool> is_full{false};
   std::atomic<std::uint32_t> seen{0};
   std::atomic<std::int32_t> to_skip{0};
   std::atomic<std::uint32_t> failures{0};
-  std::atomic<std::uint64_t> values{0}, plain_bytes{0}, packed_bytes{0};
 
   std::mutex lock;  // of what follows
   Samples samples;
@@ -120,12 +114,11 @@ const Dictionary* Dictionaries::compress(std::string_view key, std::string_view 
   if (prefix->wants_samples() && prefix->take_sample(value)) is_due_.store(true);
   const Dictionary* dictionary = prefix->current.load(std::memory_order_acquire);
   if (!dictionary || prefix->is_skipped()) return nullptr;
-  const std::size_t before = out.size();
   if (!dictionary->compress(value, out)) {
     prefix->note_failure();
     return nullptr;
   }
-  prefix->note_success(value.size(), out.size() - before);
+  prefix->note_success();
   return dictionary;
 }
 
@@ -203,20 +196,6 @@ bool Dictionaries::add(std::string_view stored_key, std::string_view stored_valu
   prefix.current.store(prefix.all.back().get(), std::memory_order_release);
   prefix.to_skip.store(0, std::memory_order_relaxed);
   return true;
-}
-
-std::vector<Dictionaries::Facts> Dictionaries::facts() const {
-  std::vector<Facts> all;
-  const Set* set = current_.load(std::memory_order_acquire);
-  if (!set) return all;
-  for (const Prefix* prefix : *set) {
-    const Dictionary* dictionary = prefix->current.load(std::memory_order_acquire);
-    all.push_back(Facts{prefix->text, dictionary ? dictionary->number() : 0,
-                        prefix->values.load(std::memory_order_relaxed),
-                        prefix->plain_bytes.load(std::memory_order_relaxed),
-                        prefix->packed_bytes.load(std::memory_order_relaxed)});
-  }
-  return all;
 }
 
 }  // namespace greenroom

@@ -64,15 +64,6 @@ class Dictionaries {
   // or its number is taken by another.
   bool add(std::string_view stored_key, std::string_view stored_value);
 
-  struct Facts {
-    std::string prefix;
-    std::uint32_t number;
-    std::uint64_t values;
-    std::uint64_t plain_bytes;
-    std::uint64_t packed_bytes;
-  };
-  std::vector<Facts> facts() const;
-
  private:
   struct Prefix;
   using Set = std::vector<Prefix*>;

@@ -1,26 +1,16 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "session/codec.hpp"
 
-#include <cstddef>
-
+#include "session/little_endian.hpp"
 #include "session/packed_pairs.hpp"
 
 namespace greenroom {
 namespace {
 
 constexpr std::size_t header_bytes = 40;
-constexpr unsigned char layout_version = 1;
-
-void put(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
-
-std::uint64_t take(std::string_view bytes, std::size_t at, std::size_t length) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < length; ++i)
-    value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
-  return value;
-}
+constexpr char layout_version = 1;
+constexpr char extended_version = 2;
+constexpr std::uint64_t bound_flag = 0x8000;
 
 void put_value(std::string& out, const Session& session) {
   if (session.type() == ValueType::string) out.append(session.string());
@@ -52,25 +42,6 @@ bool decode_members(std::string_view bytes, HashValue& members) {
 
 }  // namespace
 
-std::string encode_session(const Session& session) {
-  std::string out;
-  std::size_t value_bytes = session.memory_bytes();
-  out.reserve(header_bytes + value_bytes);
-  out.push_back(static_cast<char>(layout_version));
-  out.push_back(static_cast<char>(session.type()));
-  put(out, 0, 2);
-  put(out, 0, 4);
-  put(out, static_cast<std::uint64_t>(session.expires_at_ms()), 8);
-  put(out, static_cast<std::uint64_t>(session.created_at_ms()), 8);
-  put(out, static_cast<std::uint64_t>(session.last_access_at_ms()), 8);
-  put(out, session.revision(), 8);
-  put_value(out, session);
-  std::string length;
-  put(length, out.size() - header_bytes, 4);
-  out.replace(4, 4, length);
-  return out;
-}
-
 std::string_view to_string(DecodeError error) {
   switch (error) {
     case DecodeError::too_short:
@@ -85,97 +56,97 @@ std::string_view to_string(DecodeError error) {
   return "the record is damaged";
 }
 
-std::expected<Session, DecodeError> decode_session(std::string_view bytes) {
-  if (bytes.empty()) return std::unexpected(DecodeError::too_short);
-  if (static_cast<unsigned char>(bytes[0]) != layout_version)
-    return std::unexpected(DecodeError::unknown_version);
-  if (bytes.size() < header_bytes) return std::unexpected(DecodeError::too_short);
-  std::uint64_t length = take(bytes, 4, 4);
-  if (length > bytes.size() - header_bytes) return std::unexpected(DecodeError::too_short);
-  auto expires_at_ms = static_cast<std::int64_t>(take(bytes, 8, 8));
-  if (length < bytes.size() - header_bytes || take(bytes, 2, 2) != 0 || expires_at_ms < 0)
-    return std::unexpected(DecodeError::damaged);
-
-  Session session;
-  std::string_view value = bytes.substr(header_bytes);
-  switch (static_cast<ValueType>(bytes[1])) {
-    case ValueType::string:
-      session.set_string(value);
-      break;
-    case ValueType::hash:
-      if (!decode_pairs(value, session.change_hash())) return std::unexpected(DecodeError::damaged);
-      break;
-    case ValueType::set:
-      if (!decode_members(value, session.change_set()))
-        return std::unexpected(DecodeError::damaged);
-      break;
-    default:
-      return std::unexpected(DecodeError::unknown_type);
-  }
-  session.fit();
-  session.set_created(static_cast<std::int64_t>(take(bytes, 16, 8)));
-  session.note_access(static_cast<std::int64_t>(take(bytes, 24, 8)));
-  session.set_expiry(expires_at_ms);
-  session.set_revision(take(bytes, 32, 8));
-  return session;
-}
-
-namespace {
-
-constexpr unsigned char extended_version = 2;
-constexpr std::size_t bound_flag = 0x8000;
-
-}  // namespace
-
 std::string encode_key(const KeyState& key) {
-  std::string bytes = encode_session(key.session);
-  const std::string_view user = key.user();
-  if (!key.extra || (user.empty() && key.dead_until_ms() == 0)) return bytes;
-  bytes[0] = static_cast<char>(extended_version);
-  const std::size_t length = user.size() | (key.extra->user_was_bound ? bound_flag : 0);
-  bytes[2] = static_cast<char>(length);
-  bytes[3] = static_cast<char>(length >> 8);
-  if (!key.session.exists()) {
-    std::string until;
-    put(until, static_cast<std::uint64_t>(key.dead_until_ms()), 8);
-    bytes.replace(8, 8, until);
-  }
-  bytes.append(user);
-  return bytes;
+  const Session& session = key.session;
+  const std::string_view user = session.exists() ? key.user() : std::string_view{};
+  const bool is_bound = !user.empty() && key.extra->user_was_bound;
+  const std::int64_t ends_at_ms = session.exists() ? session.expires_at_ms() : key.dead_until_ms();
+  std::string out;
+  out.reserve(header_bytes + session.memory_bytes() + user.size());
+  out.push_back(user.empty() && session.exists() ? layout_version : extended_version);
+  out.push_back(static_cast<char>(session.type()));
+  append_number(out, user.size() | (is_bound ? bound_flag : 0), 2);
+  append_number(out, 0, 4);  // until the value is there
+  append_number(out, static_cast<std::uint64_t>(ends_at_ms), 8);
+  append_number(out, static_cast<std::uint64_t>(session.created_at_ms()), 8);
+  append_number(out, static_cast<std::uint64_t>(session.last_access_at_ms()), 8);
+  append_number(out, session.revision(), 8);
+  put_value(out, session);
+  write_number(out.data() + 4, out.size() - header_bytes, 4);
+  out.append(user);
+  return out;
 }
 
-std::expected<KeyState, DecodeError> decode_key(std::string_view bytes) {
-  const bool is_extended =
-      bytes.size() >= header_bytes && static_cast<unsigned char>(bytes[0]) == extended_version;
-  if (!is_extended) {
-    auto session = decode_session(bytes);
-    if (!session) return std::unexpected(session.error());
-    return KeyState{std::move(*session), nullptr};
+std::expected<RecordFacts, DecodeError> facts_of_plain_record(std::string_view record) {
+  if (record.empty()) return std::unexpected(DecodeError::too_short);
+  const bool is_extended = record[0] == extended_version;
+  if (!is_extended && record[0] != layout_version)
+    return std::unexpected(DecodeError::unknown_version);
+  if (record.size() < header_bytes) return std::unexpected(DecodeError::too_short);
+  const std::uint64_t user = read_number(record, 2, 2);
+  const auto user_bytes = static_cast<std::size_t>(user & ~bound_flag);
+  const auto value_bytes = static_cast<std::size_t>(read_number(record, 4, 4));
+  const std::size_t has_bytes = record.size() - header_bytes;
+  if (!is_extended && user != 0) return std::unexpected(DecodeError::damaged);
+  if (value_bytes + user_bytes > has_bytes) return std::unexpected(DecodeError::too_short);
+  if (value_bytes + user_bytes < has_bytes) return std::unexpected(DecodeError::damaged);
+
+  RecordFacts facts;
+  facts.type = static_cast<ValueType>(record[1]);
+  facts.user_was_bound = (user & bound_flag) != 0;
+  facts.ends_at_ms = static_cast<std::int64_t>(read_number(record, 8, 8));
+  facts.created_at_ms = static_cast<std::int64_t>(read_number(record, 16, 8));
+  facts.last_access_at_ms = static_cast<std::int64_t>(read_number(record, last_access_offset, 8));
+  facts.revision = read_number(record, 32, 8);
+  facts.value = record.substr(header_bytes, value_bytes);
+  facts.user = record.substr(header_bytes + value_bytes);
+  facts.plain_bytes = value_bytes;
+  if (facts.ends_at_ms < 0) return std::unexpected(DecodeError::damaged);
+  switch (facts.type) {
+    case ValueType::none: {
+      if (!is_extended) return std::unexpected(DecodeError::unknown_type);
+      const bool has_more =
+          has_bytes != 0 || user != 0 || facts.created_at_ms != 0 || facts.last_access_at_ms != 0;
+      if (has_more || facts.ends_at_ms == 0) return std::unexpected(DecodeError::damaged);
+      return facts;
+    }
+    case ValueType::string:
+    case ValueType::hash:
+    case ValueType::set:
+      if (is_extended && user_bytes == 0) return std::unexpected(DecodeError::damaged);
+      return facts;
   }
-  const std::size_t length = take(bytes, 2, 2);
-  const std::size_t user_bytes = length & ~bound_flag;
-  if (user_bytes > bytes.size() - header_bytes) return std::unexpected(DecodeError::too_short);
+  return std::unexpected(DecodeError::unknown_type);
+}
+
+std::expected<KeyState, DecodeError> key_of(const RecordFacts& facts, std::string_view value) {
   KeyState key;
-  if (bytes[1] == 0) {
-    const auto until = static_cast<std::int64_t>(take(bytes, 8, 8));
-    const bool has_more =
-        take(bytes, 4, 4) != 0 || take(bytes, 16, 8) != 0 || take(bytes, 24, 8) != 0;
-    if (bytes.size() != header_bytes || length != 0 || until <= 0 || has_more)
-      return std::unexpected(DecodeError::damaged);
-    key.more().dead_until_ms = until;
-    key.session.set_revision(take(bytes, 32, 8));
-    return key;
+  Session& session = key.session;
+  bool is_sound = true;
+  if (facts.type == ValueType::string) session.set_string(value);
+  if (facts.type == ValueType::hash) is_sound = decode_pairs(value, session.change_hash());
+  if (facts.type == ValueType::set) is_sound = decode_members(value, session.change_set());
+  if (!is_sound) return std::unexpected(DecodeError::damaged);
+  session.fit();
+  session.set_created(facts.created_at_ms);
+  session.note_access(facts.last_access_at_ms);
+  session.set_revision(facts.revision);
+  if (facts.exists()) {
+    session.set_expiry(facts.ends_at_ms);
+  } else {
+    key.more().dead_until_ms = facts.ends_at_ms;
   }
-  std::string plain{bytes.substr(0, bytes.size() - user_bytes)};
-  plain[0] = static_cast<char>(layout_version);
-  plain[2] = plain[3] = 0;
-  auto session = decode_session(plain);
-  if (!session) return std::unexpected(session.error());
-  if (user_bytes == 0) return std::unexpected(DecodeError::damaged);
-  key.session = std::move(*session);
-  key.more().user = bytes.substr(bytes.size() - user_bytes);
-  key.extra->user_was_bound = (length & bound_flag) != 0;
+  if (!facts.user.empty()) {
+    key.more().user = facts.user;
+    key.extra->user_was_bound = facts.user_was_bound;
+  }
   return key;
+}
+
+std::expected<KeyState, DecodeError> decode_key(std::string_view record) {
+  const auto facts = facts_of_plain_record(record);
+  if (!facts) return std::unexpected(facts.error());
+  return key_of(*facts, facts->value);
 }
 
 }  // namespace greenroom

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "session/packed_record.hpp"
-#include "session/session_server.hpp"
 #include "session/sleeping_session.hpp"
 
 namespace greenroom {
@@ -24,9 +23,8 @@ struct ReadSession {
   std::string key;
   std::string user;
   std::int64_t created_at_ms;
-  std::int64_t due_ms;
+  std::int64_t due_ms;  // when it expires, or its tombstone ends; 0: never
   bool exists;
-  bool expires;
   DormantPtr sleeper;
 };
 struct Batch {
@@ -89,11 +87,10 @@ class ShardReader {
     if (!facts)
       return fail("a stored session cannot be read: " + std::string{to_string(facts.error())});
     result_.dictionaries.set(facts->dictionary);
-    const std::int64_t due_ms = facts->exists ? facts->expires_at_ms : facts->dead_until_ms;
-    batch_.sessions.push_back(
-        ReadSession{std::string{key}, std::string{facts->user}, facts->created_at_ms, due_ms,
-                    facts->exists, facts->exists && facts->expires_at_ms != 0,
-                    SleepingSession::of_record(house_, {}, value, {.armed_ms = due_ms})});
+    batch_.sessions.push_back(ReadSession{
+        std::string{key}, std::string{facts->user}, facts->created_at_ms, facts->ends_at_ms,
+        facts->exists(),
+        SleepingSession::of_record(house_, {}, value, {.armed_ms = facts->ends_at_ms})});
     if (batch_.sessions.size() < batch_sessions) return true;
     send(to_, std::exchange(batch_, {}));
     return true;
@@ -133,15 +130,6 @@ bool enter_key(void* context, Pid pid) {
   return true;
 }
 
-void note_user(HouseRef house, const ReadSession& session) {
-  if (session.user.empty()) return;
-  const PrefixRule* rule = house->rules.find(key_in(session.key));
-  const auto too_many =
-      house->users.bind(session.user, session.key, session.created_at_ms, rule ? rule->cap : 0);
-  if (!too_many) return;
-  if (const Pid oldest = house->find(*too_many)) send(oldest, SessionServer::Revoke{});
-}
-
 void enter(HouseRef house, ReadSession session) {
   house->processes.fetch_add(1, std::memory_order_relaxed);
   const std::uint8_t database = database_of(session.key);
@@ -151,15 +139,19 @@ void enter(HouseRef house, ReadSession session) {
     counters.keys[database].fetch_add(1, std::memory_order_relaxed);
     counters.dataset_bytes.fetch_add(bytes_asleep(session.key.size(), asleep->record().size()),
                                      std::memory_order_relaxed);
+    if (session.due_ms != 0)
+      counters.keys_with_expiry[database].fetch_add(1, std::memory_order_relaxed);
   }
-  if (session.expires) counters.keys_with_expiry[database].fetch_add(1, std::memory_order_relaxed);
   Entering entering{session.exists ? &house->sessions : &house->absent, &session.key,
                     static_cast<SleepingSession*>(session.sleeper.get())};
   entering.session->set_key(session.key);  // until the table's own is there
   const Pid pid = spawn_dormant(std::move(session.sleeper), enter_key, &entering);
   if (!pid) return;
   if (session.due_ms != 0) house->expiry.arm(session.due_ms, pid);
-  note_user(house, session);
+  if (!session.user.empty()) {
+    const PrefixRule* rule = house->rules.find(key_in(session.key));
+    house->bind_user(session.user, session.key, session.created_at_ms, rule);
+  }
 }
 
 Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) {

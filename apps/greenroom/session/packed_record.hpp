@@ -35,17 +35,7 @@ std::string pack_record(const KeyState& state, std::string_view key, Dictionarie
 std::expected<KeyState, DecodeError> unpack_record(std::string_view record,
                                                    const Dictionaries& dictionaries);
 
-// What is to be known of a record without unpacking it.
-struct RecordFacts {
-  bool is_packed = false;
-  bool exists = false;  // false: a tombstone
-  std::int64_t expires_at_ms = 0;
-  std::int64_t dead_until_ms = 0;
-  std::int64_t created_at_ms = 0;
-  std::uint64_t revision = 0;
-  std::string_view user;  // into the record
-  std::uint32_t dictionary = 0;
-};
+// Of any version.
 std::expected<RecordFacts, DecodeError> facts_of_record(std::string_view record);
 
 // Makes this the time of the last access of a record that facts_of_record knows.

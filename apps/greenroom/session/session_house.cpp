@@ -1,12 +1,22 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "session/session_house.hpp"
 
+#include "session/session_server.hpp"
 #include "session/sleeping_session.hpp"
 
 namespace greenroom {
 
 SessionHouse::SessionHouse() : kind{std::make_unique<const SessionKind>(*this)} {}
 SessionHouse::~SessionHouse() = default;
+
+void SessionHouse::bind_user(std::string_view user, std::string_view storage_key,
+                             std::int64_t created_at_ms, const PrefixRule* rule) {
+  const auto too_many = users.bind(user, storage_key, created_at_ms, rule ? rule->cap : 0);
+  if (!too_many) return;
+  if (const troupe::Pid oldest = find(*too_many)) {
+    troupe::send(oldest, SessionServer::Revoke{});
+  }
+}
 
 void SessionHouse::note_death() noexcept {
   processes.fetch_sub(1, std::memory_order_relaxed);

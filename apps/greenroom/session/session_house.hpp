@@ -122,6 +122,11 @@ struct SessionHouse {
     return without_value ? without_value : sessions.find(storage_key);
   }
 
+  // Enters a session in the index of users. If its user has more now than the rule (null: none)
+  // allows, the oldest of the others is revoked.
+  void bind_user(std::string_view user, std::string_view storage_key, std::int64_t created_at_ms,
+                 const PrefixRule* rule);
+
   // From a session that ends without having taken its leave: it crashed, or was killed. Tells the
   // keeper.
   void note_death() noexcept;

@@ -95,7 +95,7 @@ bool SessionServer::unpack(std::string_view record) {
 Next SessionServer::handle_info(Process& self, PackAgain) {
   if (asleep_ && packed_revision_ == 0) {
     const auto facts = facts_of_record(asleep_->record());
-    if (facts && facts->exists && !facts->is_packed) asleep_.reset();
+    if (facts && facts->exists() && facts->dictionary == 0) asleep_.reset();
   }
   return next(self);
 }

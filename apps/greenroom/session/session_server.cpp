@@ -191,16 +191,12 @@ void SessionServer::note_change(std::uint64_t revision_before, std::span<const E
   publish_events(*house_.house, storage_key_, events, is_new);
 }
 
-// Keeps the index of users up to date, and ends the user's oldest session if there are too many.
+// Keeps the index of users up to date.
 void SessionServer::note_user(const std::string& before) {
   const std::string_view now = state_.user();
   if (!before.empty() && before != now) house_->users.unbind(before, storage_key_);
   if (now.empty()) return;
-  const PrefixRule* all = rule();
-  const auto too_many =
-      house_->users.bind(now, storage_key_, state_.session.created_at_ms(), all ? all->cap : 0);
-  if (!too_many) return;
-  if (const Pid oldest = house_->find(*too_many)) send(oldest, Revoke{});
+  house_->bind_user(now, storage_key_, state_.session.created_at_ms(), rule());
 }
 
 // Everything that follows from a command, before it is answered.

@@ -70,8 +70,8 @@ void drop(Dormant* sleeper) noexcept {
   if (!is_new) {
     if (const auto facts = facts_of_record(session->record())) {
       const std::string_view key = session->key();
-      if (facts->exists) {
-        house.counters.forget(database_of(key), facts->expires_at_ms != 0);
+      if (facts->exists()) {
+        house.counters.forget(database_of(key), facts->expires());
         house.counters.dataset_bytes.fetch_sub(bytes_asleep(key.size(), session->record().size()),
                                                std::memory_order_relaxed);
       }
