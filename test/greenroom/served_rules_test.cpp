@@ -92,6 +92,28 @@ TEST_F(ServedRules, a_session_that_a_transaction_revokes_is_told_to_who_listens)
   EXPECT_NE(listener.read().find("tx:a"), std::string::npos);
 }
 
+TEST_F(ServedRules, a_renamed_session_is_its_users_only_one) {
+  Wire wire{server_->port()};
+  EXPECT_EQ(wire("SET plain:a value"), "+OK\r\n");
+  EXPECT_EQ(wire("SESS.BIND plain:a carol"), ":1\r\n");
+  EXPECT_EQ(wire("RENAME plain:a plain:b"), "+OK\r\n");
+  const std::string list = wire("SESS.USER.LIST carol");
+  EXPECT_EQ(list.substr(0, 4), "*1\r\n") << list;
+  EXPECT_NE(list.find("plain:b"), std::string::npos) << list;
+}
+
+TEST_F(ServedRules, a_name_that_no_record_could_hold_is_refused) {
+  Wire wire{server_->port()};
+  const std::string name(1'025, 'n');
+  EXPECT_EQ(wire("SET plain:n value"), "+OK\r\n");
+  EXPECT_EQ(wire("SESS.BIND plain:n " + name).substr(0, 4), "-ERR");
+  EXPECT_EQ(wire("SESS.CREATE plain: value USER " + name).substr(0, 4), "-ERR");
+  EXPECT_EQ(wire("SESS.BIND plain:n " + name.substr(1)), ":1\r\n");
+  server_->kill_and_restart();
+  Wire after{server_->port()};
+  EXPECT_EQ(after("SESS.USER.LIST " + name.substr(1)).substr(0, 4), "*1\r\n");
+}
+
 TEST_F(ServedRules, tombstones_and_users_survive_a_kill) {
   set_rule("k:", "tombstone=60s");
   {

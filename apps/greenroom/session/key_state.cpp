@@ -103,8 +103,7 @@ std::string_view user_in(const Session& session, const PrefixRule& rule, std::st
   } else if (session.type() == ValueType::hash && !rule.user_field.empty()) {
     if (auto user = session.hash().find(rule.user_field)) found = *user;
   }
-  constexpr std::size_t max_user_bytes = 1'024;
-  if (found.size() > max_user_bytes) found.clear();
+  if (found.size() > KeyExtra::max_user_bytes) found.clear();
   return found;
 }
 
@@ -290,8 +289,12 @@ KeyOutcome perform(KeyState& state, const PrefixRule* rule, std::string_view key
 
 void follow_rule(KeyState& state, const PrefixRule* rule, std::string_view key,
                  const ApplyContext& context, KeyOutcome& outcome) {
-  if (state.session.exists()) unearth(state, outcome);
-  if (rule == nullptr || rule->is_lock(key)) return;
+  if (state.session.exists()) {
+    unearth(state, outcome);
+  } else {
+    forget_user(state, outcome);
+  }
+  if (rule == nullptr || rule->is_lock(key)) return state.tidy();
   follow_age(state, *rule, false, context, outcome);
   follow_user(state, *rule, outcome);
   if (!state.session.exists()) bury(state, *rule, context.now_ms, outcome);

@@ -24,6 +24,7 @@ struct KeyExtra {
   };
   static constexpr std::size_t max_bases = 8;      // Saves ago that a client may have read.
   static constexpr std::size_t max_saw_gone = 16;  // Connections; more are not allowed to revive.
+  static constexpr std::size_t max_user_bytes = 1'024;  // A record has 15 bits for them.
 
   std::int64_t dead_until_ms = 0;       // A tombstone: writes do not bring the key back before.
   std::vector<std::uint64_t> saw_gone;  // The connections that read it gone since.

@@ -22,6 +22,13 @@ struct SessOptions {
   std::optional<std::int64_t> version;
 };
 
+// True: it was answered with an error.
+bool refuse_long_user(std::string_view user, ReplyWriter& reply) {
+  if (user.size() <= KeyExtra::max_user_bytes) return false;
+  reply.error("ERR a user's name has at most 1024 bytes");
+  return true;
+}
+
 // Nothing if an error was answered.
 std::optional<SessOptions> parse_options(const CommandSpec& command, Words words,
                                          std::int64_t now_ms, ReplyWriter& reply) {
@@ -41,6 +48,7 @@ std::optional<SessOptions> parse_options(const CommandSpec& command, Words words
       }
       options.expires_at_ms = *deadline;
     } else if (creates && same_word(words[i], "user")) {
+      if (refuse_long_user(value, reply)) return std::nullopt;
       options.user = value;
     } else if (!creates && same_word(words[i], "if")) {
       options.version = parse_integer(value);
@@ -227,6 +235,7 @@ void apply_sess(KeyState& state, const CommandSpec& command, Words words,
       break;
     }
     case CommandId::sess_bind:
+      if (refuse_long_user(words[2], reply)) break;
       if (session.exists()) bind(state, words[2], outcome);
       reply.integer(session.exists() ? 1 : 0);
       break;
