@@ -148,14 +148,14 @@ std::string sentence_of(const Term& reason) {
 void greet(const Operation& operation) {
   const Server& server = operation.server;
   const unsigned port = server.port;
-  std::printf(
-      "Greenroom listens on %s:%u (data in %s, durability %s).\nTry: redis-cli -p %u SET "
-      "greeting hello EX 60\n",
-      server.options.bind.c_str(), port, server.options.data.c_str(),
-      server.options.durability == storage::Durability::memory   ? "memory: nothing is kept"
-      : server.options.durability == storage::Durability::commit ? "commit"
-                                                                 : "relaxed",
-      port);
+  const ServeOptions& options = server.options;
+  const std::string kept =
+      options.durability == storage::Durability::memory
+          ? "durability memory: nothing is kept"
+          : "data in " + options.data + ", durability " +
+                (options.durability == storage::Durability::commit ? "commit" : "relaxed");
+  std::printf("Greenroom listens on %s:%u (%s).\nTry: redis-cli -p %u SET greeting hello EX 60\n",
+              options.bind.c_str(), port, kept.c_str(), port);
   if (server.tls_port != 0) {
     std::printf("With TLS on %s:%u.\n", server.options.bind.c_str(),
                 static_cast<unsigned>(server.tls_port));

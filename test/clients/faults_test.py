@@ -45,6 +45,14 @@ class Faults(unittest.TestCase):
             with Client(server.port) as client:
                 self.assertEqual(client("PING"), "PONG")
 
+    def test_a_data_directory_is_named_where_it_is_used(self):
+        with self.serve() as server, Client(server.port) as client:
+            self.assertIn(f"(data in {self.data}, durability commit)", server.greeting)
+            self.assertEqual(client("CONFIG", "GET", "dir"), [b"dir", str(self.data).encode()])
+        with self.serve("--durability", "memory") as server, Client(server.port) as client:
+            self.assertIn("(durability memory: nothing is kept)", server.greeting)
+            self.assertEqual(client("CONFIG", "GET", "dir"), [b"dir", b""])
+
     def test_a_data_directory_in_use_is_refused(self):
         with self.serve() as server:
             self.assert_refused(str(self.data), "serve", "--port", "0", "--data", str(self.data))

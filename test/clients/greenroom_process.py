@@ -28,6 +28,7 @@ class Greenroom:
             self.process.wait()
             raise AssertionError(f"no start-up line but {line!r}; log: {self.log_text()}")
         self.port = int(found[1])
+        self.greeting = line
 
     def __enter__(self):
         return self

@@ -45,7 +45,7 @@ std::vector<Setting> settings_of(const Server& server) {
   std::vector<Setting> settings{
       {"bind", options.bind},
       {"port", std::to_string(options.port)},
-      {"dir", options.data},
+      {"dir", stores ? options.data : ""},
       {"databases", "16"},
       {"maxclients", std::to_string(options.max_clients)},
       {"maxmemory", std::to_string(server.house.max_memory_bytes.load())},
