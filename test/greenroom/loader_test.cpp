@@ -4,17 +4,20 @@
 #include "session/loader.hpp"
 
 #include <gtest/gtest.h>
+#include <random>
 #include <stdexcept>
 
 #include <troupe/simulation.hpp>
 
 #include "session/codec.hpp"
+#include "session/packed_record.hpp"
 #include "session/storage_key.hpp"
 
 namespace greenroom {
 namespace {
 
 using namespace troupe;
+using namespace std::chrono_literals;
 
 constexpr std::int64_t far_ms = 4'000'000'000'000;
 
@@ -40,17 +43,28 @@ std::unique_ptr<storage::Store> store_of(int sessions) {
   return store;
 }
 
-// Gives one session, and then it throws.
+// Throws when it is asked for dictionaries, or for sessions, of which it gives one first.
 class BreakingStore final : public storage::Store {
+ public:
+  enum class At : std::uint8_t { dictionaries, sessions };
+  explicit BreakingStore(At at) : at_{at} {}
+
+ private:
   storage::Result<std::optional<std::string>> do_get(std::string_view) override { return {}; }
   storage::Result<void> do_write(std::span<const storage::Change>) override { return {}; }
-  storage::Result<void> do_visit(const Scan&, Visit visitor, void* object) override {
+  storage::Result<void> do_visit(const Scan&, Visit, void*) override {
+    if (at_ == At::dictionaries) throw std::runtime_error("the shard is on fire");
+    return {};
+  }
+  storage::Result<void> do_sweep(Visit visitor, void* object) override {
     visitor(object, storage_key(0, "first"), record());
     throw std::runtime_error("the shard is on fire");
   }
   storage::Result<void> do_flush() override { return {}; }
   storage::Result<void> do_compact() override { return {}; }
   storage::Result<void> do_close() override { return {}; }
+
+  At at_;
 };
 
 struct Loaded {
@@ -59,11 +73,13 @@ struct Loaded {
   // Of the house, while the sessions live.
   std::int64_t keys = 0;
   std::int64_t keys_with_expiry = 0;
+  std::uint64_t expired = 0;
   std::size_t of_alice = 0;
 };
 
 Async<Loaded> load(Process& self, HouseRef house, std::vector<StoreHandle> shards) {
   self.trap_exits();  // as the supervisor does that starts the loader
+  spawn_link(expiry_clock, ExpiryClockRef{&house->expiry});
   auto result = co_await load_sessions(self, house, std::move(shards));
   Loaded loaded;
   if (result) {
@@ -71,6 +87,8 @@ Async<Loaded> load(Process& self, HouseRef house, std::vector<StoreHandle> shard
   } else {
     loaded.error = result.error();
   }
+  if (result) co_await self.sleep(1s);  // of virtual time, for those that are due
+  loaded.expired = house->counters.expired;
   loaded.keys = house->counters.keys[0];
   loaded.keys_with_expiry = house->counters.keys_with_expiry[0];
   loaded.of_alice = house->users.sessions_of("alice").size();
@@ -105,6 +123,53 @@ TEST(Loader, brings_back_values_users_expiries_and_tombstones) {
   }
 }
 
+std::string json_value(std::mt19937_64& random) {
+  const std::string number = std::to_string(random() % 1'000'000'000);
+  return R"({"cookie":{"originalMaxAge":1800000,"httpOnly":true,"path":"/"},"user":)" + number +
+         R"(,"cart":[)" + number.substr(0, 3) + R"(],"csrf":")" + number + "\"}";
+}
+
+TEST(Loader, wakes_who_is_due_when_its_dictionary_is_there) {
+  std::mt19937_64 random{1};
+  Samples samples;
+  for (int i = 0; i < 1'000; ++i) samples.add(json_value(random));
+  const auto dictionary = train(samples, nullptr);
+  ASSERT_TRUE(dictionary);
+  const std::string dictionary_value = Dictionaries::stored_value("sess:", *dictionary);
+  Dictionaries dictionaries;
+  ASSERT_TRUE(dictionaries.add(Dictionaries::stored_key(1), dictionary_value));
+  auto first = storage::open_memory();
+  for (int i = 0; i < 2'000; ++i) {
+    const std::string key = "sess:" + std::to_string(i);
+    KeyState state;
+    state.session.set_string(json_value(random));
+    state.session.set_expiry(1);  // long ago
+    const std::string packed = pack_record(state, key, dictionaries);
+    ASSERT_EQ(facts_of_record(packed)->dictionary, 1u);
+    ASSERT_TRUE(first->put(storage_key(0, key), packed).has_value());
+  }
+  auto second = store_of(2'000);
+  ASSERT_TRUE(second->put(Dictionaries::stored_key(1), dictionary_value).has_value());
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SessionHouse house;
+    const Loaded loaded = load_in_schedule(seed, house, *first, *second);
+    EXPECT_EQ(loaded.error, "");
+    EXPECT_EQ(loaded.expired, 2'000u) << "seed " << seed;
+    EXPECT_EQ(loaded.keys, 2'000);
+  }
+}
+
+TEST(Loader, says_that_a_dictionary_is_missing) {
+  SessionHouse house;
+  // Version 3, a string, no times, revision 1, dictionary 7, two plain bytes, no user, "x".
+  const std::string packed = "\3\1" + std::string(18, '\0') + "\1\7\2" + std::string(1, '\0') + "x";
+  auto first = storage::open_memory();
+  ASSERT_TRUE(first->put(storage_key(0, "s"), packed).has_value());
+  auto second = store_of(10);
+  const Loaded loaded = load_in_schedule(1, house, *first, *second);
+  EXPECT_NE(loaded.error.find("dictionary 7, which is missing"), std::string::npos) << loaded.error;
+}
+
 TEST(Loader, says_that_a_record_cannot_be_read) {
   SessionHouse house;
   auto first = store_of(10);
@@ -116,13 +181,15 @@ TEST(Loader, says_that_a_record_cannot_be_read) {
 }
 
 TEST(Loader, ends_with_a_sentence_when_a_reader_throws) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    SessionHouse house;
-    auto first = store_of(1'000);
-    BreakingStore second;
-    const Loaded loaded = load_in_schedule(seed, house, *first, second);
-    EXPECT_NE(loaded.error.find("the shard is on fire"), std::string::npos)
-        << "seed " << seed << ": " << loaded.error;
+  for (const auto at : {BreakingStore::At::dictionaries, BreakingStore::At::sessions}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      SessionHouse house;
+      auto first = store_of(1'000);
+      BreakingStore second{at};
+      const Loaded loaded = load_in_schedule(seed, house, *first, second);
+      EXPECT_NE(loaded.error.find("the shard is on fire"), std::string::npos)
+          << "seed " << seed << ": " << loaded.error;
+    }
   }
 }
 

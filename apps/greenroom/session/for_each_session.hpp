@@ -24,19 +24,19 @@ template <class Visit>
 troupe::Async<> for_each_session(troupe::Process& self, const troupe::KeyTable& table, Pace pace,
                                  Visit visit) {
   std::vector<std::pair<std::string, troupe::Pid>> some;
-  std::uint64_t cursor = 0;
-  do {
+  for (std::uint64_t cursor = 0;;) {
     some.clear();
     cursor = table.scan(cursor, pace.at_once, [&](std::string_view key, troupe::Pid session) {
       some.emplace_back(key, session);
     });
     for (const auto& [key, session] : some) visit(std::string_view{key}, session);
+    if (cursor == 0) co_return;
     if (pace.pause > troupe::Duration::zero()) {
       co_await self.sleep(pace.pause);
     } else {
       co_await self.yield();
     }
-  } while (cursor != 0);
+  }
 }
 
 }  // namespace greenroom

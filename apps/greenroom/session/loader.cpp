@@ -2,7 +2,6 @@
 #include "session/loader.hpp"
 
 #include <algorithm>
-#include <bitset>
 #include <utility>
 
 #include "session/packed_record.hpp"
@@ -17,8 +16,6 @@ namespace {
 // Entered in one go.
 constexpr std::size_t batch_sessions = 500;
 
-using Numbers = std::bitset<Dictionaries::max_number + 1>;
-
 struct ReadSession {
   std::string key;
   std::string user;
@@ -32,12 +29,10 @@ struct Batch {
 };
 // The end of a shard, or of the attempt.
 struct ShardRead {
-  Numbers dictionaries;  // that its records name
-  std::string error;     // empty: none
+  std::string error;  // empty: none
 };
-struct ShardLoaded {
+struct Loaded {
   std::uint64_t sessions = 0;
-  Numbers dictionaries;
   std::string error;
 };
 
@@ -49,7 +44,7 @@ inline constexpr bool troupe::enable_message<greenroom::Batch> = true;
 template <>
 inline constexpr bool troupe::enable_message<greenroom::ShardRead> = true;
 template <>
-inline constexpr bool troupe::enable_message<greenroom::ShardLoaded> = true;
+inline constexpr bool troupe::enable_message<greenroom::Loaded> = true;
 
 namespace greenroom {
 namespace {
@@ -60,33 +55,51 @@ class ShardReader {
  public:
   ShardReader(HouseRef house, StoreHandle store, Pid to) : house_{house}, store_{store}, to_{to} {}
 
-  ShardRead run() {
-    const auto swept = store_.store->sweep(
-        [this](std::string_view key, std::string_view value) { return take(key, value); });
-    if (!swept && result_.error.empty()) result_.error = swept.error().text;
+  // Each says what is wrong, or nothing.
+  std::string read_dictionaries() {
+    const auto visited = store_.store->for_each(
+        Dictionaries::stored_prefix, [this](std::string_view key, std::string_view value) {
+          return decrypt(key, value, &ShardReader::add_dictionary);
+        });
+    if (!visited && error_.empty()) error_ = visited.error().text;
+    return std::move(error_);
+  }
+  std::string read_sessions() {
+    const auto swept = store_.store->sweep([this](std::string_view key, std::string_view value) {
+      return Dictionaries::is_stored_key(key) || decrypt(key, value, &ShardReader::add_session);
+    });
+    if (!swept && error_.empty()) error_ = swept.error().text;
     if (!batch_.sessions.empty()) send(to_, std::move(batch_));
-    return std::move(result_);
+    return std::move(error_);
   }
 
  private:
-  bool take(std::string_view key, std::string_view value) {
-    if (!ValueCipher::is_encrypted(value)) return take_plain(key, value);
+  // Takes an entry; false: it cannot, and error_ says why.
+  using Take = bool (ShardReader::*)(std::string_view key, std::string_view value);
+
+  bool decrypt(std::string_view key, std::string_view value, Take take) {
+    if (!ValueCipher::is_encrypted(value)) return (this->*take)(key, value);
     if (!store_.cipher) {
       return fail("the stored sessions are encrypted; name their key file (encryption_key_file)");
     }
     auto plain = store_.cipher->decrypt(std::string{key}, std::string{value});
-    return plain ? take_plain(key, *plain) : fail(std::move(plain.error()));
+    return plain ? (this->*take)(key, *plain) : fail(std::move(plain.error()));
   }
 
-  bool take_plain(std::string_view key, std::string_view value) {
-    if (Dictionaries::is_stored_key(key)) {
-      return house_->dictionaries.add(key, value) ||
-             fail("a stored dictionary is damaged; restore the data files from a backup");
-    }
+  bool add_dictionary(std::string_view key, std::string_view value) {
+    return house_->dictionaries.add(key, value) ||
+           fail("a stored dictionary is damaged; restore the data files from a backup");
+  }
+
+  bool add_session(std::string_view key, std::string_view value) {
     const auto facts = facts_of_record(value);
     if (!facts)
       return fail("a stored session cannot be read: " + std::string{to_string(facts.error())});
-    result_.dictionaries.set(facts->dictionary);
+    if (facts->dictionary != 0 && !house_->dictionaries.numbered(facts->dictionary)) {
+      return fail("stored sessions are packed with dictionary " +
+                  std::to_string(facts->dictionary) +
+                  ", which is missing; restore the data files from a backup");
+    }
     batch_.sessions.push_back(ReadSession{
         std::string{key}, std::string{facts->user}, facts->created_at_ms, facts->ends_at_ms,
         facts->exists(),
@@ -97,7 +110,7 @@ class ShardReader {
   }
 
   bool fail(std::string error) {
-    result_.error = std::move(error);
+    error_ = std::move(error);
     return false;
   }
 
@@ -105,12 +118,13 @@ class ShardReader {
   StoreHandle store_;
   Pid to_;
   Batch batch_;
-  ShardRead result_;
+  std::string error_;
 };
 
 Async<> read_shard(Process& self, Pid loader, HouseRef house, StoreHandle store) {
-  ShardRead read = co_await blocking(
-      self, [=]() -> ShardRead { return ShardReader{house, store, loader}.run(); });
+  ShardRead read = co_await blocking(self, [=]() -> ShardRead {
+    return ShardRead{ShardReader{house, store, loader}.read_sessions()};
+  });
   send(loader, std::move(read));
 }
 
@@ -156,7 +170,7 @@ void enter(HouseRef house, ReadSession session) {
 
 Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) {
   spawn_link(read_shard, self.pid(), house, store);
-  ShardLoaded loaded;
+  Loaded loaded;
   for (bool is_done = false; !is_done;) {
     is_done = co_await self.receive(
         [&](Batch batch) {
@@ -165,7 +179,6 @@ Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) 
           return false;
         },
         [&](ShardRead read) {
-          loaded.dictionaries = read.dictionaries;
           loaded.error = std::move(read.error);
           return true;
         });
@@ -173,23 +186,29 @@ Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) 
   send(owner, std::move(loaded));
 }
 
-}  // namespace
+Async<> load_dictionaries(Process& self, Pid owner, HouseRef house, StoreHandle store) {
+  Loaded loaded;
+  loaded.error = co_await blocking(
+      self, [=]() -> std::string { return ShardReader{house, store, Pid{}}.read_dictionaries(); });
+  send(owner, std::move(loaded));
+}
 
-Async<std::expected<std::uint64_t, std::string>> load_sessions(Process& self, HouseRef house,
-                                                               std::vector<StoreHandle> shards) {
-  // Linked, so that they end with the caller; monitored, because a caller that traps exits would
-  // wait for ever for one that has crashed.
+using Load = Async<> (*)(Process& self, Pid owner, HouseRef house, StoreHandle store);
+
+// A process for each shard, linked, so that they end with the caller, and monitored, because a
+// caller that traps exits would wait for ever for one that has crashed.
+Async<Loaded> load_all_shards(Process& self, Load load, HouseRef house,
+                              std::vector<StoreHandle> shards) {
   std::vector<Ref> loading;
   for (const StoreHandle& shard : shards) {
     const SpawnOptions options{.link = true, .monitor = true};
-    loading.push_back(spawn_with(options, load_shard, self.pid(), house, shard).ref);
+    loading.push_back(spawn_with(options, load, self.pid(), house, shard).ref);
   }
-  ShardLoaded all;
+  Loaded all;
   while (!loading.empty()) {
     co_await self.receive(
-        [&](ShardLoaded loaded) {
+        [&](Loaded loaded) {
           all.sessions += loaded.sessions;
-          all.dictionaries |= loaded.dictionaries;
           if (!loaded.error.empty()) all.error = std::move(loaded.error);
         },
         when([&](const Down& down) { return std::ranges::count(loading, down.ref) != 0; },
@@ -199,15 +218,21 @@ Async<std::expected<std::uint64_t, std::string>> load_sessions(Process& self, Ho
                all.error = "the stored sessions could not be loaded: " + down.reason.to_string();
              }));
   }
-  if (!all.error.empty()) co_return std::unexpected(std::move(all.error));
-  for (std::uint32_t number = 1; number <= Dictionaries::max_number; ++number) {
-    if (all.dictionaries.test(number) && !house->dictionaries.numbered(number)) {
-      co_return std::unexpected("stored sessions are packed with dictionary " +
-                                std::to_string(number) +
-                                ", which is missing; restore the data files from a backup");
-    }
+  co_return all;
+}
+
+}  // namespace
+
+Async<std::expected<std::uint64_t, std::string>> load_sessions(Process& self, HouseRef house,
+                                                               std::vector<StoreHandle> shards) {
+  // First all dictionaries, of whichever shard: a session that is due wakes as soon as it is
+  // entered.
+  Loaded loaded = co_await load_all_shards(self, load_dictionaries, house, shards);
+  if (loaded.error.empty()) {
+    loaded = co_await load_all_shards(self, load_shard, house, std::move(shards));
   }
-  co_return all.sessions;
+  if (!loaded.error.empty()) co_return std::unexpected(std::move(loaded.error));
+  co_return loaded.sessions;
 }
 
 }  // namespace greenroom
