@@ -4,7 +4,8 @@
 // values, and dictionaries themselves. The first byte chooses which. Beside crashes, these would be
 // bugs:
 //
-// - a record whose facts can be read and are not those of what it unpacks to;
+// - a record whose facts can be read and are not those of what it unpacks to, or lie behind its
+//   end;
 // - a value that is larger than its record says, or than the limit;
 // - a dictionary of any bytes that is taken, and does not give back what it has packed.
 #include <cstdint>
@@ -44,8 +45,15 @@ Dictionaries& dictionaries() {
   return all;
 }
 
+bool is_within(std::string_view part, std::string_view record) {
+  return part.data() >= record.data() && part.size() <= record.size() &&
+         static_cast<std::size_t>(part.data() - record.data()) <= record.size() - part.size();
+}
+
 void read_record(std::string_view record) {
   const auto facts = facts_of_record(record);
+  // Who looks at the facts alone (the loader) sees nothing else either.
+  if (facts) require(is_within(facts->user, record) && is_within(facts->value, record));
   const auto state = unpack_record(record, dictionaries());
   if (!state) return;
   require(facts.has_value());

@@ -14,7 +14,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "resp/parser.hpp"
 
@@ -29,7 +28,7 @@ void require(bool holds) {
 }
 
 struct Run {
-  std::vector<std::string> words;  // of all requests, each followed by an end mark
+  std::string words;  // of all requests, each with its length, and an end mark behind each request
   std::string error;
   friend bool operator==(const Run&, const Run&) = default;
 };
@@ -39,9 +38,9 @@ void take_request(const RequestParser& parser, const RequestLimits& limits, Run&
   require(parser.arguments().size() <= std::max(limits.max_arguments, limits.max_inline_bytes));
   for (const std::string_view word : parser.arguments()) {
     require(word.size() <= std::max(limits.max_bulk_bytes, limits.max_inline_bytes));
-    run.words.emplace_back(word);
+    run.words.append(std::to_string(word.size())).append(":").append(word);
   }
-  run.words.emplace_back("end");
+  run.words.append("\n");
 }
 
 // Plays the bytes in chunks whose sizes come from `cuts`: 0 is all at once. Each chunk is a piece
