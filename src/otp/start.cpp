@@ -214,6 +214,9 @@ Async<> bring_up(Process& self, OwnedServer& server) {
   const StartHead head = value_of<StartHead>(request.get());
   UnansweredCall unanswered{self, head.call};
   if (head.name.mail) bequeath_mailbox(self, head.parent);
+  // Before the name can be found: a call by it must see of which type this server is going to be,
+  // and then waits in the mailbox for the end of init, as in OTP.
+  set_behaviour(self, head.vtable);
   take_name(self, head);
   if (head.name.via) {
     if (const Pid holder = co_await head.name.via->claim(self)) {
@@ -252,7 +255,6 @@ Async<> bring_up(Process& self, OwnedServer& server) {
       delete std::exchange(server->step, nullptr);
     }
   }
-  set_behaviour(self, head.vtable);
   unanswered.answer(make_reply(head.call.id, StartAnswer{true, {}}));
 }
 
