@@ -3,7 +3,8 @@
 """new_project_test.py TROUPECTL PREFIX WORK COMPILER: makes a project, uses it as its owner would.
 
 PREFIX has an installed Troupe. The project builds against it, its tests pass, one can be run by its
-name and with a trace, the program runs; names that cannot be are refused with a sentence."""
+name and with a trace, the program runs; names that cannot be are refused with a sentence. Without
+Troupe it says where to get it, and goes on to nothing else."""
 import os
 import shutil
 import subprocess
@@ -17,8 +18,8 @@ work.mkdir(parents=True)
 environment = dict(os.environ, TROUPE_PREFIX=prefix, CXX=compiler)
 
 
-def run(*command, where=work, ok=True):
-    done = subprocess.run(command, cwd=where, env=environment, text=True, timeout=600,
+def run(*command, where=work, ok=True, **variables):
+    done = subprocess.run(command, cwd=where, env=environment | variables, text=True, timeout=600,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if (done.returncode == 0) != ok:
         sys.exit(f"{command} ended with {done.returncode}\n{done.stdout}")
@@ -30,6 +31,12 @@ for name in ("My_App", "9lives", "a b", "../x", "class", "my__app", "x_", ""):
 assert "./dev test" in run(troupectl, "new", "my_app")
 assert "is there already" in run(troupectl, "new", "my_app", ok=False)
 project = work / "my_app"
+for verb in ("build", "test", "run"):
+    lost = run("./dev", verb, where=project, ok=False, TROUPE_PREFIX="/nowhere")
+    assert "Troupe was not found" in lost and "TROUPE_PREFIX" in lost, lost
+    after = lost.partition("errors occurred!")[2].split("\n")
+    assert all(line.startswith("See also") or not line for line in after), lost
+# What failed is tried again: nobody has to remove anything.
 assert "100% tests passed" in run("./dev", "test", where=project)
 one = run("./dev", "test", "counts_the_words", "--trace", where=project)
 assert "1 tests passed" in one or "out of 1" in one, one
