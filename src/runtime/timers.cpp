@@ -5,6 +5,8 @@
 #include <memory>
 #include <new>
 
+#include <troupe/detail/owned_envelope.hpp>
+
 #include "runtime/runtime_state.hpp"
 #include "runtime/signal.hpp"
 
@@ -69,6 +71,10 @@ Timers::Slot& Timers::take_slot() {
 }
 
 void Timers::add_chunk() {
+  // First, so that there is a place for what is taken below, and nothing is taken in vain.
+  if (chunks_.size() == chunks_.capacity()) {
+    chunks_.reserve(2 * chunks_.size() + small_chunk_count);
+  }
   if (chunks_.size() < small_chunk_count) {
     small_chunks_.push_back(std::make_unique<Slot[]>(chunk_size));
     chunks_.push_back(small_chunks_.back().get());
@@ -76,9 +82,12 @@ void Timers::add_chunk() {
   }
   const std::size_t place = (chunks_.size() - small_chunk_count) % chunks_per_page;
   if (place == 0) {
-    void* page = reserve_large_page();
-    if (!page) throw std::bad_alloc{};
-    large_pages_.push_back(page);
+    large_pages_.push_back(nullptr);
+    large_pages_.back() = reserve_large_page();
+    if (!large_pages_.back()) {
+      large_pages_.pop_back();
+      throw std::bad_alloc{};
+    }
   }
   auto* chunk = static_cast<Slot*>(large_pages_.back()) + place * chunk_size;
   std::uninitialized_default_construct_n(chunk, chunk_size);
@@ -95,18 +104,16 @@ void Timers::give_back(Slot& slot) noexcept {
 }
 
 TimerRef Timers::start(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) {
-  std::unique_lock guard{lock_};
-  if (task.message && messages_ == max_messages_) {
-    guard.unlock();
-    free_envelope(task.message);
-    throw ErrorException{atoms::system_limit};
-  }
+  // Freed where this throws, and after the lock: a message may hold anything.
+  OwnedEnvelope message{task.message};
+  const std::lock_guard guard{lock_};
+  if (task.message && messages_ == max_messages_) throw ErrorException{atoms::system_limit};
   Slot& slot = take_slot();
   slot.to = task.to;
   slot.name = task.name;
   if (task.message) {
     ++messages_;
-    slot.message = task.message;
+    slot.message = message.release();
     slot.use = task.stamped ? Use::stamped_message : Use::message;
   } else {
     slot.wait_id = task.wait_id;

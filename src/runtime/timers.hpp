@@ -34,7 +34,8 @@ class Timers {
       : wheel_number_{wheel_number}, max_messages_{max_messages} {}
   ~Timers();
 
-  // Throws ErrorException{system_limit}, and frees the message, at the limit.
+  // Throws ErrorException{system_limit} at the limit, and frees the message then and where there is
+  // no memory.
   TimerRef start(std::uint32_t node, std::int64_t deadline_ns, TimerTask task);
   // The time that was left, or nothing if it is not running any more.
   std::optional<Duration> cancel(TimerRef timer, std::int64_t now_ns) noexcept;

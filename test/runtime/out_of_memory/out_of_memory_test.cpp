@@ -3,6 +3,7 @@
 // What becomes of processes when there is no memory. A program of its own, because it wraps
 // operator new and malloc by such as fail when they are told to, on the thread that tells them.
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <gtest/gtest.h>
 #include <new>
@@ -28,16 +29,21 @@ bool memory_is_out() noexcept {
 }  // namespace
 
 extern "C" {
-// The names are the linker's: --wrap=malloc and --wrap=_Znwm, which is operator new. Both call the
-// real ones, so that a sanitizer sees what it would see without this file. The pool of envelopes
-// and frames uses malloc.
+// The names are the linker's: --wrap=malloc, --wrap=_Znwm, which is operator new, and the one of
+// over-aligned arrays. All call the real ones, so that a sanitizer sees what it would see without
+// this file. The pool of envelopes and frames uses malloc.
 // NOLINTBEGIN(bugprone-reserved-identifier)
 void* __real_malloc(std::size_t size);
 void* __real__Znwm(std::size_t size);
+void* __real__ZnamSt11align_val_t(std::size_t size, std::align_val_t alignment);
 void* __wrap_malloc(std::size_t size) { return memory_is_out() ? nullptr : __real_malloc(size); }
 void* __wrap__Znwm(std::size_t size) {
   if (memory_is_out()) throw std::bad_alloc{};
   return __real__Znwm(size);
+}
+void* __wrap__ZnamSt11align_val_t(std::size_t size, std::align_val_t alignment) {
+  if (memory_is_out()) throw std::bad_alloc{};
+  return __real__ZnamSt11align_val_t(size, alignment);
 }
 // NOLINTEND(bugprone-reserved-identifier)
 }
@@ -121,6 +127,49 @@ TEST_F(OutOfMemory, a_send_that_finds_none_is_the_senders_failure) {
     allocations_left = plenty;
     EXPECT_TRUE(failed);
     EXPECT_FALSE((co_await self.receive<Burden>(Duration{0})).has_value());
+  });
+}
+
+// Says how many of its kind there are, and is too large for the pool, as a Burden.
+class Counted {
+ public:
+  Counted() noexcept { ++alive_; }
+  Counted(Counted&&) noexcept { ++alive_; }
+  ~Counted() { --alive_; }
+  static int alive() noexcept { return alive_.load(); }
+
+ private:
+  static inline std::atomic<int> alive_{0};
+  [[maybe_unused]] Burden burden_{};
+};
+
+}  // namespace
+
+template <>
+inline constexpr bool enable_message<Counted> = true;
+
+namespace {
+
+// The first timer of a wheel, which makes room for many. Each number of allocations twice: what one
+// failure leaves behind as room, the next attempt need not make, and comes one further.
+TEST_F(OutOfMemory, a_timer_that_fails_at_any_allocation_leaves_nothing_behind) {
+  on_every_executor([](Process& self) -> Async<> {
+    int failures = 0;
+    for (long attempt = 0;; ++attempt) {
+      TimerRef timer;
+      allocations_left = attempt / 2;
+      try {
+        timer = send_after(self.pid(), Duration{0}, Counted{});
+      } catch (const std::bad_alloc&) {
+        ++failures;
+      }
+      allocations_left = plenty;
+      EXPECT_EQ(Counted::alive(), timer ? 1 : 0);
+      if (timer) break;
+    }
+    (void)co_await self.receive<Counted>();
+    EXPECT_EQ(Counted::alive(), 0);
+    EXPECT_GE(failures, 6);  // message, list of chunks, chunk, list of owners
   });
 }
 
