@@ -4,7 +4,7 @@
 // next window. `limiter` finds or starts the client's process, so clients need not know pids. In
 // the course an answer that comes after the time limit is taken for the next one's, and the process
 // of a client that never comes back stays for ever; here the answer carries the request's
-// reference, and a silent client's process ends.
+// reference, and a silent client's process ends when the limiter has nothing on the way to it.
 #pragma once
 
 #include <expected>
@@ -36,12 +36,25 @@ struct Answer {
 };
 struct WindowOver {};
 
-// One client's process.
-inline Async<> client(Process& self, Limit limit) {
+// From a client's process that nobody has asked for long.
+struct Idle {
+  Pid process;
+  std::string client;
+  int checks;  // that came to it
+};
+struct Leave {};
+
+// One client's process. If it ended by itself, a check on its way to it would be lost. So it says
+// that it is idle, and how many checks it has seen; the limiter has sent more, or lets it go.
+inline Async<> client(Process& self, Pid limiter, std::string name, Limit limit) {
+  Duration patience = 10 * limit.window;
+  int checks = 0;
   int used = 0;
   bool window_is_open = false;
   while (co_await self.receive(
       [&](Check m) {
+        patience = 10 * limit.window;
+        ++checks;
         if (!window_is_open) send_after(self.pid(), limit.window, WindowOver{});
         window_is_open = true;
         const bool allowed = used < limit.requests;
@@ -55,24 +68,34 @@ inline Async<> client(Process& self, Limit limit) {
         window_is_open = false;
         return true;
       },
-      after(10 * limit.window, [] { return false; }))) {
+      [](Leave) { return false; }, after(patience, [&] {
+        send(limiter, Idle{self.pid(), name, checks});
+        patience = infinity;
+        return true;
+      }))) {
   }
 }
 
 // The process that knows the clients.
 inline Async<> limiter(Process& self, Limit limit) {
-  std::map<std::string, Pid> clients;
+  struct Client {
+    Pid process;
+    int checks = 0;  // that were sent to it
+  };
+  std::map<std::string, Client> clients;
   for (;;) {
     co_await self.receive(
         [&](Check m) {
-          Pid& pid = clients[m.client];
-          if (!pid) {
-            pid = spawn(client, limit);
-            self.monitor(pid, {.tag = Term::binary(m.client)});
-          }
-          send(pid, std::move(m));
+          Client& asked = clients[m.client];
+          if (!asked.process) asked.process = spawn_link(client, self.pid(), m.client, limit);
+          ++asked.checks;
+          send(asked.process, std::move(m));
         },
-        [&](Down m) { clients.erase(m.tag.as_text().value_or("")); });
+        [&](Idle m) {
+          if (clients[m.client].checks != m.checks) return;
+          clients.erase(m.client);
+          send(m.process, Leave{});
+        });
   }
 }
 
