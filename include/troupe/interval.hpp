@@ -5,6 +5,8 @@
 #include <concepts>
 #include <utility>
 
+#include <troupe/detail/calling_process.hpp>
+#include <troupe/detail/send_or_drop.hpp>
 #include <troupe/spawn.hpp>
 #include <troupe/timer.hpp>
 
@@ -31,7 +33,7 @@ Async<> run_interval(Process& self, Pid to, Duration begin, Duration period, M m
              [](Down) { return true; }),
         after(std::max(Duration::zero(), at - self.monotonic_time()), [] { return false; }));
     if (has_ended) co_return;
-    detail::deliver(to, detail::make_envelope<M>(message));  // a full mailbox misses a tick
+    send_or_drop(to, M(message));  // a full mailbox misses a tick
     at = next_tick(at, period, self.monotonic_time());
   }
 }
@@ -48,12 +50,13 @@ Async<> run_interval(Process& self, Pid to, Duration begin, Duration period, M m
 // its ticks has them pile up in its mailbox, so a server that works long better sets a timer for
 // the next tick when it is done with one (send_after).
 //
-// Not linked to the caller. Throws ErrorException{badarg} if the period is below a millisecond.
+// Not linked to the caller. Throws ErrorException{badarg} if the period is below a millisecond, or
+// {badarg, not_inside_a_process}.
 template <Message M>
   requires std::copy_constructible<M>
 IntervalRef send_interval(Pid to, Duration period, M message) {
   detail::check_period(period);
-  const Duration now = detail::current_process()->monotonic_time();
+  const Duration now = detail::calling_process().monotonic_time();
   return IntervalRef{spawn(&detail::run_interval<M>, to, now, period, std::move(message))};
 }
 

@@ -37,7 +37,7 @@ class SentRequest {
   ReplyWait wait_;
   bool was_sent_ = false;
   bool was_taken_ = false;
-  CallError::Code early_ = CallError::Code::noproc;
+  CallError::Code failure_ = CallError::Code::noproc;  // of a request without a reply
 };
 
 template <class R>

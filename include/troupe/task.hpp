@@ -43,7 +43,6 @@ namespace detail {
 void check_owner(Process& self, Pid owner);
 // Watches the task and tells it where its result goes.
 Ref begin_task(Process& self, Pid task);
-Async<> flush_exit(Process& self, Pid pid);
 
 template <class R>
 using MaybeOutcome = std::optional<TaskOutcome<R>>;

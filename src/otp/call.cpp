@@ -37,15 +37,32 @@ Term CallTarget::term() const {
   return pid ? Term{pid} : Term{atoms::undefined};
 }
 
+CallError call_error(CallError::Code without_reply, Pid server, Envelope* reply) {
+  if (reply) {
+    ExitReason reason = std::move(value_of<Reply<PeerDown>>(reply).value.reason);
+    const auto code = reason.is(atoms::noproc) ? CallError::Code::noproc : CallError::Code::down;
+    return CallError{code, std::move(reason), server};
+  }
+  switch (without_reply) {
+    case CallError::Code::noproc:
+      return CallError{without_reply, ExitReason{atoms::noproc}};
+    case CallError::Code::calling_self:
+      return CallError{without_reply, ExitReason{"calling_self"}, server};
+    default:
+      return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}, server};
+  }
+}
+
 bool PendingCall::begin() {
   const Pid server = target_.find();
   request_name_ = request_.get()->type->name;
   if (!server) {
-    early_ = CallError::Code::noproc;
+    failure_ = CallError::Code::noproc;
     return true;
   }
   if (server == self_->pid()) {
-    early_ = CallError::Code::calling_self;
+    failure_ = CallError::Code::calling_self;
+    head_.server = server;
     return true;
   }
   wait_.id = next_reply_id(*self_);
@@ -57,21 +74,8 @@ bool PendingCall::begin() {
 }
 
 CallError PendingCall::failure(OwnedEnvelope reply) {
-  if (reply.get()) {
-    ExitReason reason = std::move(value_of<Reply<PeerDown>>(reply.get()).value.reason);
-    const auto code = reason.is(atoms::noproc) ? CallError::Code::noproc : CallError::Code::down;
-    return CallError{code, std::move(reason), head_.server};
-  }
-  switch (early_) {
-    case CallError::Code::noproc:
-      return CallError{early_, ExitReason{atoms::noproc}};
-    case CallError::Code::calling_self:
-      return CallError{early_, ExitReason{"calling_self"}, self_->pid()};
-    default:
-      break;
-  }
-  abandon_call(*self_, head_);
-  return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}, head_.server};
+  if (!reply.get() && failure_ == CallError::Code::timeout) abandon_call(*self_, head_);
+  return call_error(failure_, head_.server, reply.get());
 }
 
 void PendingCall::throw_failure(OwnedEnvelope reply) {

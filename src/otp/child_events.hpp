@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <troupe/detail/send_or_drop.hpp>
 #include <troupe/supervisor.hpp>
 
 #include "base/flat_map.hpp"
@@ -21,12 +22,11 @@ class ChildEvents {
   }
   void forget(Pid ended) { subscribers_.erase(ended); }
 
-  // Not as send would: a subscriber that takes no more must not end the supervisor.
+  // A subscriber that takes no more must not end the supervisor.
   void tell(Process& self, ChildEvent::Kind kind, const Term& id, Pid pid, Pid previous,
             const ExitReason& reason = {}) const {
     for (const auto [subscriber, monitor] : subscribers_) {
-      deliver(subscriber,
-              make_envelope<ChildEvent>(ChildEvent{kind, self.pid(), id, pid, reason, previous}));
+      send_or_drop(subscriber, ChildEvent{kind, self.pid(), id, pid, reason, previous});
     }
   }
 

@@ -18,12 +18,12 @@ ChildExtras::ChildExtras(const RestartPolicy& policy) : policy_{policy} {
   }
 }
 
-std::optional<Duration> ChildExtras::next_pause(std::int64_t now_ns,
-                                                std::uint64_t random) noexcept {
+std::optional<Duration> ChildExtras::next_pause(const Process& supervisor,
+                                                std::int64_t now_ns) noexcept {
   if (!pauses_) return std::nullopt;
   const Duration ran = std::chrono::nanoseconds{now_ns - started_ns_};
   if (ran >= policy_.backoff->reset_after) pauses_->reset();
-  return pauses_->next(random);
+  return pauses_->next(supervisor.random());
 }
 
 RestartVerdict count_restart(const Term& id, ChildExtras* extras, RestartIntensity& all,

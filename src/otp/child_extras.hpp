@@ -36,9 +36,9 @@ class ChildExtras {
   RestartIntensity* budget() noexcept { return budget_ ? &*budget_ : nullptr; }
 
   void note_start(std::int64_t now_ns) noexcept { started_ns_ = now_ns; }
-  // How long to wait before the restart that was decided on now, from 64 random bits; nullopt: not
-  // at all.
-  std::optional<Duration> next_pause(std::int64_t now_ns, std::uint64_t random) noexcept;
+  // How long the supervisor is to wait before the restart that it decided on now; nullopt: not at
+  // all.
+  std::optional<Duration> next_pause(const Process& supervisor, std::int64_t now_ns) noexcept;
 
   // Which pause it waits for; 0: none. An older one that ends means nothing.
   std::uint64_t pause = 0;

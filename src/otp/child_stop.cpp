@@ -34,6 +34,19 @@ Async<ExitReason> stop_child(Process& self, Pid pid, ChildStop how) {
   co_return reason;
 }
 
+Async<> kill_late_start(Process& self, Pid pid, bool is_linked) {
+  if (is_linked) self.unlink(pid);
+  exit(pid, ExitReason{atoms::kill});
+  co_await self.receive(when([pid](const Exit& exit) { return exit.from == pid; }, [](Exit) {}),
+                        after(Duration::zero(), [] {}));
+}
+
+Async<> take_bequest(Process& self, Pid ended, WaitingMail& mail) {
+  co_await self.receive(when([ended](const Bequest& bequest) { return bequest.from == ended; },
+                             [&mail](Bequest bequest) { mail.append(std::move(bequest.mail)); }),
+                        after(Duration::zero(), [] {}));
+}
+
 void report_stop(const Term& id, const ChildStop& how, const ExitReason& reason) {
   if (log::level() > log::Level::error) return;
   if (reason.is(atoms::shutdown) || (how.brutal && reason.is(atoms::killed))) return;

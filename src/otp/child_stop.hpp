@@ -2,6 +2,7 @@
 #pragma once
 
 #include <troupe/child_spec.hpp>
+#include <troupe/detail/bequest.hpp>
 
 namespace troupe::detail {
 
@@ -19,6 +20,13 @@ struct ChildStop {
 // a monitor, so that children which have unlinked themselves are stopped too; afterwards neither
 // link nor EXIT of it is left. OTP: supervisor:shutdown.
 Async<ExitReason> stop_child(Process& self, Pid pid, ChildStop how);
+
+// Kills a process that did not start in time. No EXIT of it is left in the mailbox.
+Async<> kill_late_start(Process& self, Pid pid, bool is_linked);
+
+// Appends to `mail` what a process that has ended left unread to the running one, its heir. It came
+// before the EXIT and DOWN of its end, so it is there already, if there is any.
+Async<> take_bequest(Process& self, Pid ended, WaitingMail& mail);
 
 // Says in the log that a child ended otherwise than asked, if it did. `id`: the pid where a child
 // has no other.

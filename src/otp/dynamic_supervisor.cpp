@@ -82,11 +82,13 @@ Async<ChildCounts> DynamicSupervisor::count_children(Process& self, SupervisorRe
 }
 
 Async<> DynamicSupervisor::subscribe(Process& self, SupervisorRef supervisor) {
-  co_await ask(self, supervisor, DynamicSupervisorServer::Subscribe{self.pid(), true});
+  const detail::CallerPlace place{self};
+  co_await place(ask(self, supervisor, DynamicSupervisorServer::Subscribe{self.pid(), true}));
 }
 
 Async<> DynamicSupervisor::unsubscribe(Process& self, SupervisorRef supervisor) {
-  co_await ask(self, supervisor, DynamicSupervisorServer::Subscribe{self.pid(), false});
+  const detail::CallerPlace place{self};
+  co_await place(ask(self, supervisor, DynamicSupervisorServer::Subscribe{self.pid(), false}));
 }
 
 const detail::Behaviour* DynamicSupervisor::behaviour() noexcept {

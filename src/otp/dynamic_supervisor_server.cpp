@@ -141,7 +141,7 @@ Async<Next> DynamicSupervisorServer::restart(Process& self, Pid old) {
                                                         : Next::noreply();
   }
   if (child.extras) {
-    if (const auto pause = child.extras->next_pause(now, self.random())) {
+    if (const auto pause = child.extras->next_pause(self, now)) {
       set_restarting(child);
       child.extras->pause = ++pauses_;
       send_after(self.pid(), *pause, PauseOver{old, child.extras->pause});

@@ -3,6 +3,7 @@
 // OTP: gen_event. A handler that throws is taken out and the others go on, so every call of one of
 // its functions stands in a try of its own.
 #include <troupe/detail/caller_place.hpp>
+#include <troupe/detail/send_or_drop.hpp>
 #include <troupe/log.hpp>
 
 #include "otp/event_handlers.hpp"
@@ -56,9 +57,9 @@ Term EventHandlers::remove(Process& self, Place place, const Term& why,
   handler.type->destroy(handler.state);
   if (!handler.watcher) return left;
   if (told) {
-    // Not as send would: a watcher that takes no more must not end the manager.
-    deliver(handler.watcher, make_envelope<EventHandlerExit>(EventHandlerExit{
-                                 self.pid(), handler.type->name, handler.id, *told}));
+    // A watcher that takes no more must not end the manager.
+    send_or_drop(handler.watcher,
+                 EventHandlerExit{self.pid(), handler.type->name, handler.id, *told});
   }
   std::uint32_t* count = watched_.find(handler.watcher);
   if (count && --*count == 0) {

@@ -1,38 +1,19 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
-#include <random>
 #include <string>
 
 #include <troupe/key_table.hpp>
-#include <troupe/process.hpp>
 
 #include "base/concurrent_map.hpp"
-#include "base/text_hash.hpp"
+#include "otp/secret_hash.hpp"
 
 namespace troupe {
-
-namespace {
-
-// Keys come from outside: nobody may know which of them collide. In a process the bits are the
-// executor's, so that a simulated run can be had again.
-std::uint64_t secret_word() {
-  if (const Process* self = detail::current_process()) return self->random();
-  std::random_device entropy;
-  return std::uint64_t{entropy()} << 32 | entropy();
-}
-
-TextHash secret_hash() {
-  const std::uint64_t low = secret_word();
-  return TextHash{HashKey{low, secret_word()}};
-}
-
-}  // namespace
 
 // Look-ups take no lock, and those of one key by many threads share nothing that is written.
 //
 // Before: 4,096 maps of the standard library, each under a shared lock. A reader wrote to the
 // lock's line twice, which the other readers then had to fetch.
 struct KeyTable::Shards {
-  ConcurrentMap<std::string, Pid, TextHash> map{secret_hash()};
+  ConcurrentMap<std::string, Pid, TextHash> map{detail::secret_hash()};
 };
 
 KeyTable::KeyTable() : shards_{std::make_unique<Shards>()} {}

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include <troupe/detail/calling_process.hpp>
 #include <troupe/process.hpp>
 
 #include "base/concurrent_map.hpp"
@@ -47,13 +48,7 @@ class NodeDirectory {
   static std::uint64_t key(std::uint32_t node, Atom name) noexcept {
     return std::uint64_t{node} << 32 | name.index();
   }
-  static std::uint32_t current_node() {
-    const Process* process = current_process();
-    if (!process) {
-      throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
-    }
-    return process->pid().node();
-  }
+  static std::uint32_t current_node() { return calling_process().pid().node(); }
 
   ConcurrentMap<std::uint64_t, std::shared_ptr<T>> entries_;
 };

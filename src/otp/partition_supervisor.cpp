@@ -9,6 +9,7 @@
 #include <troupe/runtime.hpp>
 
 #include "otp/node_directory.hpp"
+#include "otp/supervisor_server.hpp"
 
 namespace troupe {
 
@@ -105,19 +106,11 @@ class PartitionsStart final : public ChildStart {
       : options_{options}, partitions_{std::move(partitions)}, are_copies_{are_copies} {}
   Async<StartOutcome> start(Process& self, StartName name) const override {
     if (name.name != atoms::undefined && name.name != options_.name.atom) {
-      co_return co_await refused_start("bad_name",
-                                       "the name of a partition supervisor is in its options");
+      return refused_start("bad_name", "the name of a partition supervisor is in its options");
     }
     Children all = are_copies_ ? copies(self, options_, partitions_[0]) : partitions_;
-    auto started = co_await Supervisor::try_start_link(
-        self, with_table(options_.name, std::move(all)), supervisor_options(options_));
-    StartOutcome outcome;
-    if (started) {
-      outcome.pid = started->pid();
-    } else {
-      outcome.error = std::move(started.error());
-    }
-    co_return outcome;
+    return start_supervisor(self, with_table(options_.name, std::move(all)),
+                            supervisor_options(options_));
   }
 
  private:

@@ -2,6 +2,8 @@
 #include <troupe/detail/caller_place.hpp>
 #include <troupe/proc_lib.hpp>
 
+#include "otp/child_stop.hpp"
+
 namespace troupe::detail {
 
 Async<AcknowledgedStart> await_ack(Process& self, Pid pid, bool is_linked, Duration timeout) {
@@ -13,11 +15,7 @@ Async<AcknowledgedStart> await_ack(Process& self, Pid pid, bool is_linked, Durat
   if (!reply.get()) {
     start.error.code = StartError::Code::timeout;
     start.error.reason = ExitReason{atoms::timeout};
-    if (is_linked) self.unlink(pid);
-    exit(pid, ExitReason{atoms::kill});
-    co_await place(
-        self.receive(when([pid](const Exit& exit) { return exit.from == pid; }, [](Exit) {}),
-                     after(Duration::zero(), [] {})));
+    co_await place(kill_late_start(self, pid, is_linked));
   } else if (is_reply_of<PeerDown>(reply.get())) {
     start.error.reason = std::move(value_of<Reply<PeerDown>>(reply.get()).value.reason);
   } else {

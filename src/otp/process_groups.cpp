@@ -1,5 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/detail/caller_place.hpp>
+#include <troupe/detail/calling_process.hpp>
+#include <troupe/detail/send_or_drop.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/process_groups.hpp>
 
@@ -141,7 +143,7 @@ class GroupScope : public GenServer<GroupScope> {
     const auto tell_all = [&](const std::vector<Ref>& refs) {
       // A watcher whose mailbox is full misses it; its limit must not end the scope.
       for (const Ref ref : refs) {
-        deliver(watchers_.find(ref)->pid, make_envelope<Event>(Event{ref, group, pids}));
+        send_or_drop(watchers_.find(ref)->pid, Event{ref, group, pids});
       }
     };
     tell_all(of_all_);
@@ -213,7 +215,7 @@ std::vector<Pid> ProcessGroups::get_members(Name scope, GroupName group) {
 }
 std::vector<Pid> ProcessGroups::get_local_members(Name scope, GroupName group) {
   std::vector<Pid> pids = get_members(scope, std::move(group));
-  const std::uint32_t node = detail::current_process()->pid().node();
+  const std::uint32_t node = detail::calling_process().pid().node();
   std::erase_if(pids, [node](Pid pid) { return pid.node() != node; });
   return pids;
 }

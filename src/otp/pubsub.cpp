@@ -1,5 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/detail/caller_place.hpp>
+#include <troupe/detail/send_or_drop.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/pubsub.hpp>
 
@@ -63,7 +64,7 @@ class TopicKeeper : public GenServer<TopicKeeper> {
     client(self, m.pid).patterns.insert(m.pattern, true);
     for_topics_of(m.pattern, [](const std::string& name, OpenTopic& topic) {
       if (topic.subscriptions++ == 0 && topic.notify) {
-        tell(topic.owner, SubscribersArrived{name});
+        send_or_drop(topic.owner, SubscribersArrived{name});
       }
     });
   }
@@ -82,7 +83,7 @@ class TopicKeeper : public GenServer<TopicKeeper> {
     topic.subscriptions = table_->subscriber_count(m.topic);
     table_->keep(m.topic, m.options.replay);
     client(self, m.pid).topics.insert(m.topic, true);
-    if (topic.notify && topic.subscriptions > 0) tell(m.pid, SubscribersArrived{m.topic});
+    if (topic.notify && topic.subscriptions > 0) send_or_drop(m.pid, SubscribersArrived{m.topic});
     return true;
   }
   bool handle_call(Process& self, Close m) {
@@ -120,11 +121,6 @@ class TopicKeeper : public GenServer<TopicKeeper> {
     bool notify = false;
   };
 
-  // Whoever has a full mailbox misses it; its limit must not end the bus.
-  template <class M>
-  static void tell(Pid to, M message) {
-    deliver(to, make_envelope<M>(std::move(message)));
-  }
   Client& client(Process& self, Pid pid) {
     auto [held, is_new] = clients_.try_emplace(pid);
     if (is_new) held.monitor = self.monitor(pid);
@@ -140,7 +136,8 @@ class TopicKeeper : public GenServer<TopicKeeper> {
     const std::uint32_t removed = table_->unsubscribe(pattern, pid);
     for_topics_of(pattern, [removed](const std::string& name, OpenTopic& topic) {
       topic.subscriptions -= removed;
-      if (topic.subscriptions == 0 && topic.notify) tell(topic.owner, SubscribersGone{name});
+      if (topic.subscriptions == 0 && topic.notify)
+        send_or_drop(topic.owner, SubscribersGone{name});
     });
   }
   void close(const std::string& topic) {

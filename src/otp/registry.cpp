@@ -1,8 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/detail/caller_place.hpp>
+#include <troupe/detail/send_or_drop.hpp>
 #include <troupe/registry.hpp>
 
 #include "otp/registry_table.hpp"
+#include "otp/supervisor_server.hpp"
 
 namespace troupe {
 
@@ -78,19 +80,18 @@ class RegistryCleaner : public GenServer<RegistryCleaner> {
   unsigned partition_;
 };
 
-// Not as send would: a listener that takes no more must not fail the registration that it is told
-// of.
+// A listener that takes no more must not fail the registration that it is told of.
 void tell_added(const RegistryTable& table, const Term& key, Pid pid, const Term& value) {
   for (const Name& listener : table.listeners()) {
     if (const Pid to = whereis(listener)) {
-      deliver(to, make_envelope<RegistryAdded>(RegistryAdded{table.name(), key, pid, value}));
+      send_or_drop(to, RegistryAdded{table.name(), key, pid, value});
     }
   }
 }
 void tell_removed(const RegistryTable& table, const Term& key, Pid pid) {
   for (const Name& listener : table.listeners()) {
     if (const Pid to = whereis(listener)) {
-      deliver(to, make_envelope<RegistryRemoved>(RegistryRemoved{table.name(), key, pid}));
+      send_or_drop(to, RegistryRemoved{table.name(), key, pid});
     }
   }
 }
@@ -162,20 +163,11 @@ class RegistryStart final : public ChildStart {
  public:
   explicit RegistryStart(RegistryOptions options) : options_{std::move(options)} {}
   Async<StartOutcome> start(Process& self, StartName name) const override {
-    const CallerPlace place{self};
     if (name.name != atoms::undefined && name.name != options_.name.atom) {
-      co_return co_await refused_start("bad_name", "the name of a registry is in its options");
+      return refused_start("bad_name", "the name of a registry is in its options");
     }
-    auto started = co_await place(Supervisor::try_start_link(
-        self, registry_children(std::make_shared<RegistryTable>(options_)),
-        {.max_restarts = 3, .name = options_.name}));
-    StartOutcome outcome;
-    if (started) {
-      outcome.pid = started->pid();
-    } else {
-      outcome.error = std::move(started.error());
-    }
-    co_return outcome;
+    return start_supervisor(self, registry_children(std::make_shared<RegistryTable>(options_)),
+                            {.max_restarts = 3, .name = options_.name});
   }
 
  private:

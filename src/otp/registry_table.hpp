@@ -13,8 +13,8 @@
 
 #include "base/concurrent_map.hpp"
 #include "base/flat_map.hpp"
-#include "base/text_hash.hpp"
 #include "otp/node_directory.hpp"
+#include "otp/secret_hash.hpp"
 #include "otp/term_hash.hpp"
 
 namespace troupe::detail {
@@ -100,8 +100,9 @@ class RegistryTable {
     return use(self.unique_, key);
   }
 
-  ConcurrentMap<std::string, RegistryEntry, TextHash> texts_;  // unique keys that are texts,
-  ConcurrentMap<Term, RegistryEntry, TermHash> unique_;        // and the others
+  // Unique keys that are texts, which may be names that came from outside; and the others.
+  ConcurrentMap<std::string, RegistryEntry, TextHash> texts_{secret_hash()};
+  ConcurrentMap<Term, RegistryEntry, TermHash> unique_;
   ConcurrentMap<Term, std::shared_ptr<Bucket>, TermHash> duplicate_;
   ConcurrentMap<Pid, std::shared_ptr<Owner>> owners_;
   ConcurrentMap<std::uint32_t, Pid> cleaners_;

@@ -7,13 +7,15 @@ SentRequest::SentRequest(Process& self, CallTarget target, OwnedEnvelope request
   const Pid server = target.find();
   if (!server) return;
   if (server == self.pid()) {
-    early_ = CallError::Code::calling_self;
+    failure_ = CallError::Code::calling_self;
+    head_.server = server;
     return;
   }
   wait_.id = next_reply_id(self);
   head_ = CallHead{self.pid(), server, wait_.id};
   call_head(request.get()) = head_;
   enlist_reply_wait(self, wait_);
+  failure_ = CallError::Code::timeout;
   was_sent_ = true;
   send_call(request.release());
 }
@@ -47,18 +49,7 @@ Envelope* SentRequest::take() noexcept {
 }
 
 CallError SentRequest::failure(Envelope* reply) const {
-  if (reply) {
-    ExitReason reason = std::move(value_of<Reply<PeerDown>>(reply).value.reason);
-    const auto code = reason.is(atoms::noproc) ? CallError::Code::noproc : CallError::Code::down;
-    return CallError{code, std::move(reason), head_.server};
-  }
-  if (was_sent_) {
-    return CallError{CallError::Code::timeout, ExitReason{atoms::timeout}, head_.server};
-  }
-  if (early_ == CallError::Code::calling_self) {
-    return CallError{early_, ExitReason{"calling_self"}, self_.pid()};
-  }
-  return CallError{early_, ExitReason{atoms::noproc}};
+  return call_error(failure_, head_.server, reply);
 }
 
 }  // namespace troupe::detail

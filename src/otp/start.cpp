@@ -7,6 +7,7 @@
 #include <troupe/detail/caller_place.hpp>
 #include <troupe/spawn.hpp>
 
+#include "otp/child_stop.hpp"
 #include "otp/reply_drop.hpp"
 #include "otp/server_loop.hpp"
 #include "otp/system_message.hpp"
@@ -71,9 +72,7 @@ StartError already_started(Pid holder) {
 Async<> take_back(Process& self, Pid pid, Ref monitor, WaitingMail& mail) {
   co_await self.receive(
       when([monitor](const Down& down) { return down.ref == monitor; }, [](Down) {}));
-  co_await self.receive(when([pid](const Bequest& bequest) { return bequest.from == pid; },
-                             [&mail](Bequest bequest) { mail.append(std::move(bequest.mail)); }),
-                        after(Duration::zero(), [] {}));
+  co_await take_bequest(self, pid, mail);
 }
 
 }  // namespace
@@ -132,12 +131,7 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
   } else {
     outcome.error.code = StartError::Code::timeout;
     outcome.error.reason = ExitReason{atoms::timeout};
-    if (mode == StartMode::link) self.unlink(born.pid);
-    exit(born.pid, ExitReason{atoms::kill});
-    const Pid pid = born.pid;
-    co_await place(
-        self.receive(when([pid](const Exit& exit) { return exit.from == pid; }, [](Exit) {}),
-                     after(Duration::zero(), [] {})));
+    co_await place(kill_late_start(self, born.pid, mode == StartMode::link));
   }
   if (outcome.monitor) self.demonitor(outcome.monitor, Flush::yes);
   outcome.pid = {};

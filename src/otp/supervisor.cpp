@@ -20,15 +20,6 @@ auto ask(Process& self, const SupervisorRef& supervisor, M message) {
       detail::typed_call<SupervisorServer>(std::move(message)), infinity};
 }
 
-Async<detail::StartOutcome> start(Process& self, Children children, SupervisorOptions options,
-                                  Via via = nullptr) {
-  detail::StartName name{options.name.atom, std::move(via)};
-  return detail::start_server(
-      self, detail::StartMode::link, infinity,
-      detail::make_start_request<SupervisorServer>(
-          std::move(name), std::tuple<Children, SupervisorOptions>{std::move(children), options}));
-}
-
 class SupervisorChild final : public detail::ChildStart {
  public:
   SupervisorChild(Children children, SupervisorOptions options)
@@ -36,7 +27,7 @@ class SupervisorChild final : public detail::ChildStart {
   Async<detail::StartOutcome> start(Process& parent, detail::StartName name) const override {
     SupervisorOptions options = options_;
     if (name.name != atoms::undefined) options.name = name.name;
-    return troupe::start(parent, children_, options, std::move(name.via));
+    return detail::start_supervisor(parent, children_, options, std::move(name.via));
   }
   bool can_have_via() const noexcept override { return true; }
 
@@ -49,6 +40,15 @@ class SupervisorChild final : public detail::ChildStart {
 
 template <>
 inline constexpr bool enable_message<SupervisorOptions> = true;
+
+Async<detail::StartOutcome> detail::start_supervisor(Process& self, Children children,
+                                                     SupervisorOptions options, Via via) {
+  StartName name{options.name.atom, std::move(via)};
+  return start_server(
+      self, StartMode::link, infinity,
+      make_start_request<SupervisorServer>(
+          std::move(name), std::tuple<Children, SupervisorOptions>{std::move(children), options}));
+}
 
 Term ChildError::term() const {
   switch (code) {
@@ -100,13 +100,13 @@ std::string ChildError::to_string() const {
 auto Supervisor::start_link(Process& self, Children children, SupervisorOptions options)
     -> detail::StartAwaitable<Supervisor, detail::StartMode::link, false> {
   using Start = detail::StartAwaitable<Supervisor, detail::StartMode::link, false>;
-  return Start{start(self, std::move(children), options)};
+  return Start{detail::start_supervisor(self, std::move(children), options)};
 }
 
 auto Supervisor::try_start_link(Process& self, Children children, SupervisorOptions options)
     -> detail::StartAwaitable<Supervisor, detail::StartMode::link, true> {
   using Start = detail::StartAwaitable<Supervisor, detail::StartMode::link, true>;
-  return Start{start(self, std::move(children), options)};
+  return Start{detail::start_supervisor(self, std::move(children), options)};
 }
 
 Async<std::expected<ChildStarted, ChildError>> Supervisor::start_child(Process& self,

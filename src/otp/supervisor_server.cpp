@@ -114,10 +114,8 @@ Async<> SupervisorServer::stop(Process& self, Place place) {
     const ExitReason reason = co_await stop_child(self, pid, how);
     report_stop(place->spec.id(), how, reason);
     if (place->extras && place->extras->mail()) {
-      // It came before the end. Once the child is started again its pid says nothing any more.
-      co_await self.receive(when([pid](const Bequest& bequest) { return bequest.from == pid; },
-                                 [&](Bequest bequest) { place->extras->keep(std::move(bequest)); }),
-                            after(Duration::zero(), [] {}));
+      // Now: once the child is started again its pid says nothing any more.
+      co_await take_bequest(self, pid, *place->extras->mail());
     }
     events_.tell(self, ChildEvent::Kind::stopped, place->spec.id(), pid, Pid{}, reason);
   }
@@ -218,7 +216,7 @@ Async<Next> SupervisorServer::restart(Process& self, Place place) {
   const RestartVerdict verdict =
       count_restart(place->spec.id(), place->extras.get(), intensity_, now);
   if (verdict == RestartVerdict::restart) {
-    if (pause(self, place)) co_return Next::noreply();
+    if (pause(self, place, now)) co_return Next::noreply();
     co_return co_await start_again(self, place);
   }
   events_.tell(self, ChildEvent::Kind::given_up, place->spec.id(), Pid{}, place->previous);
@@ -229,9 +227,10 @@ Async<Next> SupervisorServer::restart(Process& self, Place place) {
   co_return after_end(place);
 }
 
-bool SupervisorServer::pause(Process& self, Place place) {
-  if (!place->extras || !place->extras->policy().backoff) return false;
-  const auto time = place->extras->next_pause(monotonic_ns(self), self.random());
+bool SupervisorServer::pause(Process& self, Place place, std::int64_t now_ns) {
+  if (!place->extras) return false;
+  const auto time = place->extras->next_pause(self, now_ns);
+  if (!time) return false;
   set_stopped(place, Child::State::restarting);
   place->extras->pause = ++pauses_;
   send_after(self.pid(), *time, PauseOver{place->spec.id(), place->extras->pause});

@@ -102,7 +102,7 @@ class SupervisorServer : public GenServer<SupervisorServer> {
   Async<> start_from(Process& self, Place first);
   Async<Next> restart(Process& self, Place place);
   // True: it waits now, and is started when the pause is over.
-  bool pause(Process& self, Place place);
+  bool pause(Process& self, Place place, std::int64_t now_ns);
   Async<Next> start_again(Process& self, Place place);
   void add(ChildSpec spec);
   void try_again(Process& self, Place place, const ExitReason& failure);
@@ -122,6 +122,10 @@ class SupervisorServer : public GenServer<SupervisorServer> {
   ChildEvents events_;
   std::uint64_t pauses_ = 0;
 };
+
+// Starts one, linked to the caller; what Supervisor::start_link does.
+Async<StartOutcome> start_supervisor(Process& self, Children children, SupervisorOptions options,
+                                     Via via = nullptr);
 
 }  // namespace detail
 }  // namespace troupe

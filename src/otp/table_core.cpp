@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <troupe/detail/send_or_drop.hpp>
 #include <troupe/detail/table_core.hpp>
 #include <troupe/spawn.hpp>
 
@@ -148,9 +149,8 @@ Async<> TableCore::guard(Process& self, GuardedTable guarded) {
     const Pid heir = table->options_.heir;
     if (heir && heir != owner && co_await is_alive(self, heir)) {
       table->set_owner(heir);
-      // Not as send would: the heir's mailbox limit must not end the table.
-      deliver(heir, make_envelope<TableTransfer>(
-                        TableTransfer{table->name(), owner, table->options_.heir_data}));
+      // The heir's mailbox limit must not end the table.
+      send_or_drop(heir, TableTransfer{table->name(), owner, table->options_.heir_data});
     } else {
       co_return;
     }

@@ -25,13 +25,6 @@ Ref begin_task(Process& self, Pid task) {
   return ref;
 }
 
-Async<> flush_exit(Process& self, Pid pid) {
-  const CallerPlace place{self};
-  co_await place(
-      self.receive(when([pid](const Exit& exit) { return exit.from == pid; }, [](Exit) {}),
-                   after(Duration::zero(), [] {})));
-}
-
 Async<ExitReason> end_task(Process& self, Pid task, Duration time, bool brutal) {
   const CallerPlace place{self};
   // First, so that its end, which is ours to cause, does not reach back.

@@ -4,6 +4,7 @@
 // sends a signal for the other side; nothing here touches another process's block.
 #include <algorithm>
 
+#include <troupe/detail/calling_process.hpp>
 #include <troupe/process.hpp>
 
 #include "base/assert.hpp"
@@ -13,6 +14,11 @@
 namespace troupe {
 
 using namespace detail;
+
+Process& detail::calling_process() {
+  if (Process* self = current_process()) return *self;
+  throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
+}
 
 namespace {
 
@@ -28,12 +34,7 @@ Block& running(Process& self) {
   return block;
 }
 
-Block& caller() {
-  if (!context.process) {
-    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
-  }
-  return *context.process;
-}
+Block& caller() { return Block::of(calling_process()); }
 
 [[noreturn]] void fail(Atom error) { throw ErrorException{error}; }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include <troupe/detail/calling_process.hpp>
 #include <troupe/log.hpp>
 #include <troupe/runtime.hpp>
 
@@ -84,9 +85,7 @@ std::uint64_t fresh_ref(RuntimeState& runtime) noexcept {
 Newborn conceive(Runtime* runtime_object, const SpawnOptions& options) {
   RuntimeState* runtime = runtime_object ? &runtime_object->state() : context.runtime;
   Block* creator = context.process;
-  if (!runtime || (!runtime_object && !creator)) {
-    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
-  }
+  if (!runtime_object) calling_process();
   if (creator && creator->ending) return Newborn{nullptr, Pid{}, Ref{}};
   Block* block = runtime->table.allocate(runtime->executor->lane());
   if (!block) throw ErrorException{atoms::system_limit};

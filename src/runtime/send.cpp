@@ -4,6 +4,7 @@
 // and, where that ended the receiver's sleep, into a run queue. Nobody else does that for this
 // sleep (see Inbox).
 #include <troupe/detail/call.hpp>
+#include <troupe/detail/calling_process.hpp>
 #include <troupe/detail/patient_send.hpp>
 
 #include "runtime/activation.hpp"
@@ -43,13 +44,6 @@ inline Delivery try_deliver_message(Pid to, Envelope* envelope) noexcept {
   return push(to, *block, envelope);
 }
 
-RuntimeState& current_runtime() {
-  if (!context.process) {
-    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
-  }
-  return *context.runtime;
-}
-
 }  // namespace
 
 bool post(Pid to, Envelope* envelope) noexcept {
@@ -72,7 +66,7 @@ void deliver_limited(Pid to, Envelope* envelope) {
 
 Pid holder_of(Atom name, Envelope* envelope) {
   try {
-    const Pid pid = current_runtime().names.find(name);
+    const Pid pid = runtime_of(calling_process().pid().node())->names.find(name);
     if (!pid) throw ErrorException{atoms::badarg};
     return pid;
   } catch (...) {

@@ -3,6 +3,9 @@
 // The verbs of troupe/timer.hpp. A timer runs on the wheel of the worker that set it.
 #include <algorithm>
 
+#include <troupe/detail/calling_process.hpp>
+#include <troupe/detail/owned_envelope.hpp>
+#include <troupe/detail/send_or_drop.hpp>
 #include <troupe/timer.hpp>
 
 #include "runtime/runtime_state.hpp"
@@ -43,12 +46,10 @@ TimerRef start_timer(Pid to, Duration delay, Envelope* envelope) {
 }
 
 TimerRef start_timer(Atom to, Duration delay, Envelope* envelope) {
-  if (!context.process) {
-    free_envelope(envelope);
-    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
-  }
-  const std::uint32_t node = context.runtime->node;
-  return start(node, delay, TimerTask{.to = Pid{node, 0, 0}, .name = to, .message = envelope});
+  OwnedEnvelope message{envelope};
+  const std::uint32_t node = calling_process().pid().node();
+  return start(node, delay,
+               TimerTask{.to = Pid{node, 0, 0}, .name = to, .message = message.release()});
 }
 
 TimerRef start_stamped_timer(Pid to, Duration delay, Envelope* envelope) {
@@ -72,11 +73,7 @@ namespace {
 // As a timer would: dropped where the mailbox is full.
 template <class M>
 void tell_caller(M message) {
-  detail::Block* caller = detail::context.process;
-  if (!caller) {
-    throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
-  }
-  detail::deliver(caller->pid(), detail::make_envelope<M>(std::move(message)));
+  detail::send_or_drop(detail::calling_process().pid(), std::move(message));
 }
 
 }  // namespace

@@ -45,6 +45,10 @@ const TimeZone& berlin() {
   return zone;
 }
 
+TEST(IntervalTest, an_interval_from_outside_of_a_process_is_refused) {
+  EXPECT_THROW(send_interval(Pid{}, 2ms, Tick{1}), ErrorException);
+}
+
 TEST(IntervalTest, a_tick_comes_every_period_until_it_is_cancelled) {
   on_every_executor([](Process& self) -> Async<> {
     const Duration begin = self.monotonic_time();

@@ -305,6 +305,24 @@ TEST_F(RegistryTest, a_listener_with_a_full_mailbox_does_not_fail_a_registration
 }
 
 // Many want one name; whoever has it ends sooner or later.
+// Who chooses names cannot know which of them collide: a walk over equal names takes another order
+// in each registry.
+TEST_F(RegistryTest, registries_hash_texts_with_secrets_of_their_own) {
+  on_every_executor([](Process& self) -> Async<> {
+    std::vector<Term> orders[2];
+    for (std::vector<Term>& order : orders) {
+      const auto sup = co_await Registry::start_link(self, {.name = "R"});
+      for (int i = 0; i < 100; ++i) {
+        (void)co_await Registry::register_key(self, "R", Term::binary(std::to_string(i)));
+      }
+      Registry::for_each("R", [&](const Term& key, Pid, const Term&) { order.push_back(key); });
+      EXPECT_EQ(order.size(), 100u);
+      co_await stop_registry(self, sup);
+    }
+    EXPECT_NE(orders[0], orders[1]);
+  });
+}
+
 TEST_F(RegistryTest, a_unique_key_has_one_living_holder_under_any_of_a_hundred_schedules) {
   test::on_every_seed(
       [](Process& self) -> Async<> {

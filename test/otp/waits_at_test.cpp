@@ -136,6 +136,18 @@ TEST_F(WaitsAt, starts) {
       send(main, here() + 1);
       (void)co_await Supervisor::count_children(me, supervisor);
     });
+    co_await expect_place(self, [](Process& me, Pid main, Pid) -> Async<> {
+      const auto supervisor = co_await DynamicSupervisor::start_link(me);
+      co_await sys::suspend(me, supervisor.pid());
+      send(main, here() + 1);
+      co_await DynamicSupervisor::subscribe(me, supervisor);
+    });
+    co_await expect_place(self, [](Process& me, Pid main, Pid) -> Async<> {
+      const auto supervisor = co_await DynamicSupervisor::start_link(me);
+      co_await sys::suspend(me, supervisor.pid());
+      send(main, here() + 1);
+      co_await DynamicSupervisor::unsubscribe(me, supervisor);
+    });
   });
 }
 

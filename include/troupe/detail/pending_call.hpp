@@ -30,6 +30,10 @@ struct CallTarget {
   const Behaviour* wanted = nullptr;
 };
 
+// Why a call has no answer: `reply` is the PeerDown that came instead, or null, and then
+// `without_reply` tells: timeout, or why it was not sent.
+CallError call_error(CallError::Code without_reply, Pid server, Envelope* reply);
+
 // A call that is about to be sent, or waits: the part that does not know its types.
 class PendingCall {
  public:
@@ -54,7 +58,7 @@ class PendingCall {
   std::string_view request_name_;
   Duration timeout_;
   CallHead head_;
-  CallError::Code early_ = CallError::Code::timeout;  // of a call that was never sent
+  CallError::Code failure_ = CallError::Code::timeout;  // another one: it was never sent
   ReplyWait wait_;
 };
 
