@@ -58,7 +58,8 @@ class RocksStore final : public troupe::storage::Store {
     durable.sync = true;
     return outcome(database_->Write(durable, &batch));
   }
-  Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override {
+  Result<void> do_visit(const troupe::storage::Scan& scan, troupe::storage::Visit visitor,
+                        void* object) override {
     const std::unique_ptr<rocksdb::Iterator> at{database_->NewIterator({})};
     const std::string start{scan.after ? *scan.after : scan.prefix};
     for (at->Seek(start); at->Valid(); at->Next()) {

@@ -118,6 +118,16 @@ std::vector<Backend> all_backends([[maybe_unused]] const Settings& settings) {
        }},
       {"log_x4",
        [](const std::string& d) { return sharded(d, {.shards = 4, .engine = Engine::log}); }},
+      {"log_on_disk",
+       [](const std::string& d) {
+         return one(open_log(d + "/log", {.residence = Residence::on_disk}));
+       }},
+      {"log_on_disk_x4",
+       [](const std::string& d) {
+         ShardedOptions options{.shards = 4, .engine = Engine::log};
+         options.log.residence = Residence::on_disk;
+         return sharded(d, options);
+       }},
       {"files", [](const std::string& d) { return one(open_files(d + "/files")); }},
 #ifdef TROUPE_HAS_ROCKSDB
       {"rocksdb", [](const std::string& d) { return one(RocksStore::open(d + "/rocks")); }},

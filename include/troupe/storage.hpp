@@ -89,6 +89,20 @@ struct Entry {
   std::string value;
 };
 
+// A part of everything that is there (Store::portion).
+struct Portion {
+  std::vector<Entry> entries;
+  std::optional<std::string> next;  // where the next one begins; none: this was the last
+};
+
+// What an engine is asked to go through, and whom it calls.
+struct Scan {
+  std::string_view prefix;
+  std::optional<std::string_view> after;
+  bool with_values;
+};
+using Visit = bool (*)(void* object, std::string_view key, std::string_view value);
+
 class Store {
  public:
   Store() = default;
@@ -143,6 +157,11 @@ class Store {
         const_cast<void*>(static_cast<const void*>(std::addressof(visitor))));
   }
 
+  // About `limit` entries, in whatever order is cheapest, from where the portion before ended
+  // (none: the beginning). Goes through a large store while others write to it: an entry that stays
+  // there all the time is in one portion, as it was when that was taken.
+  Result<Portion> portion(const std::optional<std::string>& from, std::size_t limit);
+
   // Makes everything acknowledged so far survive a power cut. Needed in relaxed mode only.
   Result<void> flush();
 
@@ -153,19 +172,12 @@ class Store {
   // close() answers success.
   Result<void> close();
 
- protected:
-  struct Scan {
-    std::string_view prefix;
-    std::optional<std::string_view> after;
-    bool with_values;
-  };
-  using Visit = bool (*)(void* object, std::string_view key, std::string_view value);
-
  private:
   virtual Result<std::optional<std::string>> do_get(std::string_view key) = 0;
   virtual Result<void> do_write(std::span<const Change> changes) = 0;
   virtual Result<void> do_visit(const Scan& scan, Visit visitor, void* object) = 0;
   virtual Result<void> do_sweep(Visit visitor, void* object);
+  virtual Result<Portion> do_portion(const std::optional<std::string>& from, std::size_t limit);
   virtual Result<void> do_flush() = 0;
   virtual Result<void> do_compact() = 0;
   virtual Result<void> do_close() = 0;
@@ -194,17 +206,25 @@ struct SqliteOptions {
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
                                            const SqliteOptions& options = {});
 
+// Where an append log has its entries besides on disk.
+enum class Residence : std::uint8_t {
+  in_memory,  // all of them, in order: reading never waits for the disk
+  on_disk,    // nowhere: memory holds an index of about 27 bytes an entry, whatever its size. A get
+              // is one read of a file. Whatever is in byte order (list, page, for_each) reads all
+              // entries and sorts their keys first; sweep and portion do not.
+};
+
 struct LogOptions {
   Durability durability = Durability::commit;
+  Residence residence = Residence::in_memory;
   std::uint64_t snapshot_bytes = 64 * 1024 * 1024;  // log behind the last snapshot before a new one
   std::uint64_t preallocate_bytes = 1024 * 1024;    // zeros written ahead of the log; 0: none
   Disk* disk = nullptr;
 };
 
-// A directory of its own with an append log and snapshots. All entries are in memory as well, so
-// reading never waits for the disk. A write is one append and one fsync; a snapshot is written in
-// slices with the writes that follow. After a crash a torn tail is cut off, damage elsewhere
-// refused.
+// A directory of its own with an append log and snapshots. A write is one append and one fsync; a
+// snapshot is written in slices with the writes that follow. After a crash a torn tail is cut off,
+// damage elsewhere refused. The files are the same for every residence.
 Result<std::unique_ptr<Store>> open_log(const std::string& directory,
                                         const LogOptions& options = {});
 

@@ -34,7 +34,7 @@ constexpr Tables tables = make_tables();
 
 }  // namespace
 
-std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) {
+std::uint32_t crc32c_by_tables(std::string_view bytes, std::uint32_t before) {
   std::uint32_t crc = ~before;
   const char* at = bytes.data();
   std::size_t left = bytes.size();
@@ -53,6 +53,38 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) {
     crc = (crc >> 8) ^ tables[0][(crc ^ static_cast<unsigned char>(*at)) & 0xFF];
   }
   return ~crc;
+}
+
+#if defined(__x86_64__)
+namespace {
+
+// One instruction instead of eight look-ups: opening a log spends much of its time here.
+__attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::string_view bytes,
+                                                               std::uint32_t before) {
+  const char* at = bytes.data();
+  std::size_t left = bytes.size();
+  std::uint64_t wide = ~before;
+  for (; left >= 8; at += 8, left -= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    wide = __builtin_ia32_crc32di(wide, word);
+  }
+  auto crc = static_cast<std::uint32_t>(wide);
+  for (; left > 0; ++at, --left) {
+    crc = __builtin_ia32_crc32qi(crc, static_cast<unsigned char>(*at));
+  }
+  return ~crc;
+}
+
+}  // namespace
+#endif
+
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) {
+#if defined(__x86_64__)
+  static const bool has_instruction = __builtin_cpu_supports("sse4.2");
+  if (has_instruction) return by_instruction(bytes, before);
+#endif
+  return crc32c_by_tables(bytes, before);
 }
 
 }  // namespace troupe::storage

@@ -81,7 +81,15 @@ std::uint32_t record_checksum(std::uint32_t seed, const char* header, std::strin
 void begin_record(std::string& bytes) { bytes.assign(record_header_bytes, '\0'); }
 
 std::size_t encoded_size(const Change& change) {
-  return change.removal ? 5 + change.key.size() : 9 + change.key.size() + change.value.size();
+  return change.removal ? 5 + change.key.size()
+                        : put_head_bytes + change.key.size() + change.value.size();
+}
+
+std::string put_head(std::size_t key_bytes, std::size_t value_bytes) {
+  std::string bytes(1, put_kind);
+  append(bytes, static_cast<std::uint32_t>(key_bytes));
+  append(bytes, static_cast<std::uint32_t>(value_bytes));
+  return bytes;
 }
 
 void append_change(std::string& bytes, const Change& change) {
@@ -116,6 +124,7 @@ std::optional<std::string_view> PayloadReader::take(std::size_t count) {
 }
 
 PayloadReader::Item PayloadReader::next() {
+  offset_ = size_ - rest_.size();
   if (rest_.empty()) return Item::finished;
   const char kind = rest_.front();
   rest_.remove_prefix(1);

@@ -69,6 +69,9 @@ std::uint32_t record_checksum(std::uint32_t seed, const char* header, std::strin
 void begin_record(std::string& bytes);
 void append_change(std::string& bytes, const Change& change);
 std::size_t encoded_size(const Change& change);
+// What a put begins with, before its key.
+inline constexpr std::size_t put_head_bytes = 9;
+std::string put_head(std::size_t key_bytes, std::size_t value_bytes);
 void seal_record(std::string& bytes, std::uint32_t seed, std::uint64_t sequence,
                  std::uint64_t synced);
 
@@ -81,17 +84,20 @@ void append_end(std::string& bytes, const SnapshotEnd& end);
 // Takes a payload apart, change by change.
 class PayloadReader {
  public:
-  explicit PayloadReader(std::string_view payload) : rest_{payload} {}
+  explicit PayloadReader(std::string_view payload) : rest_{payload}, size_{payload.size()} {}
 
   enum class Item : std::uint8_t { change, snapshot_end, finished, malformed };
   Item next();
   const Change& change() const { return change_; }  // views the payload
   const SnapshotEnd& snapshot_end() const { return end_; }
+  std::size_t offset() const { return offset_; }  // in the payload, of what next() has found
 
  private:
   std::optional<std::string_view> take(std::size_t count);
 
   std::string_view rest_;
+  std::size_t size_;
+  std::size_t offset_ = 0;
   Change change_;
   SnapshotEnd end_{};
 };

@@ -47,8 +47,13 @@ std::string marker_text(std::uint64_t first, std::uint64_t end, std::uint64_t se
 
 class Recovery {
  public:
-  Recovery(Disk& disk, const std::string& directory, std::uint64_t identity, bool must_exist)
-      : disk_{disk}, directory_{directory}, identity_{identity}, must_exist_{must_exist} {}
+  Recovery(Disk& disk, const std::string& directory, std::uint64_t identity, bool must_exist,
+           Table& table)
+      : disk_{disk},
+        directory_{directory},
+        identity_{identity},
+        must_exist_{must_exist},
+        table_{table} {}
 
   Result<Recovered> run();
 
@@ -56,8 +61,8 @@ class Recovery {
   Result<void> look_around();
   Result<void> load_newest_snapshot();
   Result<void> replay_all();
-  Result<LogFile> replay(std::uint64_t first, std::optional<std::uint64_t> next_first,
-                         bool next_is_empty);
+  Result<LogFilePtr> replay(std::uint64_t first, std::optional<std::uint64_t> next_first,
+                            bool next_is_empty);
   Result<void> replay_payload(std::string_view payload, const std::string& path,
                               std::uint64_t place);
   Result<void> adopt_empty(std::uint64_t first);
@@ -69,6 +74,7 @@ class Recovery {
   const std::string& directory_;
   std::uint64_t identity_;
   bool must_exist_;
+  Table& table_;
 
   std::vector<std::uint64_t> snapshots_;
   std::vector<std::uint64_t> logs_;
@@ -109,7 +115,7 @@ Result<void> Recovery::load_newest_snapshot() {
   if (snapshots_.empty()) return {};
   through_ = snapshots_.back();
   const std::string path = snapshot_path(directory_, through_);
-  const auto loaded = load_snapshot(disk_, path, through_, identity_, found_.table);
+  const auto loaded = load_snapshot(disk_, path, through_, identity_, table_);
   if (!loaded) return std::unexpected(loaded.error());
   horizon_ = loaded->horizon;
   found_.snapshot_bytes = loaded->bytes;
@@ -159,10 +165,8 @@ Result<void> Recovery::replay_all() {
     const bool next_is_empty = newest_is_empty && i + 2 == logs_.size();
     auto done = replay(logs_[i], last ? std::nullopt : std::optional{logs_[i + 1]}, next_is_empty);
     if (!done) return std::unexpected(std::move(done.error()));
-    found_.log_bytes += done->end;
-    if (!found_.current.path.empty()) {
-      found_.superseded_by_next.push_back(found_.current.path);
-    }
+    found_.log_bytes += (*done)->end;
+    if (found_.current) found_.superseded_by_next.push_back(found_.current->path);
     found_.current = std::move(*done);
   }
   return {};
@@ -170,16 +174,20 @@ Result<void> Recovery::replay_all() {
 
 // An empty file's header may be torn, so it is written anew whatever it is.
 Result<void> Recovery::adopt_empty(std::uint64_t first) {
-  if (!found_.current.path.empty()) found_.superseded_by_next.push_back(found_.current.path);
+  if (found_.current) found_.superseded_by_next.push_back(found_.current->path);
   auto file = create_log_file(disk_, directory_, first, identity_);
   if (!file) return failure(file.error(), "write", log_path(directory_, first));
   found_.current = std::move(*file);
+  table_.begin_file(found_.current);
   return {};
 }
 
-Result<LogFile> Recovery::replay(std::uint64_t first, std::optional<std::uint64_t> next_first,
-                                 bool next_is_empty) {
-  LogFile log{log_path(directory_, first), nullptr, first, 0, 0};
+Result<LogFilePtr> Recovery::replay(std::uint64_t first, std::optional<std::uint64_t> next_first,
+                                    bool next_is_empty) {
+  const auto shared = std::make_shared<LogFile>();
+  LogFile& log = *shared;
+  log.path = log_path(directory_, first);
+  log.first = first;
   auto file = disk_.open(log.path, OpenMode::write);
   if (!file) return failure(file.error(), "open", log.path);
   log.file = std::move(*file);
@@ -192,6 +200,7 @@ Result<LogFile> Recovery::replay(std::uint64_t first, std::optional<std::uint64_
   const auto header = check_header(bytes, log.path, false, first, identity_);
   if (!header) return std::unexpected(header.error());
   log.seed = checksum_seed(header->salt);
+  table_.begin_file(shared);
 
   RecordReader reader{*log.file, file_header_bytes, *size, log.seed};
   std::deque<std::pair<std::uint64_t, std::uint64_t>> unproven;  // sequence and place
@@ -237,7 +246,7 @@ Result<LogFile> Recovery::replay(std::uint64_t first, std::optional<std::uint64_
     auto done = rewrite(*log.file, unproven.empty() ? log.end : unproven.front().second, log.end);
     if (!done) return failure(done.error(), "secure the tail of", log.path);
   }
-  return log;
+  return shared;
 }
 
 Result<void> Recovery::replay_payload(std::string_view bytes, const std::string& path,
@@ -246,7 +255,7 @@ Result<void> Recovery::replay_payload(std::string_view bytes, const std::string&
   for (;;) {
     switch (payload.next()) {
       case PayloadReader::Item::change:
-        apply(found_.table, payload.change());
+        table_.apply(payload.change(), place + record_header_bytes + payload.offset());
         break;
       case PayloadReader::Item::finished:
         return {};
@@ -260,7 +269,7 @@ Result<void> Recovery::replay_payload(std::string_view bytes, const std::string&
 Result<void> Recovery::check_end() {
   if (found_.sequence < horizon_) return gap(found_.sequence + 1, horizon_);
   if (!marker_) return {};
-  const LogFile& file = found_.current;
+  const LogFile& file = *found_.current;
   if (*marker_ == marker_text(file.first, file.end, found_.sequence)) return {};
   return failure(ErrorKind::corrupt, "log " + directory_ + " ends at byte " +
                                          std::to_string(file.end) + " of " + file.path +
@@ -290,22 +299,22 @@ std::string snapshot_path(const std::string& directory, std::uint64_t through) {
   return directory + "/snapshot-" + hex16(through);
 }
 
-Outcome<LogFile> create_log_file(Disk& disk, const std::string& directory, std::uint64_t first,
-                                 std::uint64_t identity) {
-  LogFile log{log_path(directory, first), nullptr, first, 0, file_header_bytes};
+Outcome<LogFilePtr> create_log_file(Disk& disk, const std::string& directory, std::uint64_t first,
+                                    std::uint64_t identity) {
   const FileHeader header{false, first, disk.random_number(), identity};
-  log.seed = checksum_seed(header.salt);
-  auto file = disk.open(log.path, OpenMode::create);
+  const auto log = std::make_shared<LogFile>(LogFile{
+      log_path(directory, first), nullptr, first, checksum_seed(header.salt), file_header_bytes});
+  auto file = disk.open(log->path, OpenMode::create);
   if (!file) return std::unexpected(file.error());
-  log.file = std::move(*file);
-  Outcome<void> done = log.file->truncate(0);
-  if (done) done = log.file->write(0, encode(header));
-  if (done) done = log.file->sync();
+  log->file = std::move(*file);
+  Outcome<void> done = log->file->truncate(0);
+  if (done) done = log->file->write(0, encode(header));
+  if (done) done = log->file->sync();
   if (done) done = disk.sync_directory(directory);
   if (done) return log;
   // An empty file that stays behind is recognised by the next opening.
-  log.file.reset();
-  (void)disk.remove(log.path);
+  log->file.reset();
+  (void)disk.remove(log->path);
   return std::unexpected(done.error());
 }
 
@@ -315,8 +324,8 @@ Outcome<void> write_clean_marker(Disk& disk, const std::string& directory, const
 }
 
 Result<Recovered> recover(Disk& disk, const std::string& directory, std::uint64_t identity,
-                          bool must_exist) {
-  return Recovery{disk, directory, identity, must_exist}.run();
+                          bool must_exist, Table& table) {
+  return Recovery{disk, directory, identity, must_exist, table}.run();
 }
 
 }  // namespace troupe::storage::log

@@ -7,8 +7,7 @@
 //   log-<sequence>     records from that sequence on; the last one is written to
 //   snapshot-<n>       the table after record n (log_snapshot.hpp)
 //   clean              there after close(): where the log ended, so that a clean log cannot lose
-//   its
-//                      tail unnoticed; gone while open
+//                      its tail unnoticed; gone while open
 //   *.tmp              unfinished, removed
 //
 // Opening takes the newest snapshot and replays the log behind it, record after record without a
@@ -17,30 +16,20 @@
 // was written is refused with file and offset.
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include <troupe/storage.hpp>
 
 #include "storage/disk.hpp"
-#include "storage/ordered_table.hpp"
+#include "storage/log_file.hpp"
+#include "storage/log_table.hpp"
 
 namespace troupe::storage::log {
 
-// The file that is written to.
-struct LogFile {
-  std::string path;
-  std::unique_ptr<DiskFile> file;
-  std::uint64_t first = 0;  // sequence of its first record
-  std::uint32_t seed = 0;   // of its checksums
-  std::uint64_t end = 0;    // where the next record goes
-};
-
 struct Recovered {
-  OrderedTable table;
-  std::uint64_t sequence = 0;  // of the last record
-  LogFile current;
+  std::uint64_t sequence = 0;                   // of the last record
+  LogFilePtr current;                           // where the next record goes
   std::uint64_t log_bytes = 0;                  // replayed behind the snapshot
   std::uint64_t snapshot_bytes = 0;             // 0: there is none
   std::vector<std::string> superseded_by_next;  // paths the next snapshot makes obsolete
@@ -50,14 +39,15 @@ std::string log_path(const std::string& directory, std::uint64_t first);
 std::string snapshot_path(const std::string& directory, std::uint64_t through);
 
 // Makes the file with its header, synced, name included.
-Outcome<LogFile> create_log_file(Disk& disk, const std::string& directory, std::uint64_t first,
-                                 std::uint64_t identity);
+Outcome<LogFilePtr> create_log_file(Disk& disk, const std::string& directory, std::uint64_t first,
+                                    std::uint64_t identity);
 
 Outcome<void> write_clean_marker(Disk& disk, const std::string& directory, const LogFile& file,
                                  std::uint64_t sequence);
 
-// Everything recovered is on disk. `must_exist`: there has been a log here, so none is a loss.
+// Fills the table, which is empty. Everything recovered is on disk. `must_exist`: there has been a
+// log here, so none is a loss.
 Result<Recovered> recover(Disk& disk, const std::string& directory, std::uint64_t identity,
-                          bool must_exist);
+                          bool must_exist, Table& table);
 
 }  // namespace troupe::storage::log

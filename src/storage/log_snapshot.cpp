@@ -11,50 +11,47 @@ namespace {
 
 constexpr std::size_t record_bytes = 64 * 1024;
 
+// While the kernel writes this much, what else waits for the disk waits for it too (on ext4 every
+// fsync carries the data of all files that grew), so it is never let grow longer.
+constexpr std::uint64_t sync_bytes = 4 * 1024 * 1024;
+
 }  // namespace
 
 Outcome<SnapshotWriter> SnapshotWriter::begin(Disk& disk, const std::string& path,
                                               const FileHeader& header) {
-  SnapshotWriter writer{disk, path, header};
+  SnapshotWriter writer{disk, path};
   auto file = disk.open(path + ".tmp", OpenMode::create);
   if (!file) return std::unexpected(file.error());
-  writer.file_ = std::move(*file);
-  const std::string bytes = encode(header);
-  auto done = writer.file_->truncate(0);
-  if (done) done = writer.file_->write(0, bytes);
+  writer.file_ = std::make_shared<LogFile>(
+      LogFile{path, std::move(*file), 1, checksum_seed(header.salt), file_header_bytes});
+  auto done = writer.file_->file->truncate(0);
+  if (done) done = writer.file_->file->write(0, encode(header));
   if (!done) {
     writer.abandon();
     return std::unexpected(done.error());
   }
-  writer.offset_ = bytes.size();
   begin_record(writer.record_);
   return writer;
 }
 
 Outcome<void> SnapshotWriter::write_record() {
-  seal_record(record_, checksum_seed(header_.salt), ++records_, 0);
-  if (auto done = file_->write(offset_, record_); !done) return done;
-  offset_ += record_.size();
+  seal_record(record_, file_->seed, ++records_, 0);
+  if (auto done = file_->file->write(file_->end, record_); !done) return done;
+  file_->end += record_.size();
   begin_record(record_);
-  return {};
+  if (file_->end - synced_ < sync_bytes) return {};
+  synced_ = file_->end;
+  return file_->file->sync();
 }
 
-Outcome<bool> SnapshotWriter::advance(const OrderedTable& table, std::uint64_t bytes) {
-  auto at = started_ ? table.upper_bound(last_key_) : table.begin();
-  std::uint64_t written = 0;
-  for (; at != table.end() && written < bytes; ++at) {
-    const Change change = Change::put(at->first, at->second);
-    const std::size_t size = encoded_size(change);
-    if (record_.size() > record_header_bytes && record_.size() + size > record_bytes) {
-      if (auto done = write_record(); !done) return std::unexpected(done.error());
-    }
-    append_change(record_, change);
-    written += size;
-    ++entries_;
-    last_key_ = at->first;
-    started_ = true;
+Outcome<std::uint64_t> SnapshotWriter::add(const Change& put) {
+  if (record_.size() > record_header_bytes && record_.size() + encoded_size(put) > record_bytes) {
+    if (auto done = write_record(); !done) return std::unexpected(done.error());
   }
-  return at == table.end();
+  const std::uint64_t place = file_->end + record_.size();
+  append_change(record_, put);
+  ++entries_;
+  return place;
 }
 
 Outcome<void> SnapshotWriter::finish(std::uint64_t horizon) {
@@ -63,8 +60,7 @@ Outcome<void> SnapshotWriter::finish(std::uint64_t horizon) {
   }
   append_end(record_, {entries_, horizon});
   if (auto done = write_record(); !done) return done;
-  if (auto done = file_->sync(); !done) return done;
-  file_.reset();
+  if (auto done = file_->file->sync(); !done) return done;
   return disk_->rename(path_ + ".tmp", path_);
 }
 
@@ -103,19 +99,22 @@ Result<FileHeader> check_header(std::string_view bytes, const std::string& path,
 }
 
 Result<LoadedSnapshot> load_snapshot(Disk& disk, const std::string& path, std::uint64_t sequence,
-                                     std::uint64_t identity, OrderedTable& table) {
-  auto file = disk.open(path, OpenMode::read);
-  if (!file) return failure(file.error(), "open", path);
-  const auto size = (*file)->size();
+                                     std::uint64_t identity, Table& table) {
+  auto opened = disk.open(path, OpenMode::read);
+  if (!opened) return failure(opened.error(), "open", path);
+  const auto size = (*opened)->size();
   if (!size) return failure(size.error(), "read", path);
   std::string bytes(file_header_bytes, '\0');
-  const auto count = (*file)->read(0, bytes);
+  const auto count = (*opened)->read(0, bytes);
   if (!count) return failure(count.error(), "read", path);
   bytes.resize(*count);
   const auto header = check_header(bytes, path, true, sequence, identity);
   if (!header) return std::unexpected(header.error());
 
-  RecordReader reader{**file, file_header_bytes, *size, checksum_seed(header->salt)};
+  const auto file = std::make_shared<LogFile>(
+      LogFile{path, std::move(*opened), 1, checksum_seed(header->salt), *size});
+  table.begin_file(file);
+  RecordReader reader{*file->file, file_header_bytes, *size, file->seed};
   std::uint64_t entries = 0;
   for (std::uint64_t number = 1;; ++number) {
     const std::uint64_t place = reader.offset();
@@ -132,8 +131,7 @@ Result<LoadedSnapshot> load_snapshot(Disk& disk, const std::string& path, std::u
       const auto item = payload.next();
       if (item == PayloadReader::Item::finished) break;
       if (item == PayloadReader::Item::change && !payload.change().removal) {
-        // In key order, so the end is where it belongs.
-        table.emplace_hint(table.end(), payload.change().key, payload.change().value);
+        table.apply(payload.change(), place + record_header_bytes + payload.offset());
         ++entries;
         continue;
       }

@@ -3,20 +3,21 @@
 
 // A snapshot of the table, written in slices while the log goes on.
 //
-// The log is rotated first, so that a new log file begins with record N+1; then entries are written
-// in key order, a slice with every batch. An entry written late may already contain a change from
-// behind N, and that is no harm: replaying the log from N+1 on top sets every key that was touched
-// to its last state, and the others have not changed since N. It does need all of the log up to the
-// newest change that can be inside, the horizon; so the log is synced up to there before the
-// snapshot gets its name, and opening refuses a log that ends before it.
+// The log is rotated first, so that a new log file begins with record N+1; then the table's entries
+// are copied, a slice with every batch. An entry copied late may already contain a change from
+// behind N, or be gone because of one, and that is no harm: replaying the log from N+1 on top sets
+// every key that was touched to its last state, and the others have not changed since N. It does
+// need all of the log up to the newest change that can matter, the horizon; so the log is synced up
+// to there before the snapshot gets its name, and opening refuses a log that ends before it.
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "storage/disk.hpp"
+#include "storage/log_file.hpp"
 #include "storage/log_format.hpp"
-#include "storage/ordered_table.hpp"
+#include "storage/log_table.hpp"
 
 namespace troupe::storage::log {
 
@@ -26,8 +27,8 @@ class SnapshotWriter {
   static Outcome<SnapshotWriter> begin(Disk& disk, const std::string& path,
                                        const FileHeader& header);
 
-  // Writes about `bytes` more. True when every entry is written.
-  Outcome<bool> advance(const OrderedTable& table, std::uint64_t bytes);
+  // Where the entry will lie in the file: as soon as file()->end is behind it, it does.
+  Outcome<std::uint64_t> add(const Change& put);
 
   // Ends the file, syncs it and gives it its name. The caller has synced the log up to `horizon`
   // and syncs the directory afterwards.
@@ -37,22 +38,17 @@ class SnapshotWriter {
   void abandon();
 
   const std::string& path() const { return path_; }
-  std::uint64_t through() const { return header_.sequence; }
-  std::uint64_t bytes() const { return offset_; }
+  const LogFilePtr& file() const { return file_; }
 
  private:
-  SnapshotWriter(Disk& disk, std::string path, const FileHeader& header)
-      : disk_{&disk}, path_{std::move(path)}, header_{header} {}
+  SnapshotWriter(Disk& disk, std::string path) : disk_{&disk}, path_{std::move(path)} {}
   Outcome<void> write_record();
 
   Disk* disk_;
   std::string path_;
-  FileHeader header_;
-  std::unique_ptr<DiskFile> file_;
+  LogFilePtr file_;
   std::string record_;
-  std::string last_key_;
-  bool started_ = false;
-  std::uint64_t offset_ = 0;
+  std::uint64_t synced_ = 0;
   std::uint64_t records_ = 0;
   std::uint64_t entries_ = 0;
 };
@@ -63,10 +59,10 @@ struct LoadedSnapshot {
   std::uint64_t bytes;
 };
 
-// Fills the table. Every snapshot with a name was synced before it got it, so anything wrong with
-// it is damage.
+// Fills the table, which is empty. Every snapshot with a name was synced before it got it, so
+// anything wrong with it is damage.
 Result<LoadedSnapshot> load_snapshot(Disk& disk, const std::string& path, std::uint64_t sequence,
-                                     std::uint64_t identity, OrderedTable& table);
+                                     std::uint64_t identity, Table& table);
 
 // Shared with the log files: opens, reads and judges the 40 bytes.
 StorageError damaged_file(const std::string& path, std::uint64_t offset, std::string_view what);

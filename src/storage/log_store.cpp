@@ -11,7 +11,7 @@
 #include "storage/log_format.hpp"
 #include "storage/log_recovery.hpp"
 #include "storage/log_snapshot.hpp"
-#include "storage/ordered_table.hpp"
+#include "storage/log_table.hpp"
 
 // Order of events in a write: append the record, sync, then change the table and answer. A failed
 // append is taken back by cutting the file; a failed sync, or a cut that fails, poisons the store:
@@ -20,7 +20,6 @@
 namespace troupe::storage {
 namespace {
 
-using log::LogFile;
 using log::SnapshotWriter;
 
 // A snapshot moves on by this much with each batch, and by twice the batch, so that it always ends
@@ -29,8 +28,10 @@ constexpr std::uint64_t slice_bytes = 64 * 1024;
 
 class LogStore final : public Store {
  public:
-  LogStore(const std::string& directory, const LogOptions& options, std::uint64_t identity)
-      : directory_{directory},
+  LogStore(std::unique_ptr<log::Table> table, const std::string& directory,
+           const LogOptions& options, std::uint64_t identity)
+      : table_{std::move(table)},
+        directory_{directory},
         options_{options},
         identity_{identity},
         disk_{disk_or_real(options.disk)} {}
@@ -39,9 +40,19 @@ class LogStore final : public Store {
   Result<void> open(bool must_exist);
 
  private:
-  Result<std::optional<std::string>> do_get(std::string_view key) override;
+  Result<std::optional<std::string>> do_get(std::string_view key) override {
+    return table_->get(key);
+  }
+  Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override {
+    return table_->visit(scan, visitor, object);
+  }
+  Result<void> do_sweep(Visit visitor, void* object) override {
+    return table_->sweep(visitor, object);
+  }
+  Result<Portion> do_portion(const std::optional<std::string>& from, std::size_t limit) override {
+    return table_->portion(from, limit);
+  }
   Result<void> do_write(std::span<const Change> changes) override;
-  Result<void> do_visit(const Scan& scan, Visit visitor, void* object) override;
   Result<void> do_flush() override;
   Result<void> do_compact() override;
   Result<void> do_close() override;
@@ -59,16 +70,19 @@ class LogStore final : public Store {
   Result<void> begin_snapshot();
   Result<bool> advance_snapshot(std::uint64_t bytes);
   Result<void> finish_snapshot();
-  std::unexpected<StorageError> give_up_snapshot(Fault fault, const std::string& path);
+  std::unexpected<StorageError> give_up_snapshot(StorageError error);
+  std::unexpected<StorageError> give_up_snapshot(Fault fault, const std::string& path) {
+    return give_up_snapshot(explain(fault, "write snapshot", path));
+  }
 
+  const std::unique_ptr<log::Table> table_;
   const std::string directory_;
   const LogOptions options_;
   const std::uint64_t identity_;
   Disk& disk_;
   std::unique_ptr<DiskLock> lock_;
 
-  OrderedTable table_;
-  LogFile current_;
+  log::LogFilePtr current_;
   std::uint64_t allocated_ = 0;  // size of the current file; zeros behind its end
   std::uint64_t sequence_ = 0;   // of the last record
   std::uint64_t synced_ = 0;     // all up to here are on disk
@@ -92,16 +106,15 @@ Result<void> LogStore::open(bool must_exist) {
   auto lock = lock_directory(disk_, directory_);
   if (!lock) return std::unexpected(std::move(lock.error()));
   lock_ = std::move(*lock);
-  auto found = log::recover(disk_, directory_, identity_, must_exist);
+  auto found = log::recover(disk_, directory_, identity_, must_exist, *table_);
   if (!found) return std::unexpected(std::move(found.error()));
   // The directory's own name; its entries were synced as they were made.
   const std::string parent = directory_of(directory_);
   if (auto done = disk_.sync_directory(parent); !done) {
     return failure(done.error(), "sync directory", parent);
   }
-  table_ = std::move(found->table);
   current_ = std::move(found->current);
-  allocated_ = current_.end;
+  allocated_ = current_->end;
   synced_ = sequence_ = found->sequence;
   log_bytes_ = found->log_bytes;
   snapshot_bytes_ = found->snapshot_bytes;
@@ -109,27 +122,17 @@ Result<void> LogStore::open(bool must_exist) {
   return {};
 }
 
-Result<std::optional<std::string>> LogStore::do_get(std::string_view key) {
-  const auto found = table_.find(key);
-  if (found == table_.end()) return std::nullopt;
-  return found->second;
-}
-
-Result<void> LogStore::do_visit(const Scan& scan, Visit visitor, void* object) {
-  for (auto at = scan_start(table_, scan.prefix, scan.after);
-       at != table_.end() && at->first.starts_with(scan.prefix); ++at) {
-    if (!visitor(object, at->first, at->second)) break;
-  }
-  return {};
-}
-
 Result<void> LogStore::do_write(std::span<const Change> changes) {
   if (poison_) return still_poisoned();
+  std::uint64_t place = current_->end + log::record_header_bytes;
   if (auto done = append(changes); !done) return done;
   if (options_.durability == Durability::commit) {
     if (auto done = sync(); !done) return done;
   }
-  for (const Change& change : changes) apply(table_, change);
+  for (const Change& change : changes) {
+    table_->apply(change, place);
+    place += log::encoded_size(change);
+  }
   // The batch is safe, so what happens to the snapshot is not its error. A poisoning is seen by the
   // next write; anything else is tried again when the log has grown by as much once more.
   if (snapshot_ || snapshot_is_due()) (void)advance_snapshot(slice_bytes + 2 * record_.size());
@@ -146,18 +149,18 @@ Result<void> LogStore::append(std::span<const Change> changes) {
   log::begin_record(record_);
   record_.reserve(record_.size() + payload);
   for (const Change& change : changes) log::append_change(record_, change);
-  log::seal_record(record_, current_.seed, sequence_ + 1, synced_);
+  log::seal_record(record_, current_->seed, sequence_ + 1, synced_);
   reserve(record_.size());
-  if (auto done = current_.file->write(current_.end, record_); !done) {
-    const StorageError error = explain(done.error(), "write to", current_.path);
-    if (auto cut = current_.file->truncate(current_.end); !cut) {
-      return poison(cut.error(), "take back a failed write to", current_.path);
+  if (auto done = current_->file->write(current_->end, record_); !done) {
+    const StorageError error = explain(done.error(), "write to", current_->path);
+    if (auto cut = current_->file->truncate(current_->end); !cut) {
+      return poison(cut.error(), "take back a failed write to", current_->path);
     }
-    allocated_ = current_.end;
+    allocated_ = current_->end;
     return std::unexpected(error);
   }
-  current_.end += record_.size();
-  allocated_ = std::max(allocated_, current_.end);
+  current_->end += record_.size();
+  allocated_ = std::max(allocated_, current_->end);
   log_bytes_ += record_.size();
   ++sequence_;
   return {};
@@ -166,20 +169,20 @@ Result<void> LogStore::append(std::span<const Change> changes) {
 // Writing inside a file costs its fsync no change of length, which on ext4 halves its price. A
 // failure (no space for zeros) is left to the record itself, which needs less.
 void LogStore::reserve(std::uint64_t bytes) {
-  if (options_.preallocate_bytes == 0 || current_.end + bytes <= allocated_) return;
-  const std::uint64_t from = std::max(allocated_, current_.end + bytes);
+  if (options_.preallocate_bytes == 0 || current_->end + bytes <= allocated_) return;
+  const std::uint64_t from = std::max(allocated_, current_->end + bytes);
   const std::string zeros(static_cast<std::size_t>(options_.preallocate_bytes), '\0');
-  if (current_.file->write(from, zeros)) {
+  if (current_->file->write(from, zeros)) {
     allocated_ = from + zeros.size();
   } else {
-    (void)current_.file->truncate(allocated_);
+    (void)current_->file->truncate(allocated_);
   }
 }
 
 Result<void> LogStore::sync() {
   if (synced_ == sequence_) return {};
-  if (auto done = current_.file->sync(); !done) {
-    return poison(done.error(), "sync", current_.path);
+  if (auto done = current_->file->sync(); !done) {
+    return poison(done.error(), "sync", current_->path);
   }
   synced_ = sequence_;
   return {};
@@ -196,8 +199,9 @@ bool LogStore::snapshot_is_due() const {
   return log_bytes_ >= std::max({options_.snapshot_bytes, snapshot_bytes_, not_before_});
 }
 
-std::unexpected<StorageError> LogStore::give_up_snapshot(Fault fault, const std::string& path) {
+std::unexpected<StorageError> LogStore::give_up_snapshot(StorageError error) {
   if (snapshot_) {
+    table_->give_up_snapshot();
     snapshot_->abandon();
     snapshot_.reset();
     superseded_by_next_.insert(superseded_by_next_.begin(), superseded_.begin(), superseded_.end());
@@ -205,35 +209,38 @@ std::unexpected<StorageError> LogStore::give_up_snapshot(Fault fault, const std:
     log_bytes_ += log_bytes_before_;
   }
   not_before_ = log_bytes_ + options_.snapshot_bytes;
-  return failure(fault, "write snapshot", path);
+  return std::unexpected(std::move(error));
 }
 
 // Ends the current file behind its last record, all of it on disk, and begins the next.
 Result<void> LogStore::begin_snapshot() {
-  if (allocated_ != current_.end) {
-    if (auto done = current_.file->truncate(current_.end); !done) {
-      return give_up_snapshot(done.error(), current_.path);
+  if (allocated_ != current_->end) {
+    if (auto done = current_->file->truncate(current_->end); !done) {
+      return give_up_snapshot(done.error(), current_->path);
     }
-    allocated_ = current_.end;
+    allocated_ = current_->end;
   }
   // Also when all records are synced: opening takes no zeros behind the last record of a file that
   // has a successor.
-  if (auto done = current_.file->sync(); !done) return poison(done.error(), "sync", current_.path);
+  if (auto done = current_->file->sync(); !done)
+    return poison(done.error(), "sync", current_->path);
   synced_ = sequence_;
-  if (current_.first <= sequence_) {
+  if (current_->first <= sequence_) {
     auto next = log::create_log_file(disk_, directory_, sequence_ + 1, identity_);
     if (!next) {
       return give_up_snapshot(next.error(), log::log_path(directory_, sequence_ + 1));
     }
-    superseded_by_next_.push_back(current_.path);
+    superseded_by_next_.push_back(current_->path);
     current_ = std::move(*next);
-    allocated_ = current_.end;
+    allocated_ = current_->end;
+    table_->begin_file(current_);
   }
   const std::string path = log::snapshot_path(directory_, sequence_);
   auto writer =
       SnapshotWriter::begin(disk_, path, {true, sequence_, disk_.random_number(), identity_});
   if (!writer) return give_up_snapshot(writer.error(), path);
   snapshot_ = std::move(*writer);
+  table_->begin_snapshot(snapshot_->file());
   superseded_ = std::move(superseded_by_next_);
   superseded_by_next_.clear();
   log_bytes_before_ = std::exchange(log_bytes_, 0);
@@ -245,9 +252,9 @@ Result<bool> LogStore::advance_snapshot(std::uint64_t bytes) {
   if (!snapshot_) {
     if (auto done = begin_snapshot(); !done) return std::unexpected(std::move(done.error()));
   }
-  auto written = snapshot_->advance(table_, bytes);
-  if (!written) return give_up_snapshot(written.error(), snapshot_->path());
-  if (!*written) return false;
+  auto copied = table_->copy(*snapshot_, bytes);
+  if (!copied) return give_up_snapshot(std::move(copied.error()));
+  if (!*copied) return false;
   if (auto done = finish_snapshot(); !done) return std::unexpected(std::move(done.error()));
   return true;
 }
@@ -261,7 +268,8 @@ Result<void> LogStore::finish_snapshot() {
   if (auto done = disk_.sync_directory(directory_); !done) {
     return poison(done.error(), "sync directory", directory_);
   }
-  snapshot_bytes_ = snapshot_->bytes();
+  snapshot_bytes_ = snapshot_->file()->end;
+  table_->adopt_snapshot();
   not_before_ = 0;
   snapshot_.reset();
   for (const std::string& old : superseded_) (void)disk_.remove(old);
@@ -288,7 +296,7 @@ Result<void> LogStore::do_compact() {
 
 Result<void> LogStore::do_close() {
   Result<void> result;
-  if (current_.file) {
+  if (current_) {
     if (snapshot_) {
       snapshot_->abandon();
       snapshot_.reset();
@@ -296,29 +304,37 @@ Result<void> LogStore::do_close() {
     if (poison_) {
       result = still_poisoned();
     } else {
-      Outcome<void> done = current_.file->truncate(current_.end);
-      if (done) done = current_.file->sync();
-      if (done) done = log::write_clean_marker(disk_, directory_, current_, sequence_);
-      if (!done) result = failure(done.error(), "close", current_.path);
+      Outcome<void> done = current_->file->truncate(current_->end);
+      if (done) done = current_->file->sync();
+      if (done) done = log::write_clean_marker(disk_, directory_, *current_, sequence_);
+      if (!done) result = failure(done.error(), "close", current_->path);
     }
   }
-  current_ = {};
-  table_.clear();
+  current_.reset();
+  table_->clear();
   lock_.reset();
   return result;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_log_shard(const std::string& directory,
-                                              const LogOptions& options, std::uint64_t identity,
-                                              bool must_exist) {
-  if (options.durability == Durability::memory) return open_memory();
-  auto store = std::make_unique<LogStore>(directory, options, identity);
+Result<std::unique_ptr<Store>> open_log_with(std::unique_ptr<log::Table> table,
+                                             const std::string& directory,
+                                             const LogOptions& options, std::uint64_t identity,
+                                             bool must_exist) {
+  auto store = std::make_unique<LogStore>(std::move(table), directory, options, identity);
   if (auto done = store->open(must_exist); !done) {
     return std::unexpected(std::move(done.error()));
   }
   return store;
+}
+
+Result<std::unique_ptr<Store>> open_log_shard(const std::string& directory,
+                                              const LogOptions& options, std::uint64_t identity,
+                                              bool must_exist) {
+  if (options.durability == Durability::memory) return open_memory();
+  return open_log_with(log::make_table(options.residence, disk_or_real(options.disk)), directory,
+                       options, identity, must_exist);
 }
 
 Result<std::unique_ptr<Store>> open_log(const std::string& directory, const LogOptions& options) {

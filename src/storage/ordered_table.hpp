@@ -16,6 +16,11 @@ namespace troupe::storage {
 using OrderedTable = std::map<std::string, std::string, std::less<>>;
 
 inline void apply(OrderedTable& table, const Change& change) {
+  // What comes in byte order costs no search.
+  if (!change.removal && (table.empty() || table.rbegin()->first < change.key)) {
+    table.emplace_hint(table.end(), change.key, change.value);
+    return;
+  }
   const auto found = table.find(change.key);
   if (change.removal) {
     if (found != table.end()) table.erase(found);

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <algorithm>
 #include <utility>
 
 #include <troupe/storage.hpp>
@@ -138,6 +139,19 @@ Result<void> Store::sweep(Visit visitor, void* object) {
 
 Result<void> Store::do_sweep(Visit visitor, void* object) {
   return do_visit({{}, {}, true}, visitor, object);
+}
+
+Result<Portion> Store::portion(const std::optional<std::string>& from, std::size_t limit) {
+  if (closed_) return std::unexpected(refuse_closed().error());
+  return do_portion(from, std::max<std::size_t>(limit, 1));
+}
+
+Result<Portion> Store::do_portion(const std::optional<std::string>& from, std::size_t limit) {
+  auto entries = page({}, from, limit);
+  if (!entries) return std::unexpected(std::move(entries.error()));
+  Portion portion{std::move(*entries), {}};
+  if (portion.entries.size() == limit) portion.next = portion.entries.back().key;
+  return portion;
 }
 
 Result<void> Store::flush() {

@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <functional>
 #include <gtest/gtest.h>
 #include <map>
 #include <memory>
@@ -188,6 +189,44 @@ TEST_P(Conformance, pages_follow_each_other_without_gap_or_repetition) {
   EXPECT_TRUE(none->empty());
 }
 
+// Everything, once, in portions of about seven.
+std::map<std::string, std::string> in_portions(Store& store,
+                                               const std::function<void()>& between = {}) {
+  std::map<std::string, std::string> found;
+  std::optional<std::string> from;
+  do {
+    auto portion = store.portion(from, 7);
+    EXPECT_TRUE(succeeded(portion));
+    if (!portion) break;
+    for (auto& entry : portion->entries) {
+      EXPECT_TRUE(found.emplace(entry.key, entry.value).second) << entry.key << " twice";
+    }
+    from = portion->next;
+    if (between) between();
+  } while (from);
+  return found;
+}
+
+TEST_P(Conformance, portions_have_every_entry_once_whatever_is_written_in_between) {
+  std::map<std::string, std::string> stays;
+  std::vector<Change> changes;
+  for (int n = 0; n < 100; ++n) stays["s:" + std::to_string(n)] = std::to_string(n * n);
+  for (const auto& [key, value] : stays) changes.push_back(Change::put(key, value));
+  EXPECT_TRUE(in_portions(*store_).empty());
+  ASSERT_TRUE(succeeded(store_->write_batch(changes)));
+  EXPECT_EQ(in_portions(*store_), stays);
+  int number = 0;
+  auto found = in_portions(*store_, [&] {
+    const std::string old = "t:" + std::to_string(number);
+    ASSERT_TRUE(succeeded(store_->remove(old)));
+    const std::string key = "t:" + std::to_string(++number);
+    ASSERT_TRUE(succeeded(store_->put(key, std::string(300, 't'))));
+  });
+  EXPECT_GE(number, 4);
+  std::erase_if(found, [](const auto& entry) { return entry.first.starts_with("t:"); });
+  EXPECT_EQ(found, stays);
+}
+
 TEST_P(Conformance, a_visitor_can_stop) {
   for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(succeeded(store_->put(key, "v")));
   int visits = 0;
@@ -280,6 +319,12 @@ TEST_P(Conformance, a_random_history_agrees_with_a_map_across_reopening) {
     ASSERT_TRUE(succeeded(store_->for_each(
         "", [&](std::string_view key, std::string_view value) { found.emplace(key, value); })));
     ASSERT_EQ(found, model) << "round " << round;
+    found.clear();
+    ASSERT_TRUE(succeeded(store_->sweep([&](std::string_view key, std::string_view value) {
+      return found.emplace(key, value).second;
+    })));
+    ASSERT_EQ(found, model) << "swept, round " << round;
+    ASSERT_EQ(in_portions(*store_), model) << "round " << round;
   }
 }
 

@@ -2,6 +2,7 @@
 #include "storage/crc32c.hpp"
 
 #include <gtest/gtest.h>
+#include <random>
 #include <string>
 
 namespace troupe::storage {
@@ -22,6 +23,15 @@ TEST(Crc32c, of_parts_is_that_of_the_whole) {
   const std::string text = "the quick brown fox jumps over the lazy dog";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     EXPECT_EQ(crc32c(text.substr(cut), crc32c(text.substr(0, cut))), crc32c(text));
+  }
+}
+
+TEST(Crc32c, is_the_same_with_and_without_the_instruction) {
+  std::minstd_rand random{3};
+  std::string bytes;
+  for (int n = 0; n < 200; ++n) {
+    EXPECT_EQ(crc32c(bytes, 17), crc32c_by_tables(bytes, 17)) << n;
+    bytes.push_back(static_cast<char>(random()));
   }
 }
 

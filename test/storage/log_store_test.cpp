@@ -21,9 +21,15 @@ using Survival = SimulatedDisk::Survival;
 
 constexpr const char* first_log = "/log/log-0000000000000001";
 
-class Log : public testing::Test {
+class Log : public testing::TestWithParam<Residence> {
  protected:
   Result<std::unique_ptr<Store>> open(LogOptions options = {.preallocate_bytes = 0}) {
+    return open(GetParam(), options);
+  }
+
+  Result<std::unique_ptr<Store>> open(Residence residence,
+                                      LogOptions options = {.preallocate_bytes = 0}) {
+    options.residence = residence;
     options.disk = &disk_;
     return open_log("/log", options);
   }
@@ -96,7 +102,7 @@ class Log : public testing::Test {
   std::vector<std::size_t> ends_;
 };
 
-TEST_F(Log, cut_at_any_byte_after_a_crash_keeps_every_whole_record) {
+TEST_P(Log, cut_at_any_byte_after_a_crash_keeps_every_whole_record) {
   fill_and_crash();
   const auto whole = files();
   for (std::size_t size = 0; size <= whole.at(first_log).size(); ++size) {
@@ -120,7 +126,7 @@ TEST_F(Log, cut_at_any_byte_after_a_crash_keeps_every_whole_record) {
   }
 }
 
-TEST_F(Log, cut_at_any_byte_after_closing_is_refused) {
+TEST_P(Log, cut_at_any_byte_after_closing_is_refused) {
   fill_and_close();
   const auto whole = files();
   for (std::size_t size = 0; size < whole.at(first_log).size(); ++size) {
@@ -133,7 +139,7 @@ TEST_F(Log, cut_at_any_byte_after_closing_is_refused) {
   EXPECT_TRUE(succeeded(open()));
 }
 
-TEST_F(Log, a_flipped_bit_in_the_middle_is_refused_with_its_place_and_in_the_last_record_cut_off) {
+TEST_P(Log, a_flipped_bit_in_the_middle_is_refused_with_its_place_and_in_the_last_record_cut_off) {
   fill_and_crash();
   const auto whole = files();
   for (std::size_t bit = 0; bit < whole.at(first_log).size() * 8; bit += 3) {
@@ -158,7 +164,7 @@ TEST_F(Log, a_flipped_bit_in_the_middle_is_refused_with_its_place_and_in_the_las
   }
 }
 
-TEST_F(Log, a_flipped_bit_after_closing_is_refused_wherever_it_is) {
+TEST_P(Log, a_flipped_bit_after_closing_is_refused_wherever_it_is) {
   fill_and_close();
   const auto whole = files();
   for (const std::string& path : {std::string{first_log}, std::string{"/log/clean"}}) {
@@ -171,7 +177,7 @@ TEST_F(Log, a_flipped_bit_after_closing_is_refused_wherever_it_is) {
   }
 }
 
-TEST_F(Log, a_damaged_snapshot_is_refused_wherever_the_damage_is) {
+TEST_P(Log, a_damaged_snapshot_is_refused_wherever_the_damage_is) {
   {
     auto store = open();
     ASSERT_TRUE(succeeded(store));
@@ -211,7 +217,7 @@ TEST_F(Log, a_damaged_snapshot_is_refused_wherever_the_damage_is) {
   EXPECT_EQ(state_of(**store), states_.back());
 }
 
-TEST_F(Log, a_lost_log_file_is_refused) {
+TEST_P(Log, a_lost_log_file_is_refused) {
   LogOptions options{.snapshot_bytes = 1, .preallocate_bytes = 0};
   auto store = open(options);
   ASSERT_TRUE(succeeded(store));
@@ -225,7 +231,7 @@ TEST_F(Log, a_lost_log_file_is_refused) {
   EXPECT_TRUE(refused(open(), ErrorKind::corrupt, "a file is missing"));
 }
 
-TEST_F(Log, a_removed_record_is_damage_even_with_the_rest_in_place) {
+TEST_P(Log, a_removed_record_is_damage_even_with_the_rest_in_place) {
   fill_and_crash();
   auto all = files();
   all[first_log].erase(ends_[5], ends_[6] - ends_[5]);
@@ -233,7 +239,7 @@ TEST_F(Log, a_removed_record_is_damage_even_with_the_rest_in_place) {
   EXPECT_TRUE(refused(open(), ErrorKind::corrupt, "offset " + std::to_string(ends_[5])));
 }
 
-TEST_F(Log, bytes_of_another_log_are_never_records) {
+TEST_P(Log, bytes_of_another_log_are_never_records) {
   fill_and_crash();
   const auto one = files();
   const auto ends = ends_;
@@ -247,7 +253,7 @@ TEST_F(Log, bytes_of_another_log_are_never_records) {
   EXPECT_TRUE(refused(open(), ErrorKind::corrupt, "offset " + std::to_string(ends[4])));
 }
 
-TEST_F(Log, unsynced_records_behind_a_hole_are_cut_and_synced_ones_prove_damage) {
+TEST_P(Log, unsynced_records_behind_a_hole_are_cut_and_synced_ones_prove_damage) {
   const LogOptions relaxed{.durability = Durability::relaxed, .preallocate_bytes = 0};
   for (const bool flushed : {false, true}) {
     restore({});
@@ -274,7 +280,7 @@ TEST_F(Log, unsynced_records_behind_a_hole_are_cut_and_synced_ones_prove_damage)
   }
 }
 
-TEST_F(Log, a_newer_format_is_refused) {
+TEST_P(Log, a_newer_format_is_refused) {
   fill_and_crash();
   auto all = files();
   std::string header = all[first_log].substr(0, log::file_header_bytes);
@@ -291,7 +297,7 @@ TEST_F(Log, a_newer_format_is_refused) {
   EXPECT_TRUE(refused(open(), ErrorKind::newer_version, first_log));
 }
 
-TEST_F(Log, a_renamed_file_is_refused) {
+TEST_P(Log, a_renamed_file_is_refused) {
   fill_and_crash();
   auto all = files();
   all["/log/log-0000000000000005"] = all[first_log];
@@ -299,7 +305,7 @@ TEST_F(Log, a_renamed_file_is_refused) {
   EXPECT_FALSE(open());
 }
 
-TEST_F(Log, files_that_are_not_ours_are_left_alone) {
+TEST_P(Log, files_that_are_not_ours_are_left_alone) {
   fill_and_crash();
   auto all = files();
   all["/log/README"] = "hello";
@@ -313,7 +319,7 @@ TEST_F(Log, files_that_are_not_ours_are_left_alone) {
   EXPECT_EQ(disk_.bytes_of("/log/README"), "hello");
 }
 
-TEST_F(Log, snapshots_keep_the_directory_small_and_are_written_in_slices) {
+TEST_P(Log, snapshots_keep_the_directory_small_and_are_written_in_slices) {
   auto store = open({.snapshot_bytes = 300'000, .preallocate_bytes = 0});
   ASSERT_TRUE(succeeded(store));
   const std::string value(1000, 'v');
@@ -340,7 +346,7 @@ TEST_F(Log, snapshots_keep_the_directory_small_and_are_written_in_slices) {
 
 // In relaxed mode a slice may contain changes that no fsync has seen; the log has to reach the disk
 // up to them before the snapshot counts.
-TEST_F(Log, a_snapshot_never_runs_ahead_of_the_log_on_disk) {
+TEST_P(Log, a_snapshot_never_runs_ahead_of_the_log_on_disk) {
   auto store =
       open({.durability = Durability::relaxed, .snapshot_bytes = 300'000, .preallocate_bytes = 0});
   ASSERT_TRUE(succeeded(store));
@@ -368,7 +374,7 @@ TEST_F(Log, a_snapshot_never_runs_ahead_of_the_log_on_disk) {
   EXPECT_EQ(state_of(**store), states.back()) << "the snapshot had synced everything";
 }
 
-TEST_F(Log, a_snapshot_that_finds_no_room_is_given_up_and_the_log_goes_on) {
+TEST_P(Log, a_snapshot_that_finds_no_room_is_given_up_and_the_log_goes_on) {
   auto store = open({.snapshot_bytes = 20'000, .preallocate_bytes = 0});
   ASSERT_TRUE(succeeded(store));
   const std::string value(1000, 'v');
@@ -390,7 +396,99 @@ TEST_F(Log, a_snapshot_that_finds_no_room_is_given_up_and_the_log_goes_on) {
   EXPECT_EQ(state_of(**store), expected);
 }
 
-TEST_F(Log, in_commit_mode_a_batch_costs_one_sync) {
+TEST_P(Log, a_directory_opens_with_either_residence) {
+  const auto options = [](int n) {
+    return LogOptions{.snapshot_bytes = n % 3 == 0 ? 500U : 100'000U, .preallocate_bytes = 0};
+  };
+  State expected;
+  for (int round = 0; round < 20; ++round) {
+    auto store = open(round % 2 == 0 ? Residence::on_disk : Residence::in_memory, options(round));
+    ASSERT_TRUE(succeeded(store));
+    ASSERT_EQ(state_of(**store), expected) << "round " << round;
+    for (int n = 0; n < 30; ++n) {
+      const std::string key = "key" + std::to_string(n * round % 41);
+      const std::string value(static_cast<std::size_t>(n * 13), static_cast<char>('a' + round));
+      expected[key] = value;
+      ASSERT_TRUE(succeeded((*store)->put(key, value)));
+    }
+    if (round % 5 == 1) {
+      ASSERT_TRUE(succeeded((*store)->compact()));
+    }
+    if (round % 4 == 0) {
+      ASSERT_TRUE(succeeded((*store)->close()));
+    } else {
+      crash(store);
+    }
+  }
+}
+
+// After some slices the entries that were copied are known by their places in the snapshot.
+TEST_P(Log, a_snapshot_that_is_given_up_half_way_leaves_every_entry_where_it_was) {
+  for (const auto operation : {SimulatedDisk::Operation::write, SimulatedDisk::Operation::sync}) {
+    restore({});
+    auto store = open({.preallocate_bytes = 0});
+    ASSERT_TRUE(succeeded(store));
+    const std::string value(1000, 'v');
+    State expected;
+    for (int n = 0; n < 9'000; n += 100) {
+      std::vector<std::string> keys;
+      std::vector<Change> changes;
+      for (int i = 0; i < 100; ++i) keys.push_back("key" + std::to_string((n + i) % 6'000));
+      for (const auto& key : keys) {
+        changes.push_back(Change::put(key, value));
+        expected[key] = value;
+      }
+      ASSERT_TRUE(succeeded((*store)->write_batch(changes)));
+    }
+    // The second sync is the first of the snapshot's 4 MB each; there are about 95 records.
+    disk_.fail(operation, operation == SimulatedDisk::Operation::sync ? 4 : 60, EIO);
+    EXPECT_FALSE((*store)->compact());
+    EXPECT_EQ(state_of(**store), expected);
+    for (const auto& [path, bytes] : files()) EXPECT_FALSE(path.ends_with(".tmp"));
+    ASSERT_TRUE(succeeded((*store)->put("key7", "after")));
+    expected["key7"] = "after";
+    EXPECT_TRUE(succeeded((*store)->compact()));
+    EXPECT_EQ(state_of(**store), expected);
+    crash(store);
+    store = open();
+    ASSERT_TRUE(succeeded(store));
+    EXPECT_EQ(state_of(**store), expected);
+    ASSERT_TRUE(succeeded((*store)->close()));
+  }
+}
+
+class LogOnDisk : public Log {};
+
+TEST_P(LogOnDisk, an_entry_damaged_while_open_is_refused_with_its_place_until_it_is_written_again) {
+  auto store = open();
+  ASSERT_TRUE(succeeded(store));
+  fill(**store);
+  ASSERT_TRUE(succeeded((*store)->put("victim", "of a bad sector")));
+  const std::size_t end = disk_.bytes_of(first_log).size();
+  ASSERT_TRUE(succeeded((*store)->put("next", "neighbour")));
+  const std::size_t place = end - log::put_head_bytes - std::string{"victimof a bad sector"}.size();
+  const std::string whole = disk_.bytes_of(first_log);
+  for (std::size_t bit = place * 8; bit < end * 8; bit += 5) {
+    const char damaged = static_cast<char>(whole[bit / 8] ^ (1 << bit % 8));
+    auto file = disk_.open(first_log, OpenMode::write);
+    ASSERT_TRUE(file && (*file)->write(0, whole) && (*file)->write(bit / 8, {&damaged, 1}));
+    ASSERT_TRUE(refused((*store)->get("victim"), ErrorKind::corrupt,
+                        std::string{first_log} + " is damaged at offset " + std::to_string(place)))
+        << bit;
+    ASSERT_TRUE(refused((*store)->portion(std::nullopt, 100), ErrorKind::corrupt, first_log));
+    ASSERT_TRUE(refused((*store)->list(), ErrorKind::corrupt, first_log));
+    ASSERT_TRUE(refused((*store)->compact(), ErrorKind::corrupt, first_log));
+    ASSERT_EQ((*store)->get("next"), "neighbour");
+  }
+  ASSERT_TRUE(succeeded((*store)->put("victim", "healed")));
+  EXPECT_EQ((*store)->get("victim"), "healed");
+  ASSERT_TRUE(succeeded((*store)->remove("victim")));
+  EXPECT_EQ((*store)->get("victim"), std::nullopt);
+  crash(store);
+  EXPECT_TRUE(refused(open(), ErrorKind::corrupt, first_log));
+}
+
+TEST_P(Log, in_commit_mode_a_batch_costs_one_sync) {
   auto store = open();
   ASSERT_TRUE(succeeded(store));
   std::vector<Change> changes(50, Change::put("k", "v"));
@@ -398,6 +496,14 @@ TEST_F(Log, in_commit_mode_a_batch_costs_one_sync) {
   for (int n = 0; n < 10; ++n) ASSERT_TRUE(succeeded((*store)->write_batch(changes)));
   EXPECT_EQ(disk_.syncs() - before, 10U);
 }
+
+std::string name_of_residence(const testing::TestParamInfo<Residence>& info) {
+  return info.param == Residence::on_disk ? "on_disk" : "in_memory";
+}
+
+INSTANTIATE_TEST_SUITE_P(, Log, testing::Values(Residence::in_memory, Residence::on_disk),
+                         name_of_residence);
+INSTANTIATE_TEST_SUITE_P(, LogOnDisk, testing::Values(Residence::on_disk), name_of_residence);
 
 }  // namespace
 }  // namespace troupe::storage::test

@@ -11,6 +11,8 @@
 #include <troupe/storage.hpp>
 
 #include "storage/backends.hpp"
+#include "storage/disk_table.hpp"
+#include "storage/log_store.hpp"
 #include "storage/simulated_disk.hpp"
 #include "storage/simulated_vfs.hpp"
 
@@ -293,6 +295,27 @@ const Engine engines[] = {
                                 .snapshot_bytes = 4000,
                                 .preallocate_bytes = 1000,
                                 .disk = &disk});
+     }},
+    {"log_on_disk", false,
+     [](SimulatedDisk& disk) {
+       return open_log("/log", {.residence = Residence::on_disk,
+                                .snapshot_bytes = 1500,
+                                .preallocate_bytes = 2000,
+                                .disk = &disk});
+     }},
+    {"log_on_disk_relaxed", true,
+     [](SimulatedDisk& disk) {
+       return open_log("/log", {.durability = Durability::relaxed,
+                                .residence = Residence::on_disk,
+                                .snapshot_bytes = 4000,
+                                .preallocate_bytes = 0,
+                                .disk = &disk});
+     }},
+    {"log_on_disk_colliding", false,
+     [](SimulatedDisk& disk) {
+       return open_log_with(std::make_unique<log::DiskTable>(HashKey{1, 2}, std::uint64_t{1} << 63),
+                            "/log", {.snapshot_bytes = 3000, .preallocate_bytes = 0, .disk = &disk},
+                            0, false);
      }},
     {"files", false, [](SimulatedDisk& disk) { return open_files("/files", {.disk = &disk}); }},
     {"sqlite", false,

@@ -189,9 +189,10 @@ TEST_F(Sharded, a_trailing_slash_is_the_same_directory) {
 }
 
 TEST_F(Sharded, the_log_engine_shards_the_same_way) {
-  const ShardedOptions options{.shards = 3, .engine = Engine::log};
+  ShardedOptions options{.shards = 3, .engine = Engine::log};
   const auto key = [](int n) { return "key" + std::to_string(n); };
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < 3; ++round) {
+    options.log.residence = round == 1 ? Residence::on_disk : Residence::in_memory;
     auto store = ShardedStore::open(path_, options);
     ASSERT_TRUE(succeeded(store));
     for (int n = 0; n < 30; ++n) {
