@@ -17,6 +17,7 @@
 #include "base/assert.hpp"
 #include "base/epoch.hpp"
 #include "base/leak_check.hpp"
+#include "base/node_memory.hpp"
 
 namespace troupe::detail {
 
@@ -125,11 +126,12 @@ class ConcurrentShard {
     const TableRef table = table_.load(std::memory_order_relaxed);
     for (std::size_t at = 0; at < table.capacity(); ++at) {
       const std::uint64_t slot = table.slots()[at].load(std::memory_order_relaxed);
-      if (holds_node(slot)) destroy(node_of(slot));
+      if (holds_node(slot)) free_node(node_of(slot));
     }
     if (table) TableRef::free(table.head());
-    destroy_all(fresh_);
-    destroy_all(aging_);
+    for (Retired* list : {fresh_, aging_}) {
+      for (Dead* dead = destroy_all(list); dead;) give_back(std::exchange(dead, dead->next));
+    }
   }
 
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
@@ -149,7 +151,7 @@ class ConcurrentShard {
   // decide throws, or std::bad_alloc; then nothing has changed.
   template <class Decide>
   auto write(const Query& key, std::uint64_t hash, Decide&& decide) {
-    Garbage garbage;  // is freed after the lock is given up
+    Garbage garbage{*this};  // is freed after the lock is given up
     const std::lock_guard guard{lock_};
     const Place place = place_of(key, hash);
     Edit<V> edit;
@@ -200,12 +202,24 @@ class ConcurrentShard {
     Entry* entry;    // null: the key is not there
     std::size_t at;  // its slot, or the one to use
   };
+  // Where a node was.
+  struct Dead {
+    Dead* next;
+    std::size_t size;
+  };
+  // The destructors of keys and values run without the lock, because they may do anything.
   struct Garbage {
-    Retired* list = nullptr;
-    Garbage() = default;
+    explicit Garbage(ConcurrentShard& owner) noexcept : shard{owner} {}
     Garbage(const Garbage&) = delete;
     Garbage& operator=(const Garbage&) = delete;
-    ~Garbage() { destroy_all(list); }
+    ~Garbage() {
+      if (!list) return;
+      Dead* dead = destroy_all(list);
+      const std::lock_guard guard{shard.lock_};
+      while (dead) shard.give_back(std::exchange(dead, dead->next));
+    }
+    ConcurrentShard& shard;
+    Retired* list = nullptr;
   };
 
   static bool holds_node(std::uint64_t slot) noexcept { return slot > erased_slot; }
@@ -246,7 +260,8 @@ class ConcurrentShard {
       TROUPE_ASSERT(key.size() < Retired::is_table, "a key is shorter than 4 GiB");
       extra = key.size();
     }
-    void* memory = ::operator new(sizeof(Entry) + extra);
+    if (!memory_) memory_ = std::make_unique<NodeMemory>();
+    void* memory = memory_->take(sizeof(Entry) + extra);
     auto* entry = new (memory) Entry(key, std::move(value));
     keep_from_leak_check(memory);  // a slot has more than the address in its word
     entry->hash = high(hash);
@@ -263,7 +278,7 @@ class ConcurrentShard {
     // Three quarters at most are not free, as in FlatMap.
     if (!reuses && (live + erased_ + 1) * 4 > table().capacity() * 3) {
       if (!rebuild(bits_for(live + 1))) {
-        destroy(entry);
+        free_node(entry);
         throw std::bad_alloc{};
       }
       place.at = free_from(table(), high(hash));
@@ -339,26 +354,34 @@ class ConcurrentShard {
     return done;
   }
 
-  static void destroy(Retired* retired) noexcept {
+  static Dead* destroy(Retired* retired, Dead* next) noexcept {
+    const std::size_t size = sizeof(Entry) + retired->length;
     auto* entry = static_cast<Entry*>(retired);
     entry->~Entry();
-    ::operator delete(entry);
+    return new (static_cast<void*>(entry)) Dead{next, size};
   }
-  static void destroy_all(Retired* list) noexcept {
+  // What is left of the nodes.
+  static Dead* destroy_all(Retired* list) noexcept {
+    Dead* dead = nullptr;
     while (list) {
       Retired* retired = std::exchange(list, list->next);
       if (retired->length == Retired::is_table) {
         TableRef::free(retired);
       } else {
-        destroy(retired);
+        dead = destroy(retired, dead);
       }
     }
+    return dead;
   }
+  void give_back(Dead* dead) noexcept { memory_->give_back(dead, dead->size); }
+  void free_node(Entry* entry) noexcept { give_back(destroy(entry, nullptr)); }
 
-  // The line of the readers. Writers change the table when it grows, aging_ every collect_every.
+  // The line of the readers. Writers change the table when it grows, aging_ every collect_every,
+  // memory_ once.
   alignas(TableRef::line) std::atomic<TableRef> table_{TableRef{}};
   Retired* aging_ = nullptr;  // taken out before stamp_
   std::uint64_t stamp_ = 0;
+  std::unique_ptr<NodeMemory> memory_;  // made by the first insertion; under lock_
   alignas(TableRef::line) std::mutex lock_;
   std::atomic<std::uint32_t> size_{0};
   std::uint32_t erased_ = 0;  // slots with that mark
