@@ -21,6 +21,10 @@ constexpr std::uint32_t max_key_bytes = 64 * 1024;
 constexpr std::uint32_t max_value_bytes = 512u << 20;
 constexpr std::size_t digest_bytes = 32;
 constexpr std::string_view suffix = ".snapshot";
+// So much is made durable at a time. A file system with a journal commits what is new in all files
+// together: one fsync of a whole snapshot would keep the acknowledgements of the sessions' own
+// writes waiting for all of its bytes.
+constexpr std::uint64_t sync_bytes = 2 << 20;
 
 void append(std::string& out, std::uint64_t number, int bytes) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>(number >> (8 * i));
@@ -122,7 +126,14 @@ std::expected<std::unique_ptr<SnapshotWriter>, std::string> SnapshotWriter::crea
 
 bool SnapshotWriter::put(std::string_view bytes) {
   EVP_DigestUpdate(digest_, bytes.data(), bytes.size());
-  return std::fwrite(bytes.data(), 1, bytes.size(), stream_) == bytes.size();
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stream_) != bytes.size()) return false;
+  unsynced_ += bytes.size();
+  return unsynced_ < sync_bytes || sync();
+}
+
+bool SnapshotWriter::sync() {
+  unsynced_ = 0;
+  return std::fflush(stream_) == 0 && fsync(fileno(stream_)) == 0;
 }
 
 std::unexpected<std::string> SnapshotWriter::failure(const char* what) const {
@@ -144,8 +155,7 @@ std::expected<void, std::string> SnapshotWriter::finish() {
   append(tail, records_, 8);
   if (!put(tail)) return failure("writing");
   const std::string digest = end_digest(digest_);
-  if (std::fwrite(digest.data(), 1, digest.size(), stream_) != digest.size() ||
-      std::fflush(stream_) != 0 || fsync(fileno(stream_)) != 0) {
+  if (std::fwrite(digest.data(), 1, digest.size(), stream_) != digest.size() || !sync()) {
     return failure("writing");
   }
   const bool closed = std::fclose(std::exchange(stream_, nullptr)) == 0;

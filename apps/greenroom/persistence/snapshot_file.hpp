@@ -42,12 +42,14 @@ class SnapshotWriter {
  private:
   SnapshotWriter(std::string file, std::FILE* stream);
   bool put(std::string_view bytes);
+  bool sync();
   std::unexpected<std::string> failure(const char* what) const;
 
   std::string file_;
   std::FILE* stream_;
   EVP_MD_CTX* digest_;
   std::uint64_t records_ = 0;
+  std::uint64_t unsynced_ = 0;
 };
 
 struct SnapshotFacts {
