@@ -52,11 +52,11 @@ class BreakingStore final : public storage::Store {
  private:
   storage::Result<std::optional<std::string>> do_get(std::string_view) override { return {}; }
   storage::Result<void> do_write(std::span<const storage::Change>) override { return {}; }
-  storage::Result<void> do_visit(const Scan&, Visit, void*) override {
+  storage::Result<void> do_visit(const storage::Scan&, storage::Visit, void*) override {
     if (at_ == At::dictionaries) throw std::runtime_error("the shard is on fire");
     return {};
   }
-  storage::Result<void> do_sweep(Visit visitor, void* object) override {
+  storage::Result<void> do_sweep(storage::Visit visitor, void* object) override {
     visitor(object, storage_key(0, "first"), record());
     throw std::runtime_error("the shard is on fire");
   }
