@@ -1,6 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "net/http_parser.hpp"
 
+// Beast asserts that the line of the last chunk has grown by two bytes whenever it is asked about
+// it again. A peer may send them one at a time, which is no error, and Beast's answer is right
+// then.
+#define BOOST_DISABLE_ASSERTS
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <limits>

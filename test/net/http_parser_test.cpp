@@ -62,6 +62,17 @@ TEST(HttpParser, what_follows_a_request_is_left_for_the_next) {
   EXPECT_FALSE(second.keep_alive());
 }
 
+TEST(HttpParser, the_only_chunk_may_be_the_last_one) {
+  const std::string bytes =
+      "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  for (std::size_t size = 1; size <= bytes.size(); ++size) {
+    MessageParser parser{Kind::request, limits};
+    EXPECT_EQ(feed(parser, bytes, size), "");
+    ASSERT_EQ(parser.state(), State::complete) << size << ": " << parser.error().text;
+    EXPECT_EQ(parser.request().body, "");
+  }
+}
+
 TEST(HttpParser, chunks_make_one_body_and_their_trailer_is_dropped) {
   const std::string bytes =
       "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
