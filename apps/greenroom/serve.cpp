@@ -281,7 +281,12 @@ int serve(const Config& config) {
     storage::ShardedOptions sharded;
     sharded.shards = options.shards;
     sharded.durability = options.durability;
-    // What is asked for again is in the sessions' processes: the cache serves writes alone.
+    sharded.engine = options.engine;
+    // What is asked for is in the sessions' processes: once is enough.
+    sharded.log.residence = storage::Residence::on_disk;
+    // A value may be 64 MiB, and not each of them shall make a snapshot due, which the writes that
+    // follow wait for. In return a start may have this much more to read.
+    sharded.log.snapshot_bytes = 256u << 20;
     sharded.sqlite.cache_bytes = 4u << 20;
     auto opened = storage::ShardedStore::open(options.data, sharded);
     if (!opened) return say(opened.error().text);
@@ -290,6 +295,7 @@ int serve(const Config& config) {
 
   Server server;
   server.options = options;
+  if (stores) server.options.engine = stores->engine();
   server.run_id = random_hexadecimal(40);
   server.house.durability = options.durability;
   server.house.max_value_bytes = options.max_value_bytes;

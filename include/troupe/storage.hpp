@@ -242,11 +242,13 @@ Result<std::unique_ptr<Store>> open_files(const std::string& directory,
 
 enum class Engine : std::uint8_t { sqlite, log };
 
+std::string_view name_of(Engine engine);  // as the manifest of a directory has it
+
 struct ShardedOptions {
   unsigned shards = 0;  // 0: as many as the directory has, or one per core in a new directory
   Durability durability = Durability::commit;
-  std::string name = "sessions";  // shards are files NAME-0.db, ... or directories NAME-0.log, ...
-  Engine engine = Engine::sqlite;
+  std::string name = "sessions";   // shards are files NAME-0.db, ... or directories NAME-0.log, ...
+  Engine engine = Engine::sqlite;  // of a new directory; another keeps its own
   SqliteOptions sqlite;  // of the engine in use, but for durability and disk, which are these here
   LogOptions log;
   Disk* disk = nullptr;
@@ -255,10 +257,10 @@ struct ShardedOptions {
 inline constexpr unsigned max_shards = 1024;
 
 // N stores in one directory, one for each worker. The directory is made if it is absent (its parent
-// is not), and locked: a second opening, from whatever process, is `locked_by_other`. The number of
-// shards is fixed when the directory is made and kept in its manifest; opening with another number
-// keeps the old one (a key must stay with its file), so workers are started by shard_count(), not
-// by what was asked for.
+// is not), and locked: a second opening, from whatever process, is `locked_by_other`. The engine
+// and the number of shards are fixed when the directory is made and kept in its manifest; opening
+// with others keeps the old ones (a key must stay with its file), so workers are started by
+// shard_count(), not by what was asked for.
 class ShardedStore {
  public:
   static Result<std::unique_ptr<ShardedStore>> open(const std::string& directory,
@@ -267,6 +269,7 @@ class ShardedStore {
   ShardedStore& operator=(const ShardedStore&) = delete;
   ~ShardedStore();
 
+  Engine engine() const { return engine_; }
   unsigned shard_count() const { return static_cast<unsigned>(shards_.size()); }
   unsigned shard_of(std::string_view key) const;
   Store& shard(unsigned index) { return *shards_[index]; }
@@ -279,6 +282,7 @@ class ShardedStore {
   struct Lock;
   ShardedStore();
 
+  Engine engine_ = Engine::sqlite;
   std::unique_ptr<Lock> lock_;  // Before the shards: it goes when they are closed.
   std::vector<std::unique_ptr<Store>> shards_;
 };

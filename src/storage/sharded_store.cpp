@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -56,6 +57,15 @@ bool usable(std::string_view name) {
   });
 }
 
+std::string ending_of(Engine engine) { return engine == Engine::sqlite ? ".db" : ".log"; }
+
+std::optional<Engine> engine_named(std::string_view name) {
+  for (const Engine engine : {Engine::sqlite, Engine::log}) {
+    if (name == name_of(engine)) return engine;
+  }
+  return std::nullopt;
+}
+
 using Shards = std::vector<std::unique_ptr<Store>>;
 
 class ShardOpening {
@@ -64,22 +74,28 @@ class ShardOpening {
       : disk_{disk},
         directory_{directory},
         options_{options},
-        engine_{options.engine == Engine::sqlite ? "sqlite" : "log"},
-        ending_{options.engine == Engine::sqlite ? ".db" : ".log"},
         manifest_path_{directory + "/manifest"} {
     options_.sqlite.durability = options_.log.durability = options.durability;
     options_.sqlite.disk = options_.log.disk = &disk;
   }
 
+  Engine engine() const { return options_.engine; }
+
   Result<Shards> run() {
     auto manifest = read_manifest();
     if (!manifest) return std::unexpected(std::move(manifest.error()));
-    if (manifest->engine != engine_ || manifest->name != options_.name) {
-      return failure(ErrorKind::foreign, "directory " + directory_ + " holds the " +
-                                             manifest->engine + " store '" + manifest->name +
-                                             "', not the " + engine_ + " store '" + options_.name +
+    if (manifest->name != options_.name) {
+      return failure(ErrorKind::foreign, "directory " + directory_ + " holds the store '" +
+                                             manifest->name + "', not the store '" + options_.name +
                                              "'; choose another directory");
     }
+    const auto engine = engine_named(manifest->engine);
+    if (!engine) {
+      return failure(ErrorKind::newer_version, "directory " + directory_ +
+                                                   " was made with the engine " + manifest->engine +
+                                                   "; start the newer version that has it");
+    }
+    options_.engine = *engine;
     auto shards = open_all(*manifest);
     if (!shards || manifest->ready) return shards;
     manifest->ready = true;
@@ -101,7 +117,10 @@ class ShardOpening {
     const auto names = disk_.list(directory_);
     if (!names) return failure(names.error(), "list", directory_);
     for (const std::string& name : *names) {
-      if (!name.starts_with(options_.name + "-") || !name.ends_with(ending_)) continue;
+      if (!name.starts_with(options_.name + "-")) continue;
+      if (!name.ends_with(ending_of(Engine::sqlite)) && !name.ends_with(ending_of(Engine::log))) {
+        continue;
+      }
       return failure(ErrorKind::corrupt, "directory " + directory_ +
                                              " has lost its manifest, but there is " + name +
                                              "; restore the manifest from a backup");
@@ -110,7 +129,8 @@ class ShardOpening {
     if (auto done = disk_.sync_directory(parent); !done) {
       return failure(done.error(), "sync directory", parent);
     }
-    Manifest manifest{engine_, options_.name, shards_for(options_.shards), random_id(disk_), false};
+    Manifest manifest{std::string{name_of(options_.engine)}, options_.name,
+                      shards_for(options_.shards), random_id(disk_), false};
     if (auto done = write_manifest(manifest); !done) {
       return std::unexpected(std::move(done.error()));
     }
@@ -164,7 +184,7 @@ class ShardOpening {
   }
 
   std::string name_of_shard(unsigned index) const {
-    return options_.name + "-" + std::to_string(index) + ending_;
+    return options_.name + "-" + std::to_string(index) + ending_of(options_.engine);
   }
 
   Result<std::unique_ptr<Store>> open_one(const std::string& path, const ShardIdentity& identity) {
@@ -177,8 +197,6 @@ class ShardOpening {
   Disk& disk_;
   const std::string& directory_;
   ShardedOptions options_;
-  const std::string engine_;
-  const std::string ending_;
   const std::string manifest_path_;
 };
 
@@ -213,11 +231,15 @@ Result<std::unique_ptr<ShardedStore>> ShardedStore::open(const std::string& path
   auto lock = lock_directory(disk, directory);
   if (!lock) return std::unexpected(std::move(lock.error()));
   store->lock_ = std::make_unique<Lock>(std::move(*lock));
-  auto shards = ShardOpening{disk, directory, options}.run();
+  ShardOpening opening{disk, directory, options};
+  auto shards = opening.run();
   if (!shards) return std::unexpected(std::move(shards.error()));
+  store->engine_ = opening.engine();
   store->shards_ = std::move(*shards);
   return store;
 }
+
+std::string_view name_of(Engine engine) { return engine == Engine::sqlite ? "sqlite" : "log"; }
 
 unsigned ShardedStore::shard_of(std::string_view key) const {
   return storage::shard_of(key, shard_count());

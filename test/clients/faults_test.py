@@ -76,40 +76,69 @@ class Faults(unittest.TestCase):
             with self.subTest(flags):
                 self.assert_refused(words, *flags)
 
-    def test_damaged_files_are_refused_or_survived(self):
-        with self.serve("--shards", "1") as server:
+    def test_damaged_files_are_refused(self):
+        for engine, pattern in (("log", "*.log/log-*"), ("sqlite", "*.db")):
+            with self.subTest(engine=engine):
+                shutil.rmtree(self.data, ignore_errors=True)
+                self.damage(engine, pattern)
+
+    def damage(self, engine, pattern):
+        with self.serve("--shards", "1", "--engine", engine) as server:
             with Client(server.port) as client:
                 for i in range(2_000):
                     client.send("SET", f"key:{i}", f"{i}:" + "x" * 200)
                 for i in range(2_000):
                     self.assertEqual(client.read(), "OK")
             self.assertEqual(server.stop(), 0)
-        intact = pathlib.Path(self.folder.name, "intact")
+        intact = pathlib.Path(self.folder.name, "intact-" + engine)
         shutil.copytree(self.data, intact)
-        (database,) = self.data.glob("*.db")
-        size = database.stat().st_size
+        (file,) = self.data.glob(pattern)
+        size = file.stat().st_size
         # The header, the first pages, pages in the middle and at the end, and a file cut short.
         for at, count in ((0, 64), (100, 4_000), (4_096, 8_192), (size // 2, 16_384),
                           (size - 4_096, 4_096)):
             with self.subTest(at=at):
-                with open(database, "r+b") as file:
-                    file.seek(at)
-                    file.write(b"\xa5" * count)
-                self.assert_refused(database.name, "serve", "--port", "0", "--data",
-                                    str(self.data))
+                with open(file, "r+b") as damaged:
+                    damaged.seek(at)
+                    damaged.write(b"\xa5" * count)
+                self.assert_refused(file.name, "serve", "--port", "0", "--data", str(self.data))
             shutil.rmtree(self.data)
             shutil.copytree(intact, self.data)
         with self.subTest("cut"):
-            with open(database, "r+b") as file:
-                file.truncate(size // 2)
-            self.assert_refused(database.name, "serve", "--port", "0", "--data", str(self.data))
+            with open(file, "r+b") as damaged:
+                damaged.truncate(size // 2)
+            self.assert_refused(file.name, "serve", "--port", "0", "--data", str(self.data))
         shutil.rmtree(self.data)
         shutil.copytree(intact, self.data)
         with self.serve() as server, Client(server.port) as client:
             self.assertEqual(client("DBSIZE"), 2_000)
 
+    def test_a_directory_keeps_the_engine_it_was_made_with(self):
+        # What versions before the log made looks like this one of SQLite.
+        for engine, other in (("sqlite", "log"), ("log", "sqlite")):
+            with self.subTest(engine=engine):
+                shutil.rmtree(self.data, ignore_errors=True)
+                with self.serve("--engine", engine) as server, Client(server.port) as client:
+                    self.assertEqual(client("SET", "kept", "by " + engine), "OK")
+                    self.assertEqual(client("HSET", "hash", "field", "1"), 1)
+                    server.kill()
+                for flags in ((), ("--engine", other)):
+                    with self.serve(*flags) as server, Client(server.port) as client:
+                        self.assertIn(f"greenroom_engine:{engine}".encode(), client("INFO"))
+                        self.assertEqual(client("GET", "kept"), f"by {engine}".encode())
+                        self.assertEqual(client("HGET", "hash", "field"), b"1")
+                        self.assertEqual(client("SET", "more", "since then"), "OK")
+                        self.assertEqual(server.stop(), 0)
+
     def test_a_full_disk_refuses_writes_and_is_used_again_when_it_has_room(self):
-        with self.serve("--shards", "1") as server, Client(server.port) as client:
+        for engine in ("log", "sqlite"):
+            with self.subTest(engine=engine):
+                shutil.rmtree(self.data, ignore_errors=True)
+                self.fill_disk(engine)
+
+    def fill_disk(self, engine):
+        flags = ("--shards", "1", "--engine", engine)
+        with self.serve(*flags) as server, Client(server.port) as client:
             self.assertEqual(client("SET", "before", "kept"), "OK")
             # A limit of the size of files is a full disk to the program that has it.
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (256 << 10, -1))

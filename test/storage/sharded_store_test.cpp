@@ -203,7 +203,6 @@ TEST_F(Sharded, the_log_engine_shards_the_same_way) {
     }
     ASSERT_TRUE(succeeded((*store)->close()));
   }
-  EXPECT_TRUE(refused(open(), ErrorKind::foreign, "log store"));
   fs::rename(path_ + "/sessions-0.log", path_ + "/x");
   EXPECT_TRUE(refused(ShardedStore::open(path_, options), ErrorKind::corrupt, "sessions-0.log"));
   fs::create_directory(path_ + "/sessions-0.log");
@@ -212,6 +211,33 @@ TEST_F(Sharded, the_log_engine_shards_the_same_way) {
   fs::rename(path_ + "/sessions-1.log", path_ + "/sessions-0.log");
   fs::rename(path_ + "/x", path_ + "/sessions-1.log");
   EXPECT_TRUE(refused(ShardedStore::open(path_, options), ErrorKind::foreign, "sessions-0.log"));
+}
+
+TEST_F(Sharded, a_directory_keeps_the_engine_it_was_made_with) {
+  for (const Engine engine : {Engine::sqlite, Engine::log}) {
+    fs::remove_all(path_);
+    const Engine other = engine == Engine::sqlite ? Engine::log : Engine::sqlite;
+    auto store = ShardedStore::open(path_, {.shards = 2, .engine = engine});
+    ASSERT_TRUE(succeeded(store));
+    EXPECT_EQ((*store)->engine(), engine);
+    ASSERT_TRUE(succeeded((*store)->shard_for("k").put("k", "v")));
+    ASSERT_TRUE(succeeded((*store)->close()));
+    store = ShardedStore::open(path_, {.engine = other});
+    ASSERT_TRUE(succeeded(store));
+    EXPECT_EQ((*store)->engine(), engine);
+    EXPECT_EQ((*store)->shard_for("k").get("k"), "v");
+    ASSERT_TRUE(succeeded((*store)->close()));
+    store->reset();
+    fs::remove(path_ + "/manifest");
+    EXPECT_TRUE(
+        refused(ShardedStore::open(path_, {.engine = other}), ErrorKind::corrupt, "manifest"));
+  }
+}
+
+TEST_F(Sharded, an_engine_of_a_later_version_is_named) {
+  fs::create_directory(path_);
+  write_bytes(path_ + "/manifest", Manifest{"papyrus", "sessions", 3, "0123", true}.text());
+  EXPECT_TRUE(refused(open(), ErrorKind::newer_version, "papyrus"));
 }
 
 TEST_F(Sharded, in_memory_durability_makes_no_directory) {

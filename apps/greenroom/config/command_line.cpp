@@ -11,6 +11,7 @@
 namespace greenroom {
 
 using troupe::storage::Durability;
+using troupe::storage::Engine;
 
 namespace {
 
@@ -59,7 +60,7 @@ void add_storage(CLI::App& serve, Config& config) {
   const std::map<std::string, Durability> modes{{"commit", Durability::commit},
                                                 {"relaxed", Durability::relaxed},
                                                 {"memory", Durability::memory}};
-  serve.add_option("--data", config.serve.data, "Directory of the database")
+  serve.add_option("--data", config.serve.data, "Directory of the sessions")
       ->group("Storage")
       ->capture_default_str();
   serve
@@ -69,9 +70,16 @@ void add_storage(CLI::App& serve, Config& config) {
       ->group("Storage")
       ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))
       ->option_text("commit|relaxed|memory");
+  const std::map<std::string, Engine> engines{{"log", Engine::log}, {"sqlite", Engine::sqlite}};
+  serve
+      .add_option("--engine", config.serve.engine,
+                  "Of a new data directory; log: append logs (default); sqlite: SQLite files")
+      ->group("Storage")
+      ->transform(CLI::CheckedTransformer(engines, CLI::ignore_case))
+      ->option_text("log|sqlite");
   serve
       .add_option("--shards", config.serve.shards,
-                  "Database files of a new data directory; 0: one per core")
+                  "Parts of a new data directory, written side by side; 0: one per core")
       ->group("Storage")
       ->check(CLI::Range(0, 1024))
       ->option_text("N");
@@ -284,7 +292,7 @@ std::optional<CommandLine> parse_command_line(int count, const char* const* word
       snapshot->add_subcommand("restore", "Make a new data directory of a snapshot");
   restore->add_option("file", line.snapshot.file, "Snapshot")->required();
   restore->add_option("--data", line.snapshot.data, "Directory to make")->required();
-  restore->add_option("--shards", line.snapshot.shards, "Database files; 0: one per core")
+  restore->add_option("--shards", line.snapshot.shards, "Parts of it; 0: one per core")
       ->check(CLI::Range(0, 1024));
   try {
     app.parse(count, words);

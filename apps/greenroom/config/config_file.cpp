@@ -15,6 +15,7 @@ namespace greenroom {
 
 using troupe::Duration;
 using troupe::storage::Durability;
+using troupe::storage::Engine;
 
 namespace {
 
@@ -172,6 +173,8 @@ class Section {
 constexpr std::pair<const char*, Durability> durabilities[] = {{"commit", Durability::commit},
                                                                {"relaxed", Durability::relaxed},
                                                                {"memory", Durability::memory}};
+constexpr std::pair<const char*, Engine> engines[] = {{"log", Engine::log},
+                                                      {"sqlite", Engine::sqlite}};
 constexpr std::pair<const char*, LogConfig::Format> formats[] = {{"text", LogConfig::Format::text},
                                                                  {"json", LogConfig::Format::json}};
 constexpr std::pair<const char*, troupe::log::Level> levels[] = {
@@ -186,6 +189,7 @@ void take_server(Section section, Config& config) {
   section.take("port", config.serve.port, 0, 65'535);
   section.take("data", config.serve.data);
   section.take_choice("durability", config.serve.durability, durabilities);
+  section.take_choice("engine", config.serve.engine, engines);
   section.take("shards", config.serve.shards, 0, 1'024);
   section.take("workers", config.serve.workers, 0, 64);
   section.take("max_clients", config.serve.max_clients, 1, 1'000'000);

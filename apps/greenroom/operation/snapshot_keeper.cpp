@@ -40,12 +40,15 @@ class Making {
       co_return made;
     }
     writer_ = std::move(*created);
-    // The dictionaries last: whatever a record above was packed with is stored by then.
-    for (const Part part : {Part::sessions, Part::dictionaries}) {
-      for (const Name& shard : operation_.server.house.writers) {
-        made.error = co_await copy_shard(shard, part);
-        if (!made.error.empty()) co_return made;
-      }
+    const std::vector<Name>& shards = operation_.server.house.writers;
+    for (const Name& shard : shards) {
+      made.error = co_await copy_sessions(shard);
+      if (!made.error.empty()) co_return made;
+    }
+    // Afterwards: whatever a record was packed with is stored, and known to the house, by then.
+    for (unsigned shard = 0; shard < shards.size(); ++shard) {
+      made.error = co_await copy_dictionaries(shard);
+      if (!made.error.empty()) co_return made;
     }
     made.error = co_await blocking(self_, [writer = writer_]() -> std::string {
       auto finished = writer->finish();
@@ -56,36 +59,60 @@ class Making {
   }
 
  private:
-  enum class Part : bool { sessions, dictionaries };
-
-  Async<std::string> copy_shard(Name shard, Part part) {
-    // Dictionaries stand behind all sessions.
-    std::string after = part == Part::sessions ? std::string{} : std::string{"\xFF"};
-    for (;;) {
-      const Ref ref = self_.monitor(shard);
-      troupe::send(shard.atom.text(), ReadPage{self_.pid(), ref, after});
-      auto page =
-          co_await self_.receive(when([&](const PageRead& read) { return read.ref == ref; },
-                                      [](PageRead read) { return std::optional{std::move(read)}; }),
-                                 when([&](const Down& down) { return down.ref == ref; },
-                                      [](Down) { return std::optional<PageRead>{}; }));
-      self_.demonitor(ref, Flush::yes);
-      if (!page) co_return "a storage writer has ended";
-      if (!page->error.empty()) co_return std::move(page->error);
-      if (!page->entries.empty()) after = page->entries.back().key;
-      const bool is_last = page->is_last;
-      std::string error = co_await blocking(
-          self_, [writer = writer_, part, entries = std::move(page->entries)]() -> std::string {
-            for (const storage::Entry& entry : entries) {
-              const bool is_dictionary = Dictionaries::is_stored_key(entry.key);
-              if (is_dictionary != (part == Part::dictionaries)) continue;
-              if (auto added = writer->add(entry.key, entry.value); !added) return added.error();
-            }
-            return {};
-          });
+  Async<std::string> copy_sessions(Name shard) {
+    std::optional<std::string> begin;
+    do {
+      ReadPage wanted;
+      wanted.begin = std::move(begin);
+      PageRead page = co_await read(shard, std::move(wanted));
+      begin = std::move(page.next);
+      std::erase_if(page.entries, [](const storage::Entry& entry) {
+        return Dictionaries::is_stored_key(entry.key);
+      });
+      std::string error = co_await add(std::move(page));
       if (!error.empty()) co_return error;
-      if (is_last) co_return std::string{};
+    } while (begin);
+    co_return std::string{};
+  }
+
+  Async<std::string> copy_dictionaries(unsigned shard) {
+    const SessionHouse& house = operation_.server.house;
+    const auto shards = static_cast<unsigned>(house.writers.size());
+    ReadPage wanted;
+    for (std::uint32_t number = 1; number <= Dictionaries::max_number; ++number) {
+      std::string key = Dictionaries::stored_key(number);
+      if (house.dictionaries.numbered(number) && storage::shard_of(key, shards) == shard) {
+        wanted.keys.push_back(std::move(key));
+      }
     }
+    if (wanted.keys.empty()) co_return std::string{};
+    PageRead page = co_await read(house.writers[shard], std::move(wanted));
+    co_return co_await add(std::move(page));
+  }
+
+  Async<PageRead> read(Name shard, ReadPage request) {
+    const Ref ref = self_.monitor(shard);
+    request.from = self_.pid();
+    request.ref = ref;
+    troupe::send(shard.atom.text(), std::move(request));
+    PageRead page = co_await self_.receive(
+        when([&](const PageRead& read) { return read.ref == ref; },
+             [](PageRead read) { return read; }),
+        when([&](const Down& down) { return down.ref == ref; },
+             [](Down) { return PageRead{.error = "a storage writer has ended"}; }));
+    self_.demonitor(ref, Flush::yes);
+    co_return page;
+  }
+
+  Async<std::string> add(PageRead page) {
+    if (!page.error.empty()) co_return std::move(page.error);
+    co_return co_await blocking(
+        self_, [writer = writer_, entries = std::move(page.entries)]() -> std::string {
+          for (const storage::Entry& entry : entries) {
+            if (auto added = writer->add(entry.key, entry.value); !added) return added.error();
+          }
+          return {};
+        });
   }
 
   Process& self_;

@@ -99,16 +99,32 @@ Async<> fetch(Process& self, StoreHandle store, FetchValue request) {
 // Entries of a page: few enough that a write behind it waits a few milliseconds at most.
 constexpr std::size_t page_entries = 500;
 
+PageRead read(StoreHandle store, const ReadPage& request) {
+  PageRead read{.ref = request.ref};
+  for (const std::string& key : request.keys) {
+    auto value = store.store->get(key);
+    if (!value) {
+      read.error = std::move(value.error().text);
+    } else if (*value) {
+      read.entries.push_back({key, std::move(**value)});
+    }
+  }
+  if (!request.keys.empty()) return read;
+  auto portion = store.store->portion(request.begin, page_entries);
+  if (!portion) {
+    read.error = std::move(portion.error().text);
+  } else {
+    read.entries = std::move(portion->entries);
+    read.next = std::move(portion->next);
+  }
+  return read;
+}
+
 Async<> read_page(Process& self, StoreHandle store, ReadPage request) {
-  PageRead read = co_await blocking(self, [store, after = std::move(request.after)]() -> PageRead {
-    const auto from = after.empty() ? std::nullopt : std::optional<std::string_view>{after};
-    auto entries = store.store->page({}, from, page_entries);
-    if (!entries) return PageRead{.error = entries.error().text};
-    const bool is_last = entries->size() < page_entries;
-    return PageRead{.entries = std::move(*entries), .is_last = is_last};
-  });
-  read.ref = request.ref;
-  send(request.from, std::move(read));
+  const Pid from = request.from;
+  PageRead page = co_await blocking(
+      self, [store, request = std::move(request)]() -> PageRead { return read(store, request); });
+  send(from, std::move(page));
 }
 
 Async<std::string> flush(Process& self, StoreHandle store) {

@@ -51,18 +51,20 @@ struct Fetched {
   std::string error;  // empty: none
 };
 
-// A page of what is stored, as it is stored, behind the key `after` (empty: from the beginning).
-// Answered with PageRead, between two batches.
+// A page of what is stored, as it is stored, from where the page before ended (none: the
+// beginning); or, if there are any, what is stored under these keys. Answered with PageRead,
+// between two batches.
 struct ReadPage {
   troupe::Pid from;
   troupe::Ref ref;
-  std::string after;
+  std::optional<std::string> begin{};
+  std::vector<std::string> keys{};
 };
 struct PageRead {
   troupe::Ref ref;
   std::vector<troupe::storage::Entry> entries;
-  bool is_last = false;
-  std::string error;  // empty: none
+  std::optional<std::string> next;  // none: this was the last page
+  std::string error;                // empty: none
 };
 
 // The one process that writes a shard's file. It takes all requests that wait, writes them as one

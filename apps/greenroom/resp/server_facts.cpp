@@ -103,7 +103,8 @@ void persistence_section(const ServerFacts& facts, Lines& out) {
       .line("aof_enabled", 0)
       .line("aof_rewrite_in_progress", 0)
       .line("aof_last_write_status", facts.last_save_failed ? "err" : "ok")
-      .line("greenroom_durability", facts.durability);
+      .line("greenroom_durability", facts.durability)
+      .line("greenroom_engine", facts.engine);
 }
 
 void stats_section(const ServerFacts& facts, Lines& out) {

@@ -56,6 +56,7 @@ struct ServerFacts {
   std::uint64_t max_memory_bytes = 0;  // Of that; 0: no limit.
 
   std::string durability = "memory";  // commit, relaxed or memory.
+  std::string engine = "none";        // log, sqlite, or none if nothing is kept.
   std::uint64_t unsaved_changes = 0;
   std::int64_t last_save_at_ms = 0;
   bool last_save_failed = false;

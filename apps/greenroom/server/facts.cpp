@@ -94,6 +94,9 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.cpu_system_seconds = seconds(usage.ru_stime);
   facts.cpu_user_seconds = seconds(usage.ru_utime);
   facts.durability = std::string{name_of(server.options.durability)};
+  if (server.options.durability != storage::Durability::memory) {
+    facts.engine = std::string{name_of(server.options.engine)};
+  }
   facts.connections_received = counters.connections_received.load();
   facts.connections_rejected = counters.connections_rejected.load();
   facts.commands_processed = counters.commands.load();

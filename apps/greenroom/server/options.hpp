@@ -15,6 +15,7 @@ struct ServeOptions {
   std::uint16_t port = 6380;  // 0: the system chooses, and the start-up line says which
   std::string data = "greenroom-data";
   troupe::storage::Durability durability = troupe::storage::Durability::commit;
+  troupe::storage::Engine engine = troupe::storage::Engine::log;  // of a new data directory
   std::string requirepass;
   unsigned shards = 0;   // 0: as many as the directory has, or one per core in a new one
   unsigned workers = 0;  // 0: one per core

@@ -135,6 +135,8 @@ int restore_snapshot(const std::string& file, const std::string& data, unsigned 
   }
   storage::ShardedOptions options;
   options.shards = shards;
+  options.engine = storage::Engine::log;
+  options.log.residence = storage::Residence::on_disk;
   auto stores = storage::ShardedStore::open(data, options);
   if (!stores) return say(stores.error().text);
   Restore restore{**stores, facts->records};
