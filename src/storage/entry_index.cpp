@@ -1,22 +1,30 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "storage/entry_index.hpp"
 
-#include <algorithm>
-
 namespace troupe::storage::log {
+
+// Hashes spread evenly, so the place of one is about its share of the bucket: five slots off at 122
+// of them, where halving would touch seven places in memory that nothing else has brought near.
+std::size_t EntryIndex::lower_bound(const Bucket& bucket, std::uint64_t hash) {
+  std::size_t at = (hash << bucket_bits >> 32) * bucket.size() >> 32;
+  while (at > 0 && bucket[at - 1].hash >= hash) --at;
+  while (at < bucket.size() && bucket[at].hash < hash) ++at;
+  return at;
+}
 
 std::span<Slot> EntryIndex::find(std::uint64_t hash) {
   Bucket& bucket = bucket_of(hash);
-  const auto begin = std::ranges::lower_bound(bucket, hash, {}, &Slot::hash);
-  auto end = begin;
-  while (end != bucket.end() && end->hash == hash) ++end;
-  return {begin, end};
+  const std::size_t begin = lower_bound(bucket, hash);
+  std::size_t end = begin;
+  while (end < bucket.size() && bucket[end].hash == hash) ++end;
+  return std::span{bucket}.subspan(begin, end - begin);
 }
 
 void EntryIndex::insert(const Slot& slot) {
   Bucket& bucket = bucket_of(slot.hash);
   if (bucket.size() == bucket.capacity()) bucket.reserve(bucket.size() + bucket.size() / 8 + 4);
-  bucket.insert(std::ranges::upper_bound(bucket, slot.hash, {}, &Slot::hash), slot);
+  const std::size_t at = lower_bound(bucket, slot.hash);
+  bucket.insert(bucket.begin() + static_cast<std::ptrdiff_t>(at), slot);
 }
 
 void EntryIndex::erase(const Slot& slot) {
@@ -27,12 +35,12 @@ void EntryIndex::erase(const Slot& slot) {
 
 std::vector<Slot> EntryIndex::from(std::uint64_t hash, std::size_t limit) const {
   std::vector<Slot> slots;
-  for (std::size_t at = hash >> (64 - bucket_bits); at < buckets_.size(); ++at) {
-    const Bucket& bucket = buckets_[at];
-    for (auto slot = std::ranges::lower_bound(bucket, hash, {}, &Slot::hash); slot != bucket.end();
-         ++slot) {
-      if (slots.size() >= limit && slot->hash != slots.back().hash) return slots;
-      slots.push_back(*slot);
+  std::size_t number = hash >> (64 - bucket_bits);
+  std::size_t begin = lower_bound(buckets_[number], hash);
+  for (; number < buckets_.size(); ++number, begin = 0) {
+    for (const Slot& slot : std::span{buckets_[number]}.subspan(begin)) {
+      if (slots.size() >= limit && slot.hash != slots.back().hash) return slots;
+      slots.push_back(slot);
     }
   }
   return slots;

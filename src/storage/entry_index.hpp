@@ -55,6 +55,8 @@ class EntryIndex {
  private:
   static constexpr int bucket_bits = 12;
   using Bucket = std::vector<Slot>;
+  // The first slot that is not below the hash, which is one of this bucket's.
+  static std::size_t lower_bound(const Bucket& bucket, std::uint64_t hash);
   Bucket& bucket_of(std::uint64_t hash) { return buckets_[hash >> (64 - bucket_bits)]; }
 
   std::vector<Bucket> buckets_{std::size_t{1} << bucket_bits};

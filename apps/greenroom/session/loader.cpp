@@ -182,6 +182,8 @@ Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) 
           loaded.error = std::move(read.error);
           return true;
         });
+    // There is always a next batch, and each is a turn's worth of work.
+    co_await self.yield();
   }
   send(owner, std::move(loaded));
 }
