@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -264,8 +265,7 @@ void run_round(const std::vector<Backend>& backends, const Settings& settings,
 std::string rounded(double rate) {
   double unit = 1;
   while (rate / unit >= 1000) unit *= 10;
-  std::string digits =
-      std::to_string(static_cast<long long>(rate / unit + 0.5) * static_cast<long long>(unit));
+  std::string digits = std::to_string(std::llround(rate / unit) * static_cast<long long>(unit));
   for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
   return digits;
 }

@@ -94,7 +94,7 @@ void note(ServerCore& core, Envelope* envelope) {
 
 [[noreturn]] void refuse_unknown(Envelope* envelope, const char* what) {
   const std::string_view name = envelope->type->name;
-  OwnedEnvelope{envelope};
+  const OwnedEnvelope owned{envelope};
   throw ErrorException{tuple({Term{Atom{what}}, Term::binary(name)})};
 }
 

@@ -88,6 +88,7 @@ Walk& walk_of(std::uint64_t height) noexcept { return walks[height / 16 % std::s
 const void* object_of(const std::exception_ptr& exception) noexcept {
   static_assert(sizeof exception == sizeof(void*));
   const void* object;
+  // NOLINTNEXTLINE(bugprone-undefined-memory-manipulation)
   std::memcpy(&object, &exception, sizeof object);
   return object;
 }

@@ -184,7 +184,7 @@ Result<void> Recovery::adopt_empty(std::uint64_t first) {
 
 Result<LogFilePtr> Recovery::replay(std::uint64_t first, std::optional<std::uint64_t> next_first,
                                     bool next_is_empty) {
-  const auto shared = std::make_shared<LogFile>();
+  auto shared = std::make_shared<LogFile>();
   LogFile& log = *shared;
   log.path = log_path(directory_, first);
   log.first = first;
@@ -302,8 +302,8 @@ std::string snapshot_path(const std::string& directory, std::uint64_t through) {
 Outcome<LogFilePtr> create_log_file(Disk& disk, const std::string& directory, std::uint64_t first,
                                     std::uint64_t identity) {
   const FileHeader header{false, first, disk.random_number(), identity};
-  const auto log = std::make_shared<LogFile>(LogFile{
-      log_path(directory, first), nullptr, first, checksum_seed(header.salt), file_header_bytes});
+  auto log = std::make_shared<LogFile>(LogFile{log_path(directory, first), nullptr, first,
+                                               checksum_seed(header.salt), file_header_bytes});
   auto file = disk.open(log->path, OpenMode::create);
   if (!file) return std::unexpected(file.error());
   log->file = std::move(*file);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <openssl/evp.h>
 #include <unistd.h>
+#include <utility>
 
 #include "text/utc_time.hpp"
 
