@@ -276,6 +276,7 @@ TEST(ReceiveTest, messages_need_only_be_movable) {
 // is left behind.
 struct MovesBadly {
   explicit MovesBadly(int moves) : moves_left{moves} {}
+  // NOLINTNEXTLINE(performance-noexcept-move-constructor)
   MovesBadly(MovesBadly&& other) : moves_left{other.moves_left - 1}, data{std::move(other.data)} {
     if (moves_left < 0) throw std::runtime_error{"it cannot be moved"};
   }

@@ -220,6 +220,8 @@ int report(const Counts& counts, const CopyOptions& options) {
 int copy_keys(const CopyOptions& options) {
   Runtime runtime{{.name = "greenroom_copy", .execution = Execution::single}};
   return runtime.run([options](Process& self) -> Async<int> {
+    // In the coroutine's frame: the lambda is gone when it goes on.
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
     const CopyOptions copied = options;
     auto from = co_await RespClient::connect(self, copied.from);
     if (!from) {

@@ -45,7 +45,7 @@ class Histogram {
   // Values below 64 have a bucket each; above, each doubling has 64.
   static std::size_t bucket_of(std::uint64_t value) {
     if (value < 64) return static_cast<std::size_t>(value);
-    const int doublings = std::bit_width(value) - 7;
+    const int doublings = static_cast<int>(std::bit_width(value)) - 7;
     const std::size_t bucket = static_cast<std::size_t>(64 * (doublings + 1)) +
                                static_cast<std::size_t>((value >> doublings) - 64);
     return bucket < buckets ? bucket : buckets - 1;
