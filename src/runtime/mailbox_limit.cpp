@@ -142,7 +142,10 @@ void announce(MailboxLimit& limit, std::size_t count) noexcept {
                      std::memory_order_seq_cst);
 }
 
-// Takes over the messages of senders that wait, as many as there is room for, and tells them.
+// Takes over the messages of senders that wait, as many as there is room for, and tells them. Not
+// past what is still in the inbox: the sender may have sent it before it had to wait. The owner
+// takes that before it sleeps, and comes back here. (What a sender pushed before it parked is seen
+// under the lock.)
 void let_in(RuntimeState& runtime, Block& block) noexcept {
   MailboxLimit& limit = own_limit(block);
   while (limit.waiting.load(std::memory_order_seq_cst) != 0 && !block.doomed) {
@@ -151,7 +154,7 @@ void let_in(RuntimeState& runtime, Block& block) noexcept {
     std::uint64_t id;
     {
       const std::lock_guard guard{limit.lock};
-      if (!limit.first || !has_room(limit)) return;
+      if (!limit.first || block.inbox.has_mail() || !has_room(limit)) return;
       ParkedSend& parked = *limit.first;
       unpark(limit, parked);
       message = std::exchange(parked.envelope, nullptr);
