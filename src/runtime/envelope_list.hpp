@@ -5,20 +5,9 @@
 
 namespace troupe::detail {
 
-// Turns a list that was built by pushing at the front into the order of arrival.
-inline Envelope* reversed(Envelope* list) noexcept {
-  Envelope* result = nullptr;
-  while (list) {
-    Envelope* next = list->next;
-    list->next = result;
-    result = list;
-    list = next;
-  }
-  return result;
-}
-
-// The same, and says whether there are plain messages only: asked here, because a long list is cold
-// memory, and a second pass costs as much as the first.
+// Turns a list that was built by pushing at the front into the order of arrival, and says whether
+// there are plain messages only: asked here, because a long list is cold memory, and a second pass
+// costs as much as the first.
 inline Envelope* reversed(Envelope* list, bool& all_messages) noexcept {
   Envelope* result = nullptr;
   all_messages = true;
@@ -30,6 +19,11 @@ inline Envelope* reversed(Envelope* list, bool& all_messages) noexcept {
     list = next;
   }
   return result;
+}
+
+inline Envelope* reversed(Envelope* list) noexcept {
+  bool all_messages;
+  return reversed(list, all_messages);
 }
 
 // The messages a process has taken from its inbox and not yet received, oldest first. Singly

@@ -66,7 +66,8 @@ void deliver_limited(Pid to, Envelope* envelope) {
 
 Pid holder_of(Atom name, Envelope* envelope) {
   try {
-    const Pid pid = runtime_of(calling_process().pid().node())->names.find(name);
+    calling_process();  // or it throws
+    const Pid pid = context.runtime->names.find(name);
     if (!pid) throw ErrorException{atoms::badarg};
     return pid;
   } catch (...) {
