@@ -50,10 +50,12 @@ class BreakingStore final : public storage::Store {
   explicit BreakingStore(At at) : at_{at} {}
 
  private:
-  storage::Result<std::optional<std::string>> do_get(std::string_view) override { return {}; }
+  storage::Result<std::optional<std::string>> do_get(std::string_view) override {
+    if (at_ == At::dictionaries) throw std::runtime_error("the shard is on fire");
+    return {};
+  }
   storage::Result<void> do_write(std::span<const storage::Change>) override { return {}; }
   storage::Result<void> do_visit(const storage::Scan&, storage::Visit, void*) override {
-    if (at_ == At::dictionaries) throw std::runtime_error("the shard is on fire");
     return {};
   }
   storage::Result<void> do_sweep(storage::Visit visitor, void* object) override {

@@ -20,6 +20,10 @@ constexpr std::uint32_t skipped_then = 1'000;
 // How long a prefix rests between two attempts to train it.
 constexpr std::int64_t training_interval_ms = 600'000;
 
+// 0xFF: there is no such database.
+constexpr std::string_view stored_prefix{
+    "\xFF"
+    "dictionary:"};
 constexpr char stored_layout = 1;
 
 }  // namespace

@@ -56,11 +56,7 @@ class Dictionaries {
   // The number for a new one; 0: all are used up.
   std::uint32_t free_number() const;
 
-  // How a dictionary is stored: with its prefix, under a key that no client can name, because there
-  // is no database 255.
-  static constexpr std::string_view stored_prefix{
-      "\xFF"
-      "dictionary:"};
+  // How a dictionary is stored: under a key that no client can name, with its prefix.
   static std::string stored_key(std::uint32_t number);
   static bool is_stored_key(std::string_view storage_key);
   static std::string stored_value(std::string_view prefix, std::string_view bytes);

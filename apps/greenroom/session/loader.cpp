@@ -55,18 +55,22 @@ class ShardReader {
  public:
   ShardReader(HouseRef house, StoreHandle store, Pid to) : house_{house}, store_{store}, to_{to} {}
 
-  // Each says what is wrong, or nothing.
+  // Each says what is wrong, or nothing. Dictionaries are asked for by number: to look for their
+  // keys is to read everything where the store keeps no order.
   std::string read_dictionaries() {
-    const auto visited = store_.store->for_each(
-        Dictionaries::stored_prefix, [this](std::string_view key, std::string_view value) {
-          return decrypt(key, value, &ShardReader::add_dictionary);
-        });
-    if (!visited && error_.empty()) error_ = visited.error().text;
+    for (std::uint32_t number = 1; number <= Dictionaries::max_number; ++number) {
+      const std::string key = Dictionaries::stored_key(number);
+      const auto value = store_.store->get(key);
+      if (!value) return value.error().text;
+      if (*value && !decrypt(key, **value, &ShardReader::add_dictionary)) break;
+    }
     return std::move(error_);
   }
   std::string read_sessions() {
     const auto swept = store_.store->sweep([this](std::string_view key, std::string_view value) {
-      return Dictionaries::is_stored_key(key) || decrypt(key, value, &ShardReader::add_session);
+      return decrypt(key, value,
+                     Dictionaries::is_stored_key(key) ? &ShardReader::add_dictionary
+                                                      : &ShardReader::add_session);
     });
     if (!swept && error_.empty()) error_ = swept.error().text;
     if (!batch_.sessions.empty()) send(to_, std::move(batch_));
