@@ -31,6 +31,7 @@
 #include "operation/log_lines.hpp"
 #include "operation/reload.hpp"
 #include "operation/snapshot_keeper.hpp"
+#include "persistence/data_directory.hpp"
 #include "security/digest.hpp"
 #include "server/listener.hpp"
 #include "server/memory_keeper.hpp"
@@ -278,16 +279,10 @@ int serve(const Config& config) {
   std::signal(SIGXFSZ, SIG_IGN);
   std::unique_ptr<storage::ShardedStore> stores;
   if (options.durability != storage::Durability::memory) {
-    storage::ShardedOptions sharded;
+    storage::ShardedOptions sharded = data_directory_options();
     sharded.shards = options.shards;
     sharded.durability = options.durability;
     sharded.engine = options.engine;
-    // What is asked for is in the sessions' processes: once is enough.
-    sharded.log.residence = storage::Residence::on_disk;
-    // A value may be 64 MiB, and not each of them shall make a snapshot due, which the writes that
-    // follow wait for. In return a start may have this much more to read.
-    sharded.log.snapshot_bytes = 256u << 20;
-    sharded.sqlite.cache_bytes = 4u << 20;
     auto opened = storage::ShardedStore::open(options.data, sharded);
     if (!opened) return say(opened.error().text);
     stores = std::move(*opened);

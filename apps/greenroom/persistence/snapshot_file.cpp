@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "persistence/little_endian.hpp"
 #include "text/utc_time.hpp"
 
 namespace greenroom {
@@ -26,18 +27,6 @@ constexpr std::string_view suffix = ".snapshot";
 // together: one fsync of a whole snapshot would keep the acknowledgements of the sessions' own
 // writes waiting for all of its bytes.
 constexpr std::uint64_t sync_bytes = 2 << 20;
-
-void append(std::string& out, std::uint64_t number, int bytes) {
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>(number >> (8 * i));
-}
-
-std::uint64_t number_in(std::string_view bytes) {
-  std::uint64_t number = 0;
-  for (std::size_t i = bytes.size(); i > 0; --i) {
-    number = number << 8 | static_cast<unsigned char>(bytes[i - 1]);
-  }
-  return number;
-}
 
 EVP_MD_CTX* begin_digest() {
   EVP_MD_CTX* digest = EVP_MD_CTX_new();
@@ -120,7 +109,7 @@ std::expected<std::unique_ptr<SnapshotWriter>, std::string> SnapshotWriter::crea
   }
   std::unique_ptr<SnapshotWriter> writer{new SnapshotWriter{file, stream}};
   std::string head{magic};
-  append(head, static_cast<std::uint64_t>(now_ms), 8);
+  append_number(head, static_cast<std::uint64_t>(now_ms), 8);
   if (!writer->put(head)) return writer->failure("writing");
   return writer;
 }
@@ -143,8 +132,8 @@ std::unexpected<std::string> SnapshotWriter::failure(const char* what) const {
 
 std::expected<void, std::string> SnapshotWriter::add(std::string_view key, std::string_view value) {
   std::string head;
-  append(head, key.size(), 4);
-  append(head, value.size(), 4);
+  append_number(head, key.size(), 4);
+  append_number(head, value.size(), 4);
   if (!put(head) || !put(key) || !put(value)) return failure("writing");
   ++records_;
   return {};
@@ -152,8 +141,8 @@ std::expected<void, std::string> SnapshotWriter::add(std::string_view key, std::
 
 std::expected<void, std::string> SnapshotWriter::finish() {
   std::string tail;
-  append(tail, no_more, 4);
-  append(tail, records_, 8);
+  append_number(tail, no_more, 4);
+  append_number(tail, records_, 8);
   if (!put(tail)) return failure("writing");
   const std::string digest = end_digest(digest_);
   if (std::fwrite(digest.data(), 1, digest.size(), stream_) != digest.size() || !sync()) {
@@ -179,15 +168,15 @@ std::expected<SnapshotFacts, std::string> read_snapshot(const std::string& file,
   std::string bytes;
   if (!reader.read(bytes, 16)) return bad("is no snapshot: too short");
   if (!bytes.starts_with(magic)) return bad("is no snapshot, or one of a later Greenroom");
-  facts.created_at_ms = static_cast<std::int64_t>(number_in(std::string_view{bytes}.substr(8)));
+  facts.created_at_ms = static_cast<std::int64_t>(read_number(bytes, 8, 8));
   std::string key;
   std::string value;
   for (;;) {
     if (!reader.read(bytes, 4)) return bad("is cut off");
-    const auto key_bytes = static_cast<std::uint32_t>(number_in(bytes));
+    const auto key_bytes = static_cast<std::uint32_t>(read_number(bytes, 0, 4));
     if (key_bytes == no_more) break;
     if (!reader.read(bytes, 4)) return bad("is cut off");
-    const auto value_bytes = static_cast<std::uint32_t>(number_in(bytes));
+    const auto value_bytes = static_cast<std::uint32_t>(read_number(bytes, 0, 4));
     if (key_bytes > max_key_bytes || value_bytes > max_value_bytes) return bad("is damaged");
     if (!reader.read(key, key_bytes) || !reader.read(value, value_bytes)) {
       return bad("is cut off");
@@ -196,7 +185,7 @@ std::expected<SnapshotFacts, std::string> read_snapshot(const std::string& file,
     if (!visit(context, key, value)) return bad("was not read to its end");
   }
   if (!reader.read(bytes, 8)) return bad("is cut off");
-  if (number_in(bytes) != facts.records) return bad("is damaged: records are missing");
+  if (read_number(bytes, 0, 8) != facts.records) return bad("is damaged: records are missing");
   const std::string digest = reader.digest();
   if (!reader.read_raw(bytes, digest_bytes)) return bad("is cut off");
   if (bytes != digest) return bad("is damaged: its checksum does not fit");

@@ -1,7 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "session/codec.hpp"
 
-#include "session/little_endian.hpp"
+#include "persistence/little_endian.hpp"
 #include "session/packed_pairs.hpp"
 
 namespace greenroom {

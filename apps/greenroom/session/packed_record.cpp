@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "session/little_endian.hpp"
+#include "persistence/little_endian.hpp"
 
 namespace greenroom {
 

@@ -7,6 +7,7 @@
 
 #include <troupe/storage.hpp>
 
+#include "persistence/data_directory.hpp"
 #include "persistence/snapshot_file.hpp"
 #include "text/units.hpp"
 #include "text/utc_time.hpp"
@@ -133,10 +134,8 @@ int restore_snapshot(const std::string& file, const std::string& data, unsigned 
     return say(facts.error() + (before.empty() ? std::string{"; no older one here is whole"}
                                                : "; the newest whole one before it is " + before));
   }
-  storage::ShardedOptions options;
+  storage::ShardedOptions options = data_directory_options();
   options.shards = shards;
-  options.engine = storage::Engine::log;
-  options.log.residence = storage::Residence::on_disk;
   auto stores = storage::ShardedStore::open(data, options);
   if (!stores) return say(stores.error().text);
   Restore restore{**stores, facts->records};
