@@ -148,7 +148,7 @@ TEST(Exercises, a_hub_that_crashes_still_knows_its_users) {
     const auto hub = named<Hub>("hub");
     const Pid before = hub.pid();
     exit(before, atoms::kill);
-    while (!hub.pid() || hub.pid() == before) co_await self.yield();
+    for (Pid now = before; !now || now == before; now = hub.pid()) co_await self.yield();
     EXPECT_EQ(co_await online(self), 3u);
     cast(named<Hub>("hub"), Broadcast{"hello"});
     for (const Pid pid : users) {

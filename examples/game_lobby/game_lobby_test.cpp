@@ -31,7 +31,8 @@ TEST(GameLobby, a_player_that_crashes_starts_afresh_and_the_others_play_on) {
     co_await call(self, ada, Player::Move{1, 1});
     co_await call(self, bob, Player::Move{5, 5});
     EXPECT_FALSE(co_await try_call(self, ada, Player::Damage{-1}));
-    while (!find("ada").pid() || find("ada") == ada) co_await self.yield();
+    for (Pid now = ada.pid(); !now || now == ada.pid(); now = find("ada").pid())
+      co_await self.yield();
     EXPECT_EQ(co_await call(self, find("ada"), Player::GetState{}), (PlayerState{"ada"}));
     EXPECT_EQ((co_await call(self, bob, Player::GetState{})).x, 5);
   });

@@ -27,7 +27,7 @@ int main() {
     std::printf("%d\n", co_await call(self, counter, Increment{2}));
     const Pid before = counter.pid();
     cast(counter, Break{});  // ends that one process, and its supervisor starts a fresh one
-    while (!counter.pid() || counter.pid() == before) co_await self.yield();
+    for (Pid now = before; !now || now == before; now = counter.pid()) co_await self.yield();
     std::printf("after the crash: %d\n", co_await call(self, counter, Increment{1}));
   });
 }

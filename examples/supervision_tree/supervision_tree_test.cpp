@@ -15,7 +15,7 @@ Async<> crash_and_wait(Process& self, const char* name) {
   self.monitor(before);
   cast(named<S>(name), Break{});
   co_await self.receive<Down>();
-  while (!whereis(name) || whereis(name) == before) co_await self.yield();
+  for (Pid now = before; !now || now == before; now = whereis(name)) co_await self.yield();
 }
 
 TEST(SupervisionTree, a_session_that_crashes_concerns_its_visitor_only) {

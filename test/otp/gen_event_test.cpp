@@ -230,7 +230,7 @@ TEST_F(GenEventTest, a_supervised_manager_starts_again_without_handlers) {
     EXPECT_EQ(shown.find(Atom{"handlers"})->size(), 1u);
     const Pid before = events.pid();
     exit(before, atoms::kill);
-    while (!events.pid() || events.pid() == before) co_await self.yield();
+    for (Pid now = before; !now || now == before; now = events.pid()) co_await self.yield();
     co_await expect_handlers(self, events, {});
     co_await stop(self, tree);
   });

@@ -59,7 +59,7 @@ TEST_F(PartitionSupervisorTest, the_crash_of_a_partition_leaves_the_others_alone
     }
     const Pid old = at(1).pid();
     exit(old, atoms::kill);
-    while (!at(1).pid() || at(1).pid() == old) co_await self.yield();
+    for (Pid now = old; !now || now == old; now = at(1).pid()) co_await self.yield();
     EXPECT_EQ(co_await Count::get_and_update(self, at(0), increment), 13);
     EXPECT_EQ(co_await Count::get_and_update(self, at(1), increment), 21);
 
