@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <grp.h>
-#include <initializer_list>
 #include <memory>
 #include <pwd.h>
 #include <signal.h>
@@ -37,7 +36,8 @@ std::string find_programs() {
 const passwd* server_user() { return ::geteuid() == 0 ? ::getpwnam("postgres") : nullptr; }
 
 // Both outputs go to `out`, which the caller closes.
-pid_t run(const std::string& program, std::initializer_list<std::string> arguments, int out) {
+pid_t run(const std::string& program, const std::vector<std::string>& arguments,
+          const std::vector<std::string>& environment, int out) {
   const pid_t child = ::fork();
   if (child != 0) return child;
   if (const passwd* user = server_user()) {
@@ -46,6 +46,7 @@ pid_t run(const std::string& program, std::initializer_list<std::string> argumen
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // After the change of user, which would clear it.
   if (::dup2(out, 1) < 0 || ::dup2(out, 2) < 0) ::_exit(126);
+  for (const std::string& variable : environment) ::putenv(const_cast<char*>(variable.c_str()));
   std::vector<char*> list{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
   list.push_back(nullptr);
@@ -56,40 +57,61 @@ pid_t run(const std::string& program, std::initializer_list<std::string> argumen
 }  // namespace
 
 std::unique_ptr<PostgresServer> PostgresServer::launch() {
-  std::unique_ptr<PostgresServer> made{new PostgresServer};
-  made->programs_ = find_programs();
-  if (made->programs_.empty()) return nullptr;
-  if (!made->make() || !made->start()) {
+  auto made = make();
+  if (made && !made->start()) {
     throw std::runtime_error{"PostgreSQL does not start: " + made->said()};
   }
   return made;
 }
 
-bool PostgresServer::make() {
-  folder_ = "/tmp/troupe-postgres-XXXXXX";
-  if (::mkdtemp(folder_.data()) == nullptr) return false;
-  if (const passwd* user = server_user()) {
-    if (::chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0) return false;
+std::unique_ptr<PostgresServer> PostgresServer::make(const std::string& where,
+                                                     std::vector<std::string> arguments) {
+  std::unique_ptr<PostgresServer> made{new PostgresServer};
+  made->programs_ = find_programs();
+  if (made->programs_.empty()) return nullptr;
+  made->folder_ = where + "/troupe-postgres-XXXXXX";
+  if (::mkdtemp(made->folder_.data()) == nullptr)
+    throw std::runtime_error{"mkdtemp " + made->folder_};
+  const passwd* user = server_user();
+  if (user && ::chown(made->folder_.c_str(), user->pw_uid, user->pw_gid) != 0) {
+    throw std::runtime_error{"chown " + made->folder_};
   }
+  for (const char* usual : {"-U", "troupe", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+                            "--no-instructions"}) {
+    arguments.emplace_back(usual);
+  }
+  if (!made->initdb(arguments, {})) throw std::runtime_error{"initdb has failed"};
+  return made;
+}
+
+bool PostgresServer::sync(const std::vector<std::string>& environment) {
+  return initdb({"--sync-only"}, environment);
+}
+
+bool PostgresServer::initdb(const std::vector<std::string>& arguments,
+                            const std::vector<std::string>& environment) {
+  std::vector<std::string> all{"-D", data()};
+  all.insert(all.end(), arguments.begin(), arguments.end());
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  const pid_t child = run(programs_ + "/initdb",
-                          {"-D", folder_ + "/data", "-U", "troupe", "-A", "trust", "-E", "UTF8",
-                           "--locale=C", "--no-sync", "--no-instructions"},
-                          null);
+  const pid_t child = run(programs_ + "/initdb", all, environment, null);
   ::close(null);
   int status = 0;
   return ::waitpid(child, &status, 0) == child && status == 0;
 }
 
-bool PostgresServer::start() {
+bool PostgresServer::start(const PostgresStart& how) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return false;
   said_.clear();
   has_ended_ = false;
-  process_ = run(programs_ + "/postgres",
-                 {"-D", folder_ + "/data", "-k", folder_, "-c", "listen_addresses=", "-c",
-                  "shared_buffers=16MB"},
-                 ends[1]);
+  std::vector<std::string> arguments{"-D", data(), "-k", folder_};
+  for (const char* usual : {"listen_addresses=", "shared_buffers=16MB"}) {
+    arguments.insert(arguments.end(), {"-c", usual});
+  }
+  for (const std::string& setting : how.settings) {
+    arguments.insert(arguments.end(), {"-c", setting});
+  }
+  process_ = run(programs_ + "/postgres", arguments, how.environment, ends[1]);
   ::close(ends[1]);
   listener_ = std::thread{[this, in = ends[0]] {
     char bytes[4096];
@@ -103,9 +125,7 @@ bool PostgresServer::start() {
     has_ended_ = true;
     changed_.notify_all();
   }};
-  const auto is_ready = [this] {
-    return said_.find("ready to accept connections") != std::string::npos;
-  };
+  const auto is_ready = [&] { return said_.find(how.until) != std::string::npos; };
   std::unique_lock lock{mutex_};
   changed_.wait_for(lock, std::chrono::seconds{120}, [&] { return has_ended_ || is_ready(); });
   return is_ready();

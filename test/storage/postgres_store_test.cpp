@@ -2,7 +2,6 @@
 // What can happen to a store in PostgreSQL: the client, the server or the connection goes, another
 // owner comes, the server refuses. The suite all backends share is in conformance_test.cpp.
 #include <gtest/gtest.h>
-#include <libpq-fe.h>
 #include <memory>
 #include <optional>
 #include <random>
@@ -13,6 +12,7 @@
 
 #include "storage/backends.hpp"
 #include "storage/child.hpp"
+#include "storage/postgres_operator.hpp"
 #include "storage/postgres_server.hpp"
 
 namespace troupe::storage::test {
@@ -41,19 +41,7 @@ class Postgres : public testing::Test {
     return value ? *value : std::nullopt;
   }
 
-  // As the operator, who may always write, on a connection of its own.
-  std::string execute(const std::string& sql) {
-    std::unique_ptr<PGconn, void (*)(PGconn*)> connection{
-        PQconnectdb(
-            (server_->connection() + " options='-c default_transaction_read_only=off'").c_str()),
-        PQfinish};
-    std::unique_ptr<PGresult, void (*)(PGresult*)> result{
-        PQexec(connection.get(), ("SET client_min_messages = error;" + sql).c_str()), PQclear};
-    const auto status = PQresultStatus(result.get());
-    EXPECT_TRUE(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
-        << PQerrorMessage(connection.get());
-    return PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "";
-  }
+  std::string execute(const std::string& sql) { return test::execute(*server_, sql); }
   // Ends every connection but the operator's.
   void cut_connections() {
     execute(
