@@ -33,13 +33,15 @@ std::int32_t SimExecutor::budget() noexcept {
 }
 
 TimerRef SimExecutor::start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) {
-  return timers_.start(node, deadline_ns, std::move(task));
+  return timers_[task.message ? 0 : 1].start(node, deadline_ns, std::move(task));
 }
 std::optional<Duration> SimExecutor::cancel_timer(TimerRef timer) noexcept {
-  return timers_.cancel(timer, now_ns_);
+  if (timer.wheel() >= wheel_count) return std::nullopt;
+  return timers_[timer.wheel()].cancel(timer, now_ns_);
 }
 std::optional<Duration> SimExecutor::read_timer(TimerRef timer) noexcept {
-  return timers_.read(timer, now_ns_);
+  if (timer.wheel() >= wheel_count) return std::nullopt;
+  return timers_[timer.wheel()].read(timer, now_ns_);
 }
 
 void SimExecutor::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
@@ -104,29 +106,39 @@ bool SimExecutor::step(std::int64_t deadline_ns) {
   const std::uint64_t slowest = prng_.below(32) == 0 ? 3'000'000 : 20'000;
   now_ns_ += static_cast<std::int64_t>(100 + prng_.below(slowest));
   std::vector<Block*>* queue = next_queue();
-  std::int64_t timer = timers_.next_deadline_ns();
-  std::int64_t completion = next_completion_ns();
+  const std::int64_t deadlines[wheel_count] = {timers_[0].next_deadline_ns(),
+                                               timers_[1].next_deadline_ns()};
+  const std::int64_t completion = next_completion_ns();
   if (!queue) {
     // Nobody can run: time jumps.
-    std::int64_t next = timer;
-    if (completion >= 0 && (next < 0 || completion < next)) next = completion;
+    std::int64_t next = completion;
+    for (const std::int64_t timer : deadlines) {
+      if (timer >= 0 && (next < 0 || timer < next)) next = timer;
+    }
     if (next < 0 || (deadline_ns >= 0 && next > deadline_ns)) return false;
     if (next > now_ns_) now_ns_ = next;
   }
-  const bool timer_is_due = timer >= 0 && timer <= now_ns_;
-  const bool completion_is_due = completion >= 0 && completion <= now_ns_;
+  const auto is_due = [&](std::int64_t deadline) { return deadline >= 0 && deadline <= now_ns_; };
   const std::size_t processes = queue ? queue->size() : 0;
-  const std::uint64_t choices = processes + (timer_is_due ? 1 : 0) + (completion_is_due ? 1 : 0);
+  std::uint64_t choices = processes;
+  for (const std::int64_t deadline : {deadlines[0], deadlines[1], completion}) {
+    if (is_due(deadline)) ++choices;
+  }
   std::uint64_t choice = prng_.below(choices);
   if (choice < processes) {
     activate_one(*queue, static_cast<std::size_t>(choice));
-  } else if (timer_is_due && choice == processes) {
-    note(~std::uint64_t{0});
-    timers_.expire_one(now_ns_);
-  } else {
-    note(~std::uint64_t{1});
-    complete_one();
+    return true;
   }
+  choice -= processes;
+  for (std::uint32_t wheel = 0; wheel < wheel_count; ++wheel) {
+    if (!is_due(deadlines[wheel])) continue;
+    if (choice-- > 0) continue;
+    note(~std::uint64_t{wheel});
+    timers_[wheel].expire_one(now_ns_);
+    return true;
+  }
+  note(~std::uint64_t{wheel_count});
+  complete_one();
   return true;
 }
 

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -20,10 +21,10 @@ namespace troupe::detail {
 // from the generator, in an order that depends on nothing but earlier draws, so a run is a function
 // of its seed. No address, hash of an address or wall clock takes part.
 //
-// A step is one of: a runnable process is activated; the first due timer fires; the first due
-// completion (blocking job, network) happens. Each costs a little virtual time, drawn too, so that
-// races between a timeout and an answer come out both ways. An activation's budget is drawn as
-// well, mostly small, so that a process can lose its turn at any await.
+// A step is one of: a runnable process is activated; the first due timer of a wheel fires; the
+// first due completion (blocking job, network) happens. Each costs a little virtual time, drawn
+// too, so that races between a timeout and an answer come out both ways. An activation's budget is
+// drawn as well, mostly small, so that a process can lose its turn at any await.
 class SimExecutor final : public Executor {
  public:
   explicit SimExecutor(SimulationOptions options);
@@ -81,7 +82,10 @@ class SimExecutor final : public Executor {
   // Node numbers in the order in which they first ran: what other runtimes live in the program must
   // not show in the schedule.
   std::vector<std::uint32_t> nodes_;
-  Timers timers_{0, RuntimeOptions{}.max_timers};
+  // Two wheels, as if on two workers: whether a message or the limit of a wait that are due
+  // together comes first is drawn, while messages keep the order in which they were set.
+  static constexpr std::uint32_t wheel_count = 2;
+  std::array<Timers, wheel_count> timers_{Timers{0, RuntimeOptions{}.max_timers}, Timers{1, 0}};
   std::multimap<std::int64_t, Job> jobs_;  // by the moment they end
   IoWaits io_waits_;
   SimHost host_;

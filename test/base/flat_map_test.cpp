@@ -28,7 +28,8 @@ struct Clustered {
 };
 
 // A map and what it must contain, in the order in which it must be iterated: insertion appends,
-// erasing moves the last into the gap.
+// erasing moves the last into the gap, or all that follow while there are so few that the map has
+// no index yet.
 template <class Hasher>
 class Checked {
  public:
@@ -36,15 +37,13 @@ class Checked {
     const bool fresh = !where_.contains(key);
     EXPECT_EQ(map_.insert(key, std::make_unique<std::uint64_t>(value)), fresh);
     if (!fresh) return;
-    where_[key] = order_.size();
-    order_.emplace_back(key, value);
+    append(key, value);
   }
   void assign(std::uint64_t key, std::uint64_t value) {
     const bool fresh = !where_.contains(key);
     EXPECT_EQ(map_.insert_or_assign(key, std::make_unique<std::uint64_t>(value)), fresh);
     if (fresh) {
-      where_[key] = order_.size();
-      order_.emplace_back(key, value);
+      append(key, value);
     } else {
       order_[where_[key]].second = value;
     }
@@ -114,16 +113,26 @@ class Checked {
     if (at == where_.end()) return;
     const std::size_t position = at->second;
     where_.erase(at);
-    if (position + 1 != order_.size()) {
-      order_[position] = order_.back();
-      where_[order_[position].first] = position;
+    if (is_indexed_) {
+      if (position + 1 != order_.size()) order_[position] = order_.back();
+      order_.pop_back();
+    } else {
+      order_.erase(order_.begin() + static_cast<std::ptrdiff_t>(position));
     }
-    order_.pop_back();
+    for (std::size_t i = position; i < order_.size() && (i == position || !is_indexed_); ++i) {
+      where_[order_[i].first] = i;
+    }
+  }
+  void append(std::uint64_t key, std::uint64_t value) {
+    where_[key] = order_.size();
+    order_.emplace_back(key, value);
+    if (order_.size() > 8) is_indexed_ = true;
   }
 
   FlatMap<std::uint64_t, std::unique_ptr<std::uint64_t>, Hasher> map_;
   std::unordered_map<std::uint64_t, std::size_t> where_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> order_;
+  bool is_indexed_ = false;
 };
 
 template <class Hasher>

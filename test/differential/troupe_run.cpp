@@ -89,14 +89,22 @@ Async<> run_body(Process& self, WorldRef world, int me);
 class Player {
  public:
   Player(Process& self, World& world, int me) : self_{self}, world_{world}, me_{me} {}
+  // The end of a process takes Erlang several turns, so that what comes meanwhile meets a process
+  // that is not gone yet and not alive any more.
+  ~Player() {
+    if (world_.is_real) linger_on_the_worker(1'000);
+  }
+  Player(const Player&) = delete;
+  Player& operator=(const Player&) = delete;
 
   Async<> run() {
     if (!co_await self_.receive<Begin>(60 * world_.unit)) self_.exit("never_told");
     for (const Operation& op : world_.script.bodies[static_cast<std::size_t>(me_)].operations) {
-      if (self_.random() % 8 < pauses_) co_await self_.yield();
-      if (world_.is_real) linger_on_the_worker();
+      co_await pause();
+      if (world_.is_real) linger_on_the_worker(120);
       co_await perform(op);
     }
+    co_await pause();
   }
 
   // Starts another body, as the caller's child.
@@ -112,11 +120,17 @@ class Player {
  private:
   void log(std::string event) { world_.log(me_, std::move(event)); }
 
+  // Erlang may let others run anywhere, also between the last operation and the end.
+  Async<> pause() {
+    if (self_.random() % 8 < pauses_) co_await self_.yield();
+  }
+
   // Keeps the worker for a moment, so that what another one does meanwhile crosses what this
   // process does next. In the simulator there is no such moment.
-  void linger_on_the_worker() {
-    const auto until = std::chrono::steady_clock::now() +
-                       std::chrono::microseconds{self_.random() % 3 * (self_.random() % 60)};
+  void linger_on_the_worker(std::uint64_t at_most_us) {
+    const auto until =
+        std::chrono::steady_clock::now() +
+        std::chrono::microseconds{self_.random() % 3 * (self_.random() % (at_most_us / 2))};
     while (std::chrono::steady_clock::now() < until) {
     }
   }

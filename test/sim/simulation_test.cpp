@@ -104,6 +104,19 @@ TEST(Simulation, a_day_of_waiting_takes_no_time) {
   EXPECT_GE(simulation.elapsed(), Duration{24h});
 }
 
+// The wheel would fire the message first in every run, as it was set first.
+TEST(Simulation, a_message_and_a_limit_that_are_due_together_come_in_either_order) {
+  std::set<bool> outcomes;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Simulation simulation{{.seed = seed}};
+    outcomes.insert(*simulation.runtime().try_run([](Process& self) -> Async<bool> {
+      send_after(self.pid(), 1ms, Answer{1});
+      co_return (co_await self.receive<Answer>(1ms)).has_value();
+    }));
+  }
+  EXPECT_EQ(outcomes.size(), 2u);
+}
+
 TEST(Simulation, everybody_waiting_for_ever_is_a_deadlock) {
   Simulation simulation;
   const auto result = simulation.runtime().try_run(
