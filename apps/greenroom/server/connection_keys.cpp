@@ -78,32 +78,31 @@ KeyRequest::Asker Connection::asker() const {
 
 Async<> Connection::ask(const Verdict& verdict) {
   if (verdict.command->id == CommandId::sess_create) co_return co_await create_session(verdict);
-  Pending& pending = pending_.emplace_back();
-  pending.wants_reply = verdict.wants_reply;
   if (may_carry_value(*verdict.command, verdict.words)) ++values_pending_;
-  KeyRequest& part = pending.parts.emplace_back(house(), *verdict.command, verdict.words,
-                                                state_.database(), asker());
-  co_await send_in_order(part);
+  Pending& pending = pending_.emplace_back(
+      KeyRequest{house(), *verdict.command, verdict.words, state_.database(), asker()},
+      verdict.wants_reply);
+  co_await send_in_order(pending.request);
 }
 
 // Two commands of this client on one key must not change places. They cannot while both go to the
 // same process; if the key's process has changed since the last one was sent, that one has to be
 // answered first.
-Async<> Connection::send_in_order(KeyRequest& part) {
-  const std::uint64_t bit = std::uint64_t{1} << (std::hash<std::string>{}(part.storage_key()) % 64);
+Async<> Connection::send_in_order(KeyRequest& request) {
+  const std::uint64_t bit = std::uint64_t{1}
+                            << (std::hash<std::string>{}(request.storage_key()) % 64);
   if ((keys_under_way_ & bit) != 0) {
-    const Pid destination = part.destination();
-    for (Pending& earlier : pending_) {
-      for (KeyRequest& other : earlier.parts) {
-        if (&other == &part || other.storage_key() != part.storage_key()) continue;
-        if (other.sent_to() == destination && destination) continue;
-        std::string reply = co_await other.reply(self_);
-        other.keep(std::move(reply));
-      }
+    const Pid destination = request.destination();
+    for (Pending& pending : pending_) {
+      KeyRequest& other = pending.request;
+      if (&other == &request || other.storage_key() != request.storage_key()) continue;
+      if (other.sent_to() == destination && destination) continue;
+      std::string reply = co_await other.reply(self_);
+      other.keep(std::move(reply));
     }
   }
   keys_under_way_ |= bit;
-  co_await part.send(self_);
+  co_await request.send(self_);
 }
 
 // Waits for every reply that is under way, in the order of the requests.
@@ -111,11 +110,9 @@ Async<> Connection::settle() {
   std::size_t largest = 0;
   while (!pending_.empty()) {
     Pending& pending = pending_.front();
-    for (KeyRequest& part : pending.parts) {
-      std::string reply = co_await part.reply(self_);
-      largest = std::max(largest, reply.size());
-      append_reply(reply, pending.wants_reply);
-    }
+    const std::string reply = co_await pending.request.reply(self_);
+    largest = std::max(largest, reply.size());
+    append_reply(reply, pending.wants_reply);
     pending_.pop_front();
   }
   keys_under_way_ = 0;
@@ -186,11 +183,10 @@ Async<> Connection::create_session(const Verdict& verdict) {
   const std::string key = std::string{verdict.words[1]} + random_hexadecimal(32);
   std::vector<std::string_view> words{verdict.words.begin(), verdict.words.end()};
   words[1] = key;
-  Pending& pending = pending_.emplace_back();
-  pending.wants_reply = verdict.wants_reply;
-  KeyRequest& part =
-      pending.parts.emplace_back(house(), *verdict.command, words, state_.database(), asker());
-  co_await send_in_order(part);
+  Pending& pending = pending_.emplace_back(
+      KeyRequest{house(), *verdict.command, words, state_.database(), asker()},
+      verdict.wants_reply);
+  co_await send_in_order(pending.request);
 }
 
 // --- Transactions.

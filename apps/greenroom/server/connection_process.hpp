@@ -42,10 +42,9 @@ class Connection {
  private:
   using Words = std::span<const std::string_view>;
 
-  // One request whose reply is not yet in the output: of one key, or of several and merged.
+  // A request whose reply is not yet in the output.
   struct Pending {
-    std::deque<KeyRequest> parts;  // a deque, because requests must stay where they are
-    std::optional<MergedReply> merged;
+    KeyRequest request;
     bool wants_reply = true;
   };
 
@@ -75,7 +74,7 @@ class Connection {
   KeyRequest::Asker asker() const;
   troupe::Async<> ask(const Verdict& verdict);
   troupe::Async<> create_session(const Verdict& verdict);
-  troupe::Async<> send_in_order(KeyRequest& part);
+  troupe::Async<> send_in_order(KeyRequest& request);
   troupe::Async<> settle();
   troupe::Async<std::string> ask_several(const Verdict& verdict);
   troupe::Async<std::optional<std::string>> gather(const Verdict& verdict);
@@ -94,7 +93,7 @@ class Connection {
   RequestParser parser_;
   std::vector<char> buffer_;
   std::string out_;
-  std::deque<Pending> pending_;
+  std::deque<Pending> pending_;       // a deque, because requests must stay where they are
   std::uint64_t keys_under_way_ = 0;  // a bit per key hash: most keys need no look at the rest
   std::size_t values_pending_ = 0;    // requests under way whose replies may carry values
   std::size_t values_limit_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -191,9 +192,10 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   };
   // What few sessions have, and those for a moment.
   struct Company {
-    std::deque<LateReply> late;
-    std::deque<Waiting> waiting;          // at most what the connections have under way
-    std::deque<LockWaiter> lock_waiters;  // likewise
+    // Lists, because they are empty most of the time, and an empty one takes nothing from malloc.
+    std::list<LateReply> late;
+    std::list<Waiting> waiting;          // at most what the connections have under way
+    std::list<LockWaiter> lock_waiters;  // likewise
     std::vector<Watcher> watchers;
     troupe::Pid holder;
     troupe::Ref holder_monitor;

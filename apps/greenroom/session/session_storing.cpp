@@ -29,7 +29,7 @@ void SessionServer::store(Process& self) {
 // Answers those who waited for this revision or an earlier one.
 void SessionServer::release(std::uint64_t revision, const std::string* error) {
   if (!company_) return;
-  std::deque<LateReply>& late = company_->late;
+  std::list<LateReply>& late = company_->late;
   while (!late.empty() && late.front().revision <= revision) {
     LateReply reply = std::move(late.front());
     late.pop_front();
