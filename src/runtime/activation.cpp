@@ -301,11 +301,12 @@ void take_timeout(RuntimeState& runtime, Block& block, std::uint64_t timer_id) n
   block.timed_out = true;
 }
 
-bool activate(RuntimeState& runtime, Block& block) noexcept {
+bool activate(RuntimeState& runtime, Block& block, std::int32_t budget) noexcept {
   context.process = &block;
   context.runtime = &runtime;
   context.stack_base = __builtin_frame_address(0);
-  block.budget = runtime.executor->budget();
+  context.sent_ahead = 0;
+  block.budget = budget;
   bool yields = false;
   for (;;) {
     const bool is_served = take_one(runtime, block);

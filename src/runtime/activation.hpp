@@ -10,7 +10,8 @@ namespace troupe::detail {
 
 // Lets a process that came out of a run queue run until it waits, yields or ends. On return the
 // block belongs to whoever wakes it next, or, if true, must be enqueued last by the caller.
-bool activate(RuntimeState& runtime, Block& block) noexcept;
+// `budget`: how many receives it may make.
+bool activate(RuntimeState& runtime, Block& block, std::int32_t budget) noexcept;
 
 // Takes what is in the inbox: signals act, messages join the queue. Stops at a fatal signal.
 void take_mail(RuntimeState& runtime, Block& block) noexcept;

@@ -42,8 +42,9 @@ class Executor {
   // It has used its budget: behind everybody else. Called by the thread that ran it.
   virtual void enqueue_last(Block& block) noexcept = 0;
 
-  // Receives the next activation may make.
-  virtual std::int32_t budget() noexcept = 0;
+  // The running process has sent `receiver`, or others and it, so many messages in this activation
+  // that it would do well to run before they leave the cache.
+  virtual void flood(Block& receiver) noexcept { (void)receiver; }
 
   virtual std::int64_t now_ns() noexcept = 0;  // monotonic
   // See Host::rough_monotonic_ns.

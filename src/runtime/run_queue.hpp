@@ -62,6 +62,25 @@ class RunRing {
     }
   }
 
+  // Owner. Takes all, oldest first, into `out` if `block` is one of them.
+  std::uint32_t take_all_with(const Block* block, Block** out) noexcept {
+    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
+    std::uint32_t head = head_.load(std::memory_order_relaxed);
+    std::uint32_t place = tail;
+    do {
+      if (place == head) return 0;
+      --place;
+    } while (slots_[place % capacity].load(std::memory_order_relaxed) != block);
+    do {
+      if (static_cast<std::int32_t>(place - head) < 0) return 0;  // a thief has it
+      for (std::uint32_t i = head; i != tail; ++i) {
+        out[i - head] = slots_[i % capacity].load(std::memory_order_relaxed);
+      }
+    } while (!head_.compare_exchange_weak(head, tail, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+    return tail - head;
+  }
+
   std::uint32_t size() const noexcept {
     return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_relaxed);
   }
@@ -80,22 +99,25 @@ class SharedQueue {
   void push(Block* block) noexcept {
     const std::lock_guard guard{lock_};
     append(block);
+    count(1);
   }
-  void push(Block** blocks, std::uint32_t count) noexcept {
+  void push(Block** blocks, std::uint32_t number) noexcept {
     const std::lock_guard guard{lock_};
-    for (std::uint32_t i = 0; i < count; ++i) append(blocks[i]);
+    for (std::uint32_t i = 0; i < number; ++i) append(blocks[i]);
+    count(number);
   }
   Block* pop() noexcept {
-    if (is_empty()) return nullptr;
-    const std::lock_guard guard{lock_};
-    return take();
+    Block* block = nullptr;
+    pop(&block, 1);
+    return block;
   }
   std::uint32_t pop(Block** out, std::uint32_t most) noexcept {
     if (is_empty()) return 0;
     const std::lock_guard guard{lock_};
-    std::uint32_t count = 0;
-    while (count < most && first_) out[count++] = take();
-    return count;
+    std::uint32_t taken = 0;
+    while (taken < most && first_) out[taken++] = take();
+    count(-taken);
+    return taken;
   }
   // Sequentially consistent, because a worker that goes to sleep looks here after it has said so.
   bool is_empty() const noexcept { return size_.load(std::memory_order_seq_cst) == 0; }
@@ -106,15 +128,16 @@ class SharedQueue {
     block->next = nullptr;
     (last_ ? last_->next : first_) = block;
     last_ = block;
-    size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
   }
   Block* take() noexcept {
     Block* block = first_;
-    if (!block) return nullptr;
     first_ = block->next;
     if (!first_) last_ = nullptr;
-    size_.store(size_.load(std::memory_order_relaxed) - 1, std::memory_order_seq_cst);
     return block;
+  }
+  // Once for all that are pushed or taken together: it costs as much as twenty of them.
+  void count(std::uint32_t more) noexcept {
+    size_.store(size_.load(std::memory_order_relaxed) + more, std::memory_order_seq_cst);
   }
 
   std::mutex lock_;
@@ -158,6 +181,19 @@ class RunQueue {
     if (const std::uint32_t count = front_.take_half(out)) return count;
     if (const std::uint32_t count = overflow_.pop(out, capacity / 2)) return count;
     return back_.take_half(out);
+  }
+
+  // Owner. Takes a process out from among the newest; false: it is not there. The others keep their
+  // order. All of them leave the ring for a moment, since a thief may be about to take any.
+  [[gnu::noinline]] bool take_out(const Block* block) noexcept {
+    Block* all[capacity];
+    const std::uint32_t count = back_.take_all_with(block, all);
+    if (count == 0) return false;
+    spilled_.store(spilled_.load(std::memory_order_relaxed) + count - 1, std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (all[i] != block) back_.push(all[i]);
+    }
+    return true;
   }
 
   std::uint32_t size() const noexcept { return front_.size() + overflow_.size() + back_.size(); }

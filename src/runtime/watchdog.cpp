@@ -9,9 +9,9 @@
 //
 //   - the process is reported, with the stack of its thread at that moment (see ThreadProbe), once
 //     for each time it gets stuck and at most once a second;
-//   - what waits in the worker's queues goes to the shared queue, and so does what the stuck
-//     process itself wakes from now on (Worker::passes_on); timers on its wheel are fired from
-//     here;
+//   - what waits in the worker's queues goes to the shared queue; what the stuck process itself
+//     wakes from now on is there for others to take (Worker::passes_on, see pass_on); timers on its
+//     wheel are fired from here;
 //   - another worker is added, up to RuntimeOptions::max_extra_workers, so that as many work as
 //     before.
 //
@@ -119,7 +119,8 @@ void WorkerExecutor::take_over(Worker& worker) {
   }
   Block* batch[RunQueue::capacity];
   while (const std::uint32_t taken = worker.queue.take_half(batch)) {
-    for (std::uint32_t i = 0; i < taken; ++i) move(batch[i]);
+    shared_.push(batch, taken);
+    moved += taken;
   }
   while (Block* block = worker.low.pop()) move(block);
   for (; moved > 0 && idle_.load() != 0; --moved) wake_one();
@@ -190,6 +191,8 @@ void WorkerExecutor::rest(Worker& worker) {
 // Nothing where there was a report less than a second ago; or where the worker goes on just now.
 std::optional<WorkerExecutor::Sighting> WorkerExecutor::see_stuck(Worker& worker,
                                                                   std::int64_t now) {
+  // The names of the functions on a stack are 150 ms of reading, on a core that others could use.
+  if (log::level() > log::Level::warning) return std::nullopt;
   if (last_report_ns_ != 0 && now - last_report_ns_ < report_interval_ns) return std::nullopt;
   const Block* block = worker.running.load(std::memory_order_acquire);
   if (!block) return std::nullopt;

@@ -66,11 +66,8 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
     visits_.fetch_sub(1, std::memory_order_release);
     return;
   }
-  if (worker->passes_on.load(std::memory_order_relaxed)) [[unlikely]] {
-    shared_.push(&block);
-    wake_one();
-    return;
-  }
+  if (worker->passes_on.load(std::memory_order_relaxed)) [[unlikely]]
+    return pass_on(*worker, block);
   switch (block.priority) {
     case Priority::max:
     case Priority::high:
@@ -88,6 +85,22 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
     worker->may_wake.store(false, std::memory_order_relaxed);
     wake_one();
   }
+}
+
+// A stuck worker leaves what it wakes in its queue, where whoever is idle takes it by the hundred;
+// a push to the shared queue for each had a process that starts a million others, and the worker
+// that runs them, wait for the same lock all the time.
+void WorkerExecutor::pass_on(Worker& worker, Block& block) noexcept {
+  const bool is_resting = !worker.running.load(std::memory_order_relaxed);
+  if (is_resting || block.priority != Priority::normal) {
+    shared_.push(&block);
+    return wake_one();
+  }
+  worker.queue.push(&block);
+  // Relaxed, though a worker that goes idle at this moment may look here (see idle) too early and
+  // be seen here too late: then the watchdog's next look finds the process. A fence would have each
+  // push wait until all that the new process consists of is in the cache.
+  if (idle_.load(std::memory_order_relaxed) != 0) wake_one();
 }
 
 void WorkerExecutor::enqueue_last(Block& block) noexcept {
@@ -132,6 +145,14 @@ bool WorkerExecutor::has_work(const Worker& worker) const noexcept {
   return !worker.urgent[0].is_empty() || !worker.urgent[1].is_empty() || !worker.low.is_empty();
 }
 
+bool WorkerExecutor::is_work_left_behind() const noexcept {
+  for (unsigned i = 0; i < count(); ++i) {
+    const Worker& other = *workers_[i];
+    if (other.passes_on.load(std::memory_order_relaxed) && other.queue.size() != 0) return true;
+  }
+  return false;
+}
+
 bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
   struct Sample {
     std::uint32_t taken;
@@ -143,20 +164,23 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
   for (unsigned i = 0; i < others; ++i) samples[i] = {workers_[i]->queue.taken(), now};
   do {
     if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
-    for (int pause = 0; pause < 64; ++pause) pause_briefly();
-    now = host_->monotonic_ns();
     for (unsigned i = 0; i < others; ++i) {
       Worker& victim = *workers_[i];
       if (&victim == &worker) continue;
       const std::uint32_t waiting = victim.queue.size();
-      if (waiting < 2) continue;
-      // Seen while the owner moves processes within its queue, the count may seem to go back.
-      const auto moved = static_cast<std::int32_t>(victim.queue.taken() - samples[i].taken);
-      const std::int32_t progress = std::max(moved, 0);
+      if (waiting == 0) continue;
       const std::int64_t elapsed = now - samples[i].at_ns;
-      if (elapsed < 10'000) continue;
-      const std::int64_t each = elapsed / (progress + 1);
-      if (each * waiting < worth_stealing_ns) continue;
+      if (victim.passes_on.load(std::memory_order_relaxed)) {
+        // It may be about to push more, and one at a time is dear for both.
+        if (waiting < many_left_behind && elapsed < 10'000) continue;
+      } else {
+        if (waiting < 2 || elapsed < 10'000) continue;
+        // Seen while the owner moves processes within its queue, the count may seem to go back.
+        const auto moved = static_cast<std::int32_t>(victim.queue.taken() - samples[i].taken);
+        const std::int32_t progress = std::max(moved, 0);
+        const std::int64_t each = elapsed / (progress + 1);
+        if (each * waiting < worth_stealing_ns) continue;
+      }
       Block* stolen[RunQueue::capacity];
       const std::uint32_t taken = victim.queue.take_half(stolen);
       for (std::uint32_t k = 0; k < taken; ++k) worker.queue.push(stolen[k]);
@@ -165,6 +189,8 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
         return true;
       }
     }
+    for (int pause = 0; pause < 64; ++pause) pause_briefly();
+    now = host_->monotonic_ns();
   } while (now < until_ns);
   return false;
 }
@@ -214,7 +240,7 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   idle_.fetch_or(me);
   // From here on whoever pushes to the shared queue sees the bit; look once more for what came
   // before.
-  if (has_work(worker) || stopping_.load() || finished()) {
+  if (has_work(worker) || is_work_left_behind() || stopping_.load() || finished()) {
     idle_.fetch_and(~me);
     if (polls) polling_.store(false);
     return;
@@ -266,16 +292,55 @@ void WorkerExecutor::check(Worker& worker) {
   }
 }
 
-bool WorkerExecutor::run_one(Worker& worker) {
+inline bool WorkerExecutor::run_turn(Worker& worker, Block& block) noexcept {
+  worker.running.store(&block, std::memory_order_release);
+  RuntimeState& runtime = *nodes[block.node].runtime.load(std::memory_order_relaxed);
+  return activate(runtime, block, activation_budget);
+}
+
+void WorkerExecutor::flood(Block& receiver) noexcept {
+  Worker* worker = own_worker();
+  if (!worker) return;
+  worker->flooded = &receiver;
+  // Seen to when the clock is looked at, which is due now: so a turn without a flood costs nothing.
+  worker->next_check = worker->turns.load(std::memory_order_relaxed);
+}
+
+// After a flood: its receiver is the next, if it waits among the newest of the queue, and goes on
+// for about as long as the sender was at it. It may flood others in turn, who have to wait, so that
+// at least every second process is one that was next anyway.
+void WorkerExecutor::run_flooded(Worker& worker) noexcept {
+  Block* block = std::exchange(worker.flooded, nullptr);
+  const std::int64_t most_ns = std::min(context.sent_ahead * send_ns, flooded_ns);
+  const auto must_wait = [&] {
+    return !worker.urgent[0].is_empty() || !worker.urgent[1].is_empty() ||
+           worker.passes_on.load(std::memory_order_relaxed);
+  };
+  if (must_wait() || !worker.queue.take_out(block)) return;
+  const std::int64_t until = host_->monotonic_ns() + most_ns;
+  bool goes_on = true;
+  while (goes_on) {
+    // Of the turns that are counted for others it neither takes one nor skips one.
+    worker.turns.store(worker.turns.load(std::memory_order_relaxed) + 8 * shared_interval,
+                       std::memory_order_relaxed);
+    if (!run_turn(worker, *block)) break;
+    goes_on = !must_wait() && host_->monotonic_ns() < until;
+    if (!goes_on) enqueue_last(*block);
+  }
+  worker.flooded = nullptr;
+  if (worker.passes_on.load(std::memory_order_relaxed)) come_back(worker);
+}
+
+// Inlined into both loops: a call for each turn is 4 % of a message.
+[[gnu::always_inline]] inline bool WorkerExecutor::run_one(Worker& worker) {
   Block* block = next_process(worker);
   if (!block) return false;
-  worker.running.store(block, std::memory_order_release);
-  RuntimeState& runtime = *nodes[block->node].runtime.load(std::memory_order_relaxed);
-  if (activate(runtime, *block)) enqueue_last(*block);
+  if (run_turn(worker, *block)) enqueue_last(*block);
   if (worker.passes_on.load(std::memory_order_relaxed)) [[unlikely]]
     come_back(worker);
   const std::uint32_t turns = worker.turns.load(std::memory_order_relaxed);
   if (static_cast<std::int32_t>(turns - worker.next_check) >= 0) {
+    if (worker.flooded) run_flooded(worker);
     worker.running.store(nullptr,
                          std::memory_order_relaxed);  // it is not to blame for what follows
     check(worker);

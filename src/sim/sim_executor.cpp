@@ -87,7 +87,7 @@ void SimExecutor::activate_one(std::vector<Block*>& queue, std::size_t index) {
   queue[index] = queue.back();
   queue.pop_back();
   note(static_cast<std::uint64_t>(ordinal_of(block->node)) << 32 | block->index);
-  if (activate(*runtime_of(block->node), *block)) enqueue_last(*block);
+  if (activate(*runtime_of(block->node), *block, budget())) enqueue_last(*block);
 }
 
 // Of those who may run, whose turn it is: the highest priority, except that low has one turn in

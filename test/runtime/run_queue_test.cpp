@@ -131,6 +131,19 @@ TEST_F(RunQueueTest, counts_what_was_taken_and_not_what_was_moved) {
   EXPECT_EQ(queue.size(), 0u);
 }
 
+TEST_F(RunQueueTest, lets_one_of_the_newest_out_and_keeps_the_others_in_order) {
+  for (std::size_t i = 0; i < 1000; ++i) queue.push(blocks[i]);
+  EXPECT_FALSE(queue.take_out(blocks[1000])) << "not in it";
+  EXPECT_FALSE(queue.take_out(blocks[0])) << "one of the oldest";
+  EXPECT_TRUE(queue.take_out(blocks[998]));
+  EXPECT_FALSE(queue.take_out(blocks[998]));
+  EXPECT_TRUE(queue.take_out(blocks[999]));
+  EXPECT_EQ(queue.size(), 998u);
+  EXPECT_EQ(queue.taken(), 2u);
+  for (std::size_t i = 0; i < 998; ++i) ASSERT_EQ(queue.pop(), blocks[i]);
+  EXPECT_EQ(queue.pop(), nullptr);
+}
+
 TEST_F(RunQueueTest, under_stealing_everything_comes_out_exactly_once) {
   std::vector<std::atomic<std::uint8_t>> seen(total);
   std::atomic<std::size_t> out{0};
@@ -154,6 +167,9 @@ TEST_F(RunQueueTest, under_stealing_everything_comes_out_exactly_once) {
     queue.push(blocks[i]);
     if (i % 8 == 0) {
       if (Block* block = queue.pop()) note(block);
+    }
+    if (i % 100 == 0) {
+      if (queue.take_out(blocks[i - i % 3])) note(blocks[i - i % 3]);
     }
   }
   while (Block* block = queue.pop()) note(block);

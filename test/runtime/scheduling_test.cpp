@@ -1,0 +1,81 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// Who runs next on a worker. One thread, where that is the same every time.
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include <troupe/troupe.hpp>
+
+namespace troupe {
+namespace {
+
+struct Number {
+  int value;
+};
+struct Ran {
+  std::string who;
+};
+
+constexpr int flood = 1'000;
+
+Async<> tell(Process& self, Pid owner, std::string who, int turns) {
+  for (int i = 1; i < turns; ++i) co_await self.yield();
+  send(owner, Ran{std::move(who)});
+}
+
+Async<> take_numbers(Process& self, Pid owner) {
+  for (int i = 0; i < flood; ++i) {
+    (void)co_await self.receive<Number>();
+    if (i == 0) send(owner, Ran{"the first number"});
+  }
+  send(owner, Ran{"the last number"});
+}
+
+void send_numbers(Process&, Pid to, Pid owner) {
+  for (int i = 0; i < flood; ++i) send(to, Number{i});
+  send(owner, Ran{"the sender"});
+}
+
+TEST(SchedulingTest, who_was_sent_much_takes_it_before_those_who_waited_longer_run) {
+  Runtime runtime{{.execution = Execution::single}};
+  const auto result = runtime.try_run([](Process& self) -> Async<> {
+    const Pid taker = spawn(take_numbers, self.pid());
+    co_await self.yield();
+    spawn(send_numbers, taker, self.pid());
+    spawn(tell, self.pid(), std::string{"a bystander"}, 1);
+    std::vector<std::string> order;
+    for (int i = 0; i < 4; ++i) order.push_back((co_await self.receive<Ran>()).who);
+    const std::vector<std::string> expected{"the sender", "the first number", "the last number",
+                                            "a bystander"};
+    EXPECT_EQ(order, expected);
+  });
+  EXPECT_TRUE(result.has_value());
+}
+
+// Each floods the other as soon as it has taken all that the other has sent.
+Async<> flood_back(Process& self, Pid other) {
+  if (!other) other = co_await self.receive<Pid>();
+  while (true) {
+    for (int i = 0; i < flood; ++i) send(other, Number{i});
+    for (int i = 0; i < flood; ++i) (void)co_await self.receive<Number>();
+  }
+}
+
+TEST(SchedulingTest, two_who_flood_each_other_starve_nobody) {
+  Runtime runtime{{.execution = Execution::single}};
+  const auto result = runtime.try_run([](Process& self) -> Async<> {
+    const Pid first = spawn(flood_back, Pid{});
+    send(first, spawn(flood_back, first));
+    spawn(tell, self.pid(), std::string{"normal"}, 50);
+    spawn_with({.priority = Priority::low}, tell, self.pid(), std::string{"low"}, 50);
+    spawn_with({.priority = Priority::high}, tell, self.pid(), std::string{"high"}, 50);
+    std::vector<std::string> order;
+    for (int i = 0; i < 3; ++i) order.push_back((co_await self.receive<Ran>()).who);
+    EXPECT_EQ(order, (std::vector<std::string>{"high", "normal", "low"}));
+  });
+  EXPECT_TRUE(result.has_value());
+}
+
+}  // namespace
+}  // namespace troupe
