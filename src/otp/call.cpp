@@ -65,10 +65,14 @@ bool PendingCall::begin() {
     head_.server = server;
     return true;
   }
-  wait_.id = next_reply_id(*self_);
+  const Pid self = self_->pid();
+  const std::uint64_t id = next_reply_id(*self_);
+  wait_.id = id;
   wait_.timeout_ns = timeout_ == infinity ? -1 : timeout_.count();
-  head_ = CallHead{self_->pid(), server, wait_.id};
-  call_head(request_.get()) = head_;
+  head_ = CallHead{self, server, id};
+  // Not a copy of the one above: words that have just been written in parts cannot be read as one
+  // before they are in the cache.
+  call_head(request_.get()) = CallHead{self, server, id};
   send_call(request_.release());
   return begin_reply_wait(*self_, wait_);
 }

@@ -172,18 +172,20 @@ void start_clock(RuntimeState& runtime, Block& block, WaitClock& clock) {
   clock.timer_ns = clock.limit_ns;
 }
 
+[[gnu::noinline]] void restart_clock(RuntimeState& runtime, Block& block, bool stays) {
+  stop_clock(runtime, block);
+  block.clock->stays = stays;
+  start_clock(runtime, block, *block.clock);
+}
+
 // The process is about to sleep in a wait with a limit.
-void set_limit(RuntimeState& runtime, Block& block, std::int64_t timeout_ns) {
-  if (!block.clock) block.clock = new WaitClock;
-  WaitClock& clock = *block.clock;
+void set_limit(RuntimeState& runtime, Block& block, WaitClock& clock, std::int64_t timeout_ns) {
   if (clock.limit_ns != WaitClock::never) return;  // woken for nothing
   const std::int64_t now = timeout_ns >= WaitClock::rough_from_ns ? runtime.executor->rough_now_ns()
                                                                   : runtime.executor->now_ns();
   clock.limit_ns = timeout_ns >= WaitClock::never - now ? WaitClock::never - 1 : now + timeout_ns;
   if (clock.timer_ns <= clock.limit_ns) return;
-  stop_clock(runtime, block);
-  clock.stays = timeout_ns <= WaitClock::stays_ns;
-  start_clock(runtime, block, clock);
+  restart_clock(runtime, block, timeout_ns <= WaitClock::stays_ns);
 }
 
 // Messages join the queue, signals act. `limited`: the mailbox has a limit.
@@ -213,9 +215,9 @@ void take_in_newest(RuntimeState& runtime, Block& block, Envelope* newest) noexc
   block.queue.append(oldest, newest);
 }
 
-// The commonest case, without the queue: the process stands in a receive, and one message has come,
-// which fits. False: nothing of the kind, or it was handled in its place, and whatever has come has
-// been taken in.
+// The commonest cases, without the queue: the process stands in a receive, and one message has
+// come, which fits; or it waits for a reply, and that has come. False: nothing of the kind, or it
+// was handled in its place, and whatever has come has been taken in.
 bool take_one(RuntimeState& runtime, Block& block) noexcept {
   if (block.doomed) return false;
   if (block.limited.load(std::memory_order_relaxed) != 0) [[unlikely]] {
@@ -226,9 +228,12 @@ bool take_one(RuntimeState& runtime, Block& block) noexcept {
   if (!mail) return false;
   const EnvelopeKind kind = mail->type->kind;
   const Relations* relations = block.relations;
-  if (!mail->next && (kind == EnvelopeKind::message || kind == EnvelopeKind::call) &&
-      block.phase == Phase::receiving && block.scanned == block.queue.tail &&
-      (!relations || relations->suspenders.empty())) {
+  if (mail->next || (relations && !relations->suspenders.empty())) {
+    take_in_newest(runtime, block, mail);
+    return false;
+  }
+  if ((kind == EnvelopeKind::message || kind == EnvelopeKind::call) &&
+      block.phase == Phase::receiving && block.scanned == block.queue.tail) {
     Receiver& receiver = *block.receiver;
     if (is_in_place(receiver)) return serve(block, receiver, mail);
     const int clause = receiver.match(receiver, mail);
@@ -240,6 +245,14 @@ bool take_one(RuntimeState& runtime, Block& block) noexcept {
     block.scanned = mail;
     return false;
   }
+  if (kind == EnvelopeKind::reply && block.phase == Phase::replying) {
+    ReplyWait& wait = *block.wait;
+    if (wait.id == reply_id(mail) && !wait.done) {
+      wait.reply = mail;
+      wait.done = true;
+      return true;
+    }
+  }
   take_in_newest(runtime, block, mail);
   return false;
 }
@@ -248,7 +261,8 @@ bool take_one(RuntimeState& runtime, Block& block) noexcept {
 [[gnu::noinline]] void see_to_clock(RuntimeState& runtime, Block& block,
                                     std::int64_t timeout_ns) noexcept {
   if (timeout_ns >= 0) {
-    if (!block.timed_out) set_limit(runtime, block, timeout_ns);
+    if (!block.clock) block.clock = new WaitClock;
+    if (!block.timed_out) set_limit(runtime, block, *block.clock, timeout_ns);
   } else if (!block.clock->stays) {
     stop_clock(runtime, block);
   }
@@ -369,6 +383,24 @@ bool activate(RuntimeState& runtime, Block& block, std::int32_t budget) noexcept
 
 // --- What awaiters call, inside the coroutine that awaits.
 
+namespace {
+
+// The part of begin_receive for a process that has mail. Not inlined, so that one without does not
+// pay for its registers.
+[[gnu::noinline]] bool find_message(Block& block, Receiver& receiver) noexcept {
+  // With a limit the newest decide what is left of the oldest.
+  const bool limited = block.limited.load(std::memory_order_relaxed) != 0;
+  if (!limited && block.queue.head && scan(block, receiver)) return true;
+  if (limited || block.inbox.has_mail()) {
+    take_mail(*context.runtime, block);
+    if (block.doomed) return false;
+    if (scan(block, receiver)) return true;
+  }
+  return receiver.timeout_ns == 0;
+}
+
+}  // namespace
+
 bool begin_receive(Process& self, Receiver& receiver) {
   Block& block = Block::of(self);
   TROUPE_ASSERT(context.process == &block,
@@ -384,13 +416,9 @@ bool begin_receive(Process& self, Receiver& receiver) {
     return false;
   }
   if (is_in_place(receiver)) return false;
-  // With a limit the newest decide what is left of the oldest.
-  const bool limited = block.limited.load(std::memory_order_relaxed) != 0;
-  if (!limited && block.queue.head && scan(block, receiver)) return true;
-  if (limited || block.inbox.has_mail()) {
-    take_mail(*context.runtime, block);
-    if (block.doomed) return false;
-    if (scan(block, receiver)) return true;
+  if (block.queue.head || block.inbox.has_mail() ||
+      block.limited.load(std::memory_order_relaxed) != 0) {
+    return find_message(block, receiver);
   }
   return receiver.timeout_ns == 0;
 }

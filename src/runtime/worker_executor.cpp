@@ -57,6 +57,24 @@ WorkerExecutor::~WorkerExecutor() {
 
 void WorkerExecutor::enqueue(Block& block) noexcept {
   Worker* worker = own_worker();
+  if (!worker || block.priority != Priority::normal ||
+      worker->passes_on.load(std::memory_order_relaxed)) [[unlikely]] {
+    return enqueue_elsewhere(worker, block);
+  }
+  worker->queue.push(&block);
+  if (idle_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    may_wake_one(*worker);
+}
+
+// There is somebody idle.
+[[gnu::noinline]] void WorkerExecutor::may_wake_one(Worker& worker) noexcept {
+  if (worker.may_wake.load(std::memory_order_relaxed) && worker.queue.size() > worth_waking) {
+    worker.may_wake.store(false, std::memory_order_relaxed);
+    wake_one();
+  }
+}
+
+[[gnu::noinline]] void WorkerExecutor::enqueue_elsewhere(Worker* worker, Block& block) noexcept {
   if (!worker) {
     // The executor stands until the push, because its end waits for this process among others; what
     // comes after the push needs the visit.
@@ -66,25 +84,8 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
     visits_.fetch_sub(1, std::memory_order_release);
     return;
   }
-  if (worker->passes_on.load(std::memory_order_relaxed)) [[unlikely]]
-    return pass_on(*worker, block);
-  switch (block.priority) {
-    case Priority::max:
-    case Priority::high:
-      worker->urgent[block.priority == Priority::max ? 0 : 1].push(&block);
-      return;
-    case Priority::low:
-      worker->low.push(&block);
-      return;
-    case Priority::normal:
-      break;
-  }
-  worker->queue.push(&block);
-  if (idle_.load(std::memory_order_relaxed) != 0 &&
-      worker->may_wake.load(std::memory_order_relaxed) && worker->queue.size() > worth_waking) {
-    worker->may_wake.store(false, std::memory_order_relaxed);
-    wake_one();
-  }
+  if (worker->passes_on.load(std::memory_order_relaxed)) return pass_on(*worker, block);
+  enqueue_last(block);
 }
 
 // A stuck worker leaves what it wakes in its queue, where whoever is idle takes it by the hundred;
@@ -119,9 +120,19 @@ void WorkerExecutor::enqueue_last(Block& block) noexcept {
   }
 }
 
-Block* WorkerExecutor::next_process(Worker& worker) noexcept {
+// Most turns find one here. What is rarer has a function of its own, because it needs more stack
+// and registers than all the rest of a turn.
+[[gnu::always_inline]] inline Block* WorkerExecutor::next_process(Worker& worker) noexcept {
   const std::uint32_t turns = worker.turns.load(std::memory_order_relaxed) + 1;
   worker.turns.store(turns, std::memory_order_relaxed);
+  if (worker.urgent[0].is_empty() && worker.urgent[1].is_empty() && turns % shared_interval != 0 &&
+      turns % 8 != 0) [[likely]] {
+    if (Block* block = worker.queue.pop()) return block;
+  }
+  return next_of_all(worker, turns);
+}
+
+[[gnu::noinline]] Block* WorkerExecutor::next_of_all(Worker& worker, std::uint32_t turns) noexcept {
   for (SharedQueue& queue : worker.urgent) {
     if (Block* block = queue.pop()) return block;
   }

@@ -175,11 +175,14 @@ class WorkerExecutor final : public Executor {
   bool run_turn(Worker& worker, Block& block) noexcept;
   void run_flooded(Worker& worker) noexcept;
   Block* next_process(Worker& worker) noexcept;
+  Block* next_of_all(Worker& worker, std::uint32_t turns) noexcept;
   void check(Worker& worker);
   void poll_io(Worker& worker, std::int64_t timeout_ns);
   void idle(Worker& worker, std::int64_t deadline_ns);
   bool has_work(const Worker& worker) const noexcept;
   bool is_work_left_behind() const noexcept;
+  void enqueue_elsewhere(Worker* worker, Block& block) noexcept;
+  void may_wake_one(Worker& worker) noexcept;
   void pass_on(Worker& worker, Block& block) noexcept;
   bool steal(Worker& worker, std::int64_t until_ns);
   void wake_one() noexcept;
