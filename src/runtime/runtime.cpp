@@ -7,6 +7,8 @@
 #include <troupe/runtime.hpp>
 
 #include "base/assert.hpp"
+#include "base/epoch.hpp"
+#include "host/barrier.hpp"
 #include "host/memory.hpp"
 #include "host/thread.hpp"
 #include "runtime/activation.hpp"
@@ -67,6 +69,7 @@ RuntimeState::RuntimeState(Runtime& runtime_object, RuntimeOptions runtime_optio
       table{node, options.max_processes, *this,
             options.executor ? ProcessTable::Generations::anew : ProcessTable::Generations::go_on} {
   keep_freed_memory();
+  if (prepare_barriers()) epoch::use_barrier(barrier_on_all_threads);
 }
 
 RuntimeState::~RuntimeState() { owned_executor.reset(); }

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "host/barrier.hpp"
+
 namespace troupe {
 namespace {
 
@@ -50,7 +52,7 @@ TEST(epoch, threads_that_ended_hold_nothing_up_and_lend_their_records) {
 
 // Readers follow a pointer that a writer keeps replacing; a freed one would be seen by the
 // sanitizers, and by the value.
-TEST(epoch, what_a_reader_can_see_is_not_freed) {
+void frees_nothing_that_a_reader_can_see() {
   struct Value {
     std::atomic<int> alive{1};
     ~Value() { alive.store(0, std::memory_order_relaxed); }
@@ -93,6 +95,28 @@ TEST(epoch, what_a_reader_can_see_is_not_freed) {
   }
   delete shared.load();
   EXPECT_EQ(wrong, 0);
+}
+
+TEST(epoch, what_a_reader_can_see_is_not_freed) { frees_nothing_that_a_reader_can_see(); }
+
+// The barrier is for good, and so this test comes last.
+TEST(epoch, with_a_barrier_of_all_threads_readers_need_none) {
+  epoch::use_barrier([]() noexcept { return false; });
+  const std::uint64_t stamp = epoch::stamp();
+  EXPECT_FALSE(epoch::has_passed(stamp)) << "without its barrier";
+  if (!prepare_barriers()) GTEST_SKIP() << "this system has no such barriers";
+  static std::atomic<int> barriers{0};
+  epoch::use_barrier([]() noexcept {
+    ++barriers;
+    return barrier_on_all_threads();
+  });
+  EXPECT_TRUE(epoch::has_passed(stamp));
+  EXPECT_EQ(barriers, 1);
+  EXPECT_TRUE(epoch::has_passed(stamp));
+  EXPECT_EQ(barriers, 1) << "one serves all stamps before it";
+  EXPECT_TRUE(epoch::has_passed(epoch::stamp()));
+  EXPECT_EQ(barriers, 2);
+  frees_nothing_that_a_reader_can_see();
 }
 
 }  // namespace
