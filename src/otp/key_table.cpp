@@ -1,9 +1,11 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <atomic>
 #include <string>
 
 #include <troupe/key_table.hpp>
 
 #include "base/concurrent_map.hpp"
+#include "otp/pid_brief.hpp"
 #include "otp/secret_hash.hpp"
 
 namespace troupe {
@@ -13,23 +15,42 @@ namespace troupe {
 // Before: 4,096 maps of the standard library, each under a shared lock. A reader wrote to the
 // lock's line twice, which the other readers then had to fetch.
 struct KeyTable::Shards {
-  ConcurrentMap<std::string, Pid, TextHash> map{detail::secret_hash()};
+  ConcurrentMap<std::string, Pid, TextHash, detail::PidBrief> map{detail::secret_hash()};
+
+  // Whose processes they are: a pid's brief does not tell. 0: there has been none; and once there
+  // was one of another node, `several`, and look-ups ask the entries.
+  static constexpr std::uint32_t several = UINT32_MAX;
+  std::atomic<std::uint32_t> node{0};
+
+  // Before the pid is put in. Relaxed: ordered by the slot that the pid is published in.
+  void note_node(Pid pid) noexcept {
+    std::uint32_t known = node.load(std::memory_order_relaxed);
+    while (known != pid.node() && known != several &&
+           !node.compare_exchange_weak(known, known == 0 ? pid.node() : several,
+                                       std::memory_order_relaxed)) {
+    }
+  }
 };
 
 KeyTable::KeyTable() : shards_{std::make_unique<Shards>()} {}
 KeyTable::~KeyTable() = default;
 
 Pid KeyTable::find(std::string_view key) const {
-  Pid found;
-  shards_->map.visit(key, [&](Pid pid) { found = pid; });
-  return found;
+  const EpochGuard guard;
+  const std::optional<std::uint64_t> brief = shards_->map.find_brief(key, guard);
+  if (!brief) return Pid{};
+  const std::uint32_t node = shards_->node.load(std::memory_order_relaxed);
+  if (node != Shards::several) return detail::PidBrief::pid(node, *brief);
+  return shards_->map.find(key).value_or(Pid{});
 }
 
 bool KeyTable::insert(std::string_view key, Pid pid) {
+  shards_->note_node(pid);
   return shards_->map.insert_if_absent(key, pid);
 }
 
 bool KeyTable::replace(std::string_view key, Pid before, Pid pid) {
+  shards_->note_node(pid);
   return shards_->map.update(key, [&](std::optional<Pid>& entry) {
     if (entry.value_or(Pid{}) != before) return false;
     entry = pid;

@@ -16,6 +16,7 @@
 #include <troupe/pid.hpp>
 
 #include "base/prng.hpp"
+#include "base/text_hash.hpp"
 
 namespace troupe {
 namespace {
@@ -187,6 +188,71 @@ TEST(concurrent_map, an_update_that_throws_changes_nothing) {
   EXPECT_EQ(map.find(2), 20);
 }
 
+// The number, so that a brief belongs to its value.
+struct NumberBrief {
+  static std::uint64_t of(std::uint64_t value) noexcept { return value * 3 + 1; }
+};
+// Texts of every size up to 24, some of them the same but for their size or for zeros at the end.
+std::string text_of(std::uint64_t number) {
+  std::string text(number % 25, number % 3 == 0 ? '\0' : 'x');
+  for (std::size_t i = 0; i < text.size() && i < 8; ++i) {
+    if (number >> (i + 5) & 1) text[text.size() - 1 - i] = static_cast<char>(number % 2);
+  }
+  return text;
+}
+
+// Few homes, and what marks a slot the same for all.
+struct ClusteredText {
+  using Query = std::string_view;
+  std::uint64_t operator()(std::string_view text) const noexcept { return text.size() % 3 << 62; }
+};
+
+template <class Hasher>
+void briefs_agree_with_the_model(std::uint64_t keys, int operations, std::uint64_t seed) {
+  SCOPED_TRACE(seed);
+  Prng prng{seed};
+  ConcurrentMap<std::string, std::uint64_t, Hasher, NumberBrief> map{{}, 2};
+  std::map<std::string, std::uint64_t> model;
+  for (int i = 0; i < operations; ++i) {
+    const std::string key = text_of(prng.below(keys));
+    const std::uint64_t value = prng.below(1000);
+    const bool draining = (static_cast<std::uint64_t>(i) / (keys * 4)) % 2 == 1;
+    switch (draining && prng.chance(0.5) ? 2 : prng.below(4)) {
+      case 0:
+        ASSERT_EQ(map.insert_if_absent(key, value), model.emplace(key, value).second);
+        break;
+      case 1:
+        map.assign(key, value);
+        model[key] = value;
+        break;
+      case 2:
+        ASSERT_EQ(map.erase(key).has_value(), model.erase(key) == 1);
+        break;
+      default:
+        break;
+    }
+    for (const std::string& asked : {key, text_of(prng.below(keys))}) {
+      const auto expected = model.find(asked);
+      ASSERT_EQ(map.find_brief(asked).has_value(), expected != model.end());
+      ASSERT_EQ(map.contains(asked), expected != model.end());
+      if (expected != model.end()) {
+        ASSERT_EQ(map.find_brief(asked), NumberBrief::of(expected->second));
+        ASSERT_EQ(map.find(asked), expected->second);
+      }
+    }
+  }
+  std::map<std::string, std::uint64_t> all;
+  map.for_each([&](std::string_view key, std::uint64_t value) {
+    EXPECT_TRUE(all.emplace(key, value).second) << "twice";
+  });
+  EXPECT_EQ(all, model);
+}
+
+TEST(concurrent_map, briefs_of_texts_of_every_size_agree_with_a_model) {
+  briefs_agree_with_the_model<Hash<std::string>>(3000, 100'000, 8);
+  briefs_agree_with_the_model<ClusteredText>(200, 50'000, 9);
+}
+
 // Keys come and go between the calls of a scan, so that tables double and shrink several times.
 TEST(concurrent_map, a_scan_meets_what_stays_exactly_once_while_tables_grow_and_shrink) {
   Prng prng{6};
@@ -297,6 +363,53 @@ TEST(concurrent_map, readers_always_find_what_stays_while_tables_are_rebuilt) {
   });
   EXPECT_EQ(lost, 0u);
   EXPECT_EQ(wrong, 0u);
+}
+
+// Slots change hands under the readers: keys come and go in few slots, and values are replaced.
+// Each brief tells which key it belongs to, so a mixture of two slots' states would be seen.
+TEST(concurrent_map, a_brief_is_its_keys_own_while_slots_change_hands) {
+  struct Own {
+    static std::uint64_t of(std::uint64_t value) noexcept { return value; }
+  };
+  ConcurrentMap<std::string, std::uint64_t, TextHash, Own> map{{}, 1};
+  constexpr std::uint64_t names = 12;
+  constexpr std::uint64_t staying = 2;
+  const auto name = [](std::uint64_t i) {
+    return (i % 2 == 0 ? "n" : "a name too long for a slot, ") + std::to_string(i);
+  };
+  // A value is its key's number and how often it was written.
+  for (std::uint64_t i = 0; i < staying; ++i) map.assign(name(i), i);
+  std::atomic<int> writing{2};
+  std::atomic<std::uint64_t> lost{0};
+  std::atomic<std::uint64_t> wrong{0};
+  std::atomic<std::uint64_t> found{0};
+  in_threads(4, [&](int thread) {
+    Prng prng{static_cast<std::uint64_t>(thread) + 40};
+    if (thread < 2) {
+      for (std::uint64_t i = 0; i < 60'000; ++i) {
+        const std::uint64_t key = prng.below(names);
+        if (key < staying || prng.chance(0.6)) {
+          map.assign(name(key), key + names * i);
+        } else {
+          map.erase(name(key));
+        }
+      }
+      --writing;
+      return;
+    }
+    while (writing.load(std::memory_order_relaxed) != 0) {
+      const std::uint64_t key = prng.below(names);
+      const auto brief = map.find_brief(name(key));
+      if (key < staying && !brief) ++lost;
+      if (brief && *brief % names != key) ++wrong;
+      const auto value = map.find(name(key));
+      if (value && *value % names != key) ++wrong;
+      found += brief.has_value();
+    }
+  });
+  EXPECT_EQ(lost, 0u);
+  EXPECT_EQ(wrong, 0u);
+  EXPECT_GT(found, 0u);
 }
 
 TEST(concurrent_map, scans_beside_writers_meet_what_stays_exactly_once) {
