@@ -162,8 +162,9 @@ ROWS = [
                "tokio": "A channel of one type; its slots lie in blocks, without a header each."}),
     Row("Names found, 100,000 names, 2 readers", "registry", "100000 2000000 2", "100000 500000 2",
         "key_table_rate_x2", "look-ups/s",
-        "Two cache misses and the hash of the key; readers share nothing that is written. Elixir "
-        "has 20,000 names, because it needs ten seconds to register 100,000.",
+        "One cache miss besides the name's own (two, if it is longer than 16 bytes), and the hash "
+        "of the key; readers share nothing that is written, and one look-up's miss overlaps the "
+        "next one's. Elixir has 20,000 names, because it needs ten seconds to register 100,000.",
         workers=(2,), peers=("erlang", "elixir", "go", "caf", "tokio"),
         metrics={"erlang": "whereis_rate_x2", "elixir": "lookup_rate_x2",
                  "go": "rwmutex_map_rate_x2",
@@ -171,8 +172,8 @@ ROWS = [
         sizes=FEWER_NAMES, goals=(("elixir", 8), ("go", 1))),
     Row("Names found in a Registry, 2 readers", "registry", "100000 2000000 2", "100000 500000 2",
         "registry_rate_x2", "look-ups/s",
-        "As above, and one miss more: whether the process that is found lives. What is found lies "
-        "where the allocator put it among all else that each registered process has.",
+        "As above, and one more access: whether the process that is found lives, a word in an "
+        "array of such; and which table the registry's name stands for.",
         workers=(2,), sizes=FEWER_NAMES,
         peers=("elixir",), metrics={"elixir": "lookup_rate_x2"}, goals=(("elixir", 8),)),
     Row("64 KiB messages, made for each send", "bigmsg", "65536 100000", "65536 "

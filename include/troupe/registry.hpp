@@ -109,6 +109,12 @@ class Registry {
   static Pid whereis(Name registry, const Text& key) {
     return whereis_text(registry, key);
   }
+  template <class RegistryText, class Text>
+    requires std::is_convertible_v<const RegistryText&, std::string_view> &&
+             std::is_convertible_v<const Text&, std::string_view>
+  static Pid whereis(const RegistryText& registry, const Text& key) {
+    return whereis_text(std::string_view{registry}, std::string_view{key});
+  }
   // The same as a reference to a server of type S, to be used at once: calls fail with noproc,
   // casts go nowhere if nobody has the key, or no S.
   template <class S>
@@ -173,6 +179,7 @@ class Registry {
     return (*static_cast<Predicate*>(context))(value);
   }
   static Pid whereis_text(Name registry, std::string_view key);
+  static Pid whereis_text(std::string_view registry, std::string_view key);
   static void remove(Process& self, Name registry, const Term& key, ValueTest fits, void* context);
   static std::optional<std::pair<Term, Term>> change_value(Process& self, Name registry,
                                                            const Term& key, ValueChange change,

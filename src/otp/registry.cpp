@@ -1,8 +1,11 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/detail/caller_place.hpp>
+#include <troupe/detail/lives_now.hpp>
 #include <troupe/detail/send_or_drop.hpp>
 #include <troupe/registry.hpp>
 
+#include "base/text_words.hpp"
+#include "otp/node_directory.hpp"
 #include "otp/registry_table.hpp"
 #include "otp/supervisor_server.hpp"
 
@@ -16,9 +19,33 @@ namespace {
 
 using Table = std::shared_ptr<RegistryTable>;
 
+// The registries of all nodes of this program.
+NodeDirectory<RegistryTable>& registry_directory() {
+  // Never destroyed: registries of other threads' nodes may outlive main.
+  static auto& directory = *new NodeDirectory<RegistryTable>;
+  return directory;
+}
+
 [[noreturn]] void throw_unknown(Name registry) {
   throw ErrorException{
       tuple({atoms::badarg, tuple({Term{Atom{"unknown_registry"}}, Term{registry.atom}})})};
+}
+
+// The atom of a text, for look-ups: the same few registries are meant again and again, by short
+// literals, and to find the atom was a third of such a look-up.
+Name name_of(std::string_view text) {
+  struct Last {
+    TextWords words;
+    std::size_t size = TextWords::whole_size + 1;  // none yet
+    Atom atom;
+  };
+  static constinit thread_local Last last{};
+  if (text.size() > TextWords::whole_size) return Name{text};
+  const TextWords words{text};
+  if (text.size() != last.size || words != last.words) {
+    last = Last{words, text.size(), Atom{text}};
+  }
+  return Name{last.atom};
 }
 
 Table table_of(Name registry) {
@@ -27,13 +54,15 @@ Table table_of(Name registry) {
   return table;
 }
 
-// For look-ups, which come from everywhere at once: look(const RegistryTable&) must not wait.
+// For look-ups, which come from everywhere at once: look(const RegistryTable&, node, guard) must
+// not wait.
 template <class Look>
-auto look_up(Name registry, Look look) {
-  return registry_directory().visit(registry.atom, [&](const RegistryTable* table) {
-    if (!table) throw_unknown(registry);
-    return look(*table);
-  });
+[[gnu::always_inline]] inline auto look_up(Name registry, Look look) {
+  return registry_directory().visit(
+      registry.atom, [&](const RegistryTable* table, std::uint32_t node, const EpochGuard& guard) {
+        if (!table) throw_unknown(registry);
+        return look(*table, node, guard);
+      });
 }
 
 // Makes the table known under the registry's name while the registry runs.
@@ -106,6 +135,7 @@ Async<Added> add(Process& self, Table table, Term key, Term value) {
   const Pid cleaner = table->cleaner_of(self.pid());
   if (!cleaner) throw ErrorException{tuple({atoms::badarg, Term{Atom{"registry_is_down"}}})};
   const bool was_registered = table->has_keys(self.pid());
+  note_life(self);
   self.link(cleaner);
   Pid dead;
   for (;;) {
@@ -142,7 +172,8 @@ class RegistryVia final : public ViaName {
     remove_own(self, table_of(registry_), key_, nullptr, nullptr);
   }
   Pid holder() const override {
-    return look_up(registry_, [&](const RegistryTable& table) { return table.holder(key_); });
+    return look_up(registry_, [&](const RegistryTable& table, std::uint32_t node,
+                                  const EpochGuard&) { return table.holder(node, key_); });
   }
 
  private:
@@ -210,18 +241,23 @@ void Registry::remove(Process& self, Name registry, const Term& key, ValueTest f
 }
 
 std::vector<RegistryEntry> Registry::lookup(Name registry, RegistryKey key) {
-  return detail::look_up(registry,
-                         [&](const detail::RegistryTable& table) { return table.find(key.term); });
+  return detail::look_up(registry, [&](const detail::RegistryTable& table, std::uint32_t,
+                                       const EpochGuard&) { return table.find(key.term); });
 }
 
 Pid Registry::whereis(Name registry, RegistryKey key) {
-  return detail::look_up(
-      registry, [&](const detail::RegistryTable& table) { return table.holder(key.term); });
+  return detail::look_up(registry, [&](const detail::RegistryTable& table, std::uint32_t node,
+                                       const EpochGuard&) { return table.holder(node, key.term); });
 }
 
 Pid Registry::whereis_text(Name registry, std::string_view key) {
   return detail::look_up(registry,
-                         [&](const detail::RegistryTable& table) { return table.holder(key); });
+                         [&](const detail::RegistryTable& table, std::uint32_t node,
+                             const EpochGuard& guard) { return table.holder(node, key, guard); });
+}
+
+Pid Registry::whereis_text(std::string_view registry, std::string_view key) {
+  return whereis_text(detail::name_of(registry), key);
 }
 
 std::vector<Term> Registry::keys(Name registry, Pid pid) {

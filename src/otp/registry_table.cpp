@@ -1,15 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "otp/registry_table.hpp"
 
-#include <troupe/detail/lives_now.hpp>
-
 namespace troupe::detail {
-
-NodeDirectory<RegistryTable>& registry_directory() {
-  // Never destroyed: registries of other threads' nodes may outlive main.
-  static auto& directory = *new NodeDirectory<RegistryTable>;
-  return directory;
-}
 
 RegistryTable::RegistryTable(RegistryOptions options) : options_{std::move(options)} {
   if (options_.partitions == 0) options_.partitions = 1;
@@ -82,12 +74,25 @@ void RegistryTable::add_duplicate(const Term& key, Pid pid, const Term& value) {
   size_.fetch_add(1, std::memory_order_relaxed);
 }
 
+// While the entry of a dead holder is being replaced, a text's slot still has the dead one, for
+// which holder() finds nobody; so this must not find the new one yet, or whoever asks both would
+// see it come and go.
+std::optional<RegistryEntry> RegistryTable::find_unique(const Term& key) const {
+  const auto text = key.as_binary();
+  if (!text) return unique_.find(key);
+  const std::optional<std::uint64_t> holder = texts_.find_brief(*text);
+  std::optional<RegistryEntry> entry = texts_.find(*text);
+  if (entry && PidBrief::of(*entry) != holder) entry = std::nullopt;
+  return entry;
+}
+
+// Whoever knows of a holder's end must not be told that it has the key, though its cleaner may not
+// have come to it yet: hence noted_life.
 std::vector<RegistryEntry> RegistryTable::find(const Term& key) const {
   std::vector<RegistryEntry> entries;
   if (kind() == RegistryKeys::unique) {
-    std::optional<RegistryEntry> entry = with_unique(
-        *this, key, [](const auto& map, const auto& wanted) { return map.find(wanted); });
-    if (entry && lives_now(entry->pid)) entries.push_back(std::move(*entry));
+    std::optional<RegistryEntry> entry = find_unique(key);
+    if (entry && noted_life(entry->pid)) entries.push_back(std::move(*entry));
     return entries;
   }
   const std::shared_ptr<Bucket> bucket = duplicate_.find(key).value_or(nullptr);
@@ -99,25 +104,12 @@ std::vector<RegistryEntry> RegistryTable::find(const Term& key) const {
   return entries;
 }
 
-namespace {
-
-// Whoever knows of a holder's end must not be told that it has the key, though its cleaner may not
-// have come to it yet.
-template <class Map, class Key>
-Pid living_holder(const Map& map, const Key& key) {
+Pid RegistryTable::holder(std::uint32_t node, const Term& key) const {
+  if (const auto text = key.as_binary()) return holder(node, *text, EpochGuard{});
   Pid pid;
-  map.visit(key, [&pid](const RegistryEntry& entry) { pid = entry.pid; });
-  return pid && lives_now(pid) ? pid : Pid{};
+  unique_.visit(key, [&pid](const RegistryEntry& entry) { pid = entry.pid; });
+  return pid && noted_life(pid) ? pid : Pid{};
 }
-
-}  // namespace
-
-Pid RegistryTable::holder(const Term& key) const {
-  return with_unique(
-      *this, key, [](const auto& map, const auto& wanted) { return living_holder(map, wanted); });
-}
-
-Pid RegistryTable::holder(std::string_view text) const { return living_holder(texts_, text); }
 
 std::size_t RegistryTable::remove_unique(const Term& key, Pid pid, ValueTest fits, void* context) {
   return with_unique(*this, key, [&](auto& map, const auto& wanted) {

@@ -9,11 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include <troupe/detail/lives_now.hpp>
 #include <troupe/registry.hpp>
 
 #include "base/concurrent_map.hpp"
 #include "base/flat_map.hpp"
-#include "otp/node_directory.hpp"
+#include "otp/pid_brief.hpp"
 #include "otp/secret_hash.hpp"
 #include "otp/term_hash.hpp"
 
@@ -23,7 +24,8 @@ namespace troupe::detail {
 //
 // A unique key holds one entry, in place: a lookup is lock-free, writes nothing that others read,
 // and allocates nothing. Texts have a map of their own, because most keys are texts: it has their
-// bytes in place too, and is asked without a term. A duplicate key holds a bucket of its entries by
+// bytes in place too, and is asked without a term; who has a text of up to 16 bytes stands in the
+// map's slot beside it. A duplicate key holds a bucket of its entries by
 // process, with a lock of its own, because it may have very many and changes often. `owners_` says
 // which keys a process is under, so that its end takes as long as it has entries.
 //
@@ -47,8 +49,15 @@ class RegistryTable {
   // go.
   Pid add(const Term& key, Pid pid, const Term& value, Pid replaces);
   std::vector<RegistryEntry> find(const Term& key) const;
-  Pid holder(const Term& key) const;
-  Pid holder(std::string_view text) const;
+  // A living process of this node, on which the registry is.
+  Pid holder(std::uint32_t node, const Term& key) const;
+  [[gnu::always_inline]] Pid holder(std::uint32_t node, std::string_view text,
+                                    const EpochGuard& guard) const {
+    const std::optional<std::uint64_t> brief = texts_.find_brief(text, guard);
+    if (!brief) return Pid{};
+    const Pid pid = PidBrief::pid(node, *brief);
+    return noted_life(pid) ? pid : Pid{};
+  }
   std::vector<Term> keys_of(Pid pid) const;
   // Whether it is under any key; costs the same however many those are.
   bool has_keys(Pid pid) const { return owners_.contains(pid); }
@@ -84,6 +93,7 @@ class RegistryTable {
   std::uint32_t partition_of(Pid pid) const noexcept {
     return static_cast<std::uint32_t>(Hash<Pid>{}(pid) % options_.partitions);
   }
+  std::optional<RegistryEntry> find_unique(const Term& key) const;
   Pid add_unique(const Term& key, Pid pid, const Term& value, Pid replaces);
   std::size_t remove_unique(const Term& key, Pid pid, ValueTest fits, void* context);
   void add_duplicate(const Term& key, Pid pid, const Term& value);
@@ -101,15 +111,12 @@ class RegistryTable {
   }
 
   // Unique keys that are texts, which may be names that came from outside; and the others.
-  ConcurrentMap<std::string, RegistryEntry, TextHash> texts_{secret_hash()};
+  ConcurrentMap<std::string, RegistryEntry, TextHash, PidBrief> texts_{secret_hash()};
   ConcurrentMap<Term, RegistryEntry, TermHash> unique_;
   ConcurrentMap<Term, std::shared_ptr<Bucket>, TermHash> duplicate_;
   ConcurrentMap<Pid, std::shared_ptr<Owner>> owners_;
   ConcurrentMap<std::uint32_t, Pid> cleaners_;
   std::atomic<std::size_t> size_{0};
 };
-
-// The registries of all nodes of this program.
-NodeDirectory<RegistryTable>& registry_directory();
 
 }  // namespace troupe::detail

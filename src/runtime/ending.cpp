@@ -6,7 +6,7 @@
 //   send, and what they send
 //      arrives before the EXIT and DOWN below. Spawn, link, register and timers do nothing there;
 //   2. its timeout is cancelled, its inbox closed, its name released: from here on is_alive is
-//      false and the name is free, for everybody;
+//      false and the name is free, for everybody, and so are its keys in registries;
 //   3. what it has not received to its heir, if it has one; EXIT to its links, DOWN to its
 //      monitors, PeerDown to its callers, a last resume to whom it had suspended; requests that
 //      came too late answer themselves with noproc;
@@ -160,6 +160,10 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
     if (const std::uint32_t name = block.name.exchange(0)) {
       runtime.names.erase(Atom::from_index(name), pid);
     }
+  }
+  if (relations && relations->has_noted_life) {
+    // Release: pairs with noted_life.
+    life_at(block.node, block.index).store(0, std::memory_order_release);
   }
   tell_callers(block.queue, reason);
   if (relations) {

@@ -20,6 +20,11 @@ Process& detail::calling_process() {
   throw ErrorException{tuple({atoms::badarg, Term{Atom{"not_inside_a_process"}}})};
 }
 
+std::uint32_t detail::calling_node() {
+  const Block* block = context.process;
+  return (block ? *block : Block::of(calling_process())).node;
+}
+
 namespace {
 
 // What leaves a process that has sent itself a fatal exit signal. Not a std::exception, so that

@@ -38,9 +38,11 @@ std::size_t bytes_of(std::uint32_t capacity) noexcept {
   return std::size_t{capacity} * sizeof(Block);
 }
 
-// Small nodes, and there may be many, do not get a large page each.
-void* reserve_blocks(std::size_t bytes) noexcept {
-  void* range = reserve_memory(bytes);
+// With a LifeWord behind the blocks for each. Small nodes, and there may be many, do not get a
+// large page each.
+void* reserve_blocks(std::uint32_t capacity) noexcept {
+  const std::size_t bytes = bytes_of(capacity);
+  void* range = reserve_memory(bytes + std::size_t{capacity} * sizeof(LifeWord));
   if (range && bytes > large_page_bytes) {
     prefer_large_pages(static_cast<std::byte*>(range) + large_page_bytes, bytes - large_page_bytes);
   }
@@ -65,10 +67,11 @@ ProcessTable::ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeSt
     blocks_ = nullptr;
   }
   if (!blocks_) {
-    void* range = reserve_blocks(bytes_of(capacity));
+    void* range = reserve_blocks(capacity);
     if (!range) throw std::bad_alloc{};
     TROUPE_ASSERT(Inbox::fits(range), "the process table lies where pointers do not fit");
     blocks_ = static_cast<Block*>(range);
+    entry.lives.store(reinterpret_cast<LifeWord*>(blocks_ + capacity), std::memory_order_release);
     entry.capacity.store(capacity, std::memory_order_relaxed);
     entry.blocks.store(blocks_, std::memory_order_release);
   }

@@ -54,6 +54,7 @@ struct Relations {
   // Of a process that hibernates: takes the place of its body once it has let go of its stack.
   std::coroutine_handle<Promise<void>> next_body;
   MailboxLimit* limit = nullptr;  // null: it never set one
+  bool has_noted_life = false;    // see note_life
 };
 
 }  // namespace troupe::detail

@@ -148,6 +148,53 @@ TEST_F(RegistryTest, the_entry_of_a_dead_process_can_be_replaced_at_once) {
   });
 }
 
+// Texts of up to 16 bytes stand in the slots of a table, others beside it.
+TEST_F(RegistryTest, the_holder_of_a_text_of_any_length_is_found_until_it_ends) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    std::vector<std::string> texts{"", std::string(3, '\0'), std::string(4, '\0')};
+    for (std::size_t size = 1; size < 20; ++size) texts.push_back(std::string(size, 'k'));
+    for (const std::string& text : texts) {
+      const Pid pid = co_await start_registered(self, {Term::binary(text)}, Term::binary(text));
+      self.monitor(pid);
+      EXPECT_EQ(Registry::whereis("R", text), pid);
+      EXPECT_EQ(Registry::whereis("R", Term::binary(text)), pid);
+      EXPECT_EQ(Registry::lookup("R", text).at(0).value, Term::binary(text));
+      send(pid, Atom{"stop"});
+      co_await self.receive<Down>();
+      EXPECT_FALSE(Registry::whereis("R", text)) << "its DOWN is there";
+      EXPECT_TRUE(Registry::lookup("R", text).empty());
+    }
+    while (Registry::count("R") > 0) co_await self.yield();
+    co_await stop_registry(self, sup);
+  });
+}
+
+// A thread remembers where it has looked last.
+TEST_F(RegistryTest, a_look_up_goes_to_the_registry_that_has_the_name_now) {
+  on_every_executor([](Process& self) -> Async<> {
+    self.trap_exits();
+    for (int round = 0; round < 3; ++round) {
+      const auto first = co_await Registry::start_link(self, {.name = "first"});
+      const auto second = co_await Registry::start_link(self, {.name = "second"});
+      (void)co_await Registry::register_key(self, "second", "k");
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_FALSE(Registry::whereis("first", "k"));
+        EXPECT_EQ(Registry::whereis("second", "k"), self.pid());
+        EXPECT_EQ(Registry::whereis(Name{"second"}, "k"), self.pid());
+        EXPECT_EQ(Registry::whereis(std::string{"second"}, std::string{"k"}), self.pid());
+      }
+      EXPECT_EQ(Registry::whereis("second", "k"), self.pid());
+      co_await stop(self, second);
+      EXPECT_THROW(Registry::whereis("second", "k"), ErrorException);
+      EXPECT_FALSE(Registry::whereis("first", "k"));
+      co_await stop(self, first);
+      EXPECT_THROW(Registry::whereis("first", "k"), ErrorException);
+      EXPECT_THROW(Registry::whereis("the name of no registry", "k"), ErrorException);
+    }
+  });
+}
+
 TEST_F(RegistryTest, servers_are_started_under_via_names) {
   on_every_executor([](Process& self) -> Async<> {
     using Count = Agent<int>;
