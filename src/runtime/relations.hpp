@@ -8,6 +8,7 @@
 #include <troupe/process.hpp>
 
 #include "base/flat_map.hpp"
+#include "runtime/ref_map.hpp"
 
 namespace troupe::detail {
 
@@ -38,10 +39,10 @@ struct WatcherEnd {
 // dictionary, a mailbox limit. The owner alone touches it.
 struct Relations {
   FlatMap<Pid, LinkEnd> links;
-  FlatMap<std::uint64_t, WatchedEnd> monitors;      // by reference id
-  FlatMap<std::uint64_t, WatcherEnd> monitored_by;  // by reference id
-  FlatMap<std::uint64_t, AliasMode> aliases;        // those that are not monitors
-  FlatMap<std::uint64_t, ReplyWait*> outstanding;   // replies that nobody awaits yet
+  RefMap<WatchedEnd> monitors;
+  RefMap<WatcherEnd> monitored_by;
+  RefMap<AliasMode> aliases;       // those that are not monitors
+  RefMap<ReplyWait*> outstanding;  // replies that nobody awaits yet
   std::vector<std::pair<Term, Term>> dictionary;
   std::string label;
   std::string_view body_name;              // what the crash report calls its behaviour

@@ -1,0 +1,74 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include "runtime/ref_map.hpp"
+
+#include <gtest/gtest.h>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/prng.hpp"
+
+namespace troupe::detail {
+namespace {
+
+// Ids as processes have them: mostly in a row, in blocks; or all with the same lowest bits.
+std::uint64_t id_of(std::uint64_t number, std::uint64_t stride) {
+  return (std::uint64_t{7} << 56) + number % 64 * stride + number / 64 * 4096 * stride;
+}
+
+void agrees_with_the_model(std::uint64_t ids, std::uint64_t stride, std::uint64_t seed) {
+  SCOPED_TRACE(seed);
+  Prng prng{seed};
+  RefMap<std::shared_ptr<std::uint64_t>> map;
+  std::unordered_map<std::uint64_t, std::uint64_t> model;
+  for (std::uint64_t i = 0; i < 40 * ids; ++i) {
+    const std::uint64_t id = id_of(prng.below(ids), stride);
+    const bool fills = (i / (4 * ids)) % 2 == 0;
+    if (prng.chance(fills ? 0.8 : 0.2)) {
+      ASSERT_EQ(map.insert(id, std::make_shared<std::uint64_t>(i)), model.emplace(id, i).second);
+    } else {
+      ASSERT_EQ(map.erase(id), model.erase(id) == 1);
+    }
+    const auto expected = model.find(id);
+    const auto* found = map.find(id);
+    ASSERT_EQ(found != nullptr, expected != model.end());
+    if (found) {
+      ASSERT_EQ(**found, expected->second);
+    }
+    ASSERT_EQ(map.size(), model.size());
+    if (i % ids != 0) continue;
+    std::unordered_map<std::uint64_t, std::uint64_t> all;
+    for (auto [known, value] : map) ASSERT_TRUE(all.emplace(known, *value).second);
+    ASSERT_EQ(all, model);
+  }
+}
+
+TEST(ref_map, agrees_with_a_model_over_random_histories) {
+  agrees_with_the_model(9, 1, 1);
+  agrees_with_the_model(500, 1, 2);
+  agrees_with_the_model(5000, 1, 3);
+  agrees_with_the_model(1000, 16, 4);
+}
+
+// What a process with calls under way does: the oldest is answered first.
+TEST(ref_map, the_order_is_that_of_insertion_and_an_erased_entry_is_replaced_by_the_last) {
+  RefMap<int> map;
+  for (int i = 0; i < 100; ++i) map.insert(static_cast<std::uint64_t>(i), i);
+  for (int i = 0; i < 40; ++i) map.erase(static_cast<std::uint64_t>(i));
+  std::vector<int> order;
+  for (auto [id, value] : map) {
+    EXPECT_EQ(id, static_cast<std::uint64_t>(value));
+    order.push_back(value);
+  }
+  std::vector<int> expected;
+  for (int i = 99; i >= 60; --i) expected.push_back(i);
+  for (int i = 40; i < 60; ++i) expected.push_back(i);
+  EXPECT_EQ(order, expected);
+  EXPECT_FALSE(map.erase(0));
+  EXPECT_TRUE(map.insert(0, 5));
+  EXPECT_FALSE(map.insert(0, 6));
+  EXPECT_EQ(*map.find(0), 5);
+}
+
+}  // namespace
+}  // namespace troupe::detail
