@@ -1,8 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Commands on hashes, as transcripts, and the hash's two forms against a plain map.
+#include <cstdio>
 #include <map>
 #include <random>
+#include <set>
 
 #include "greenroom/transcript.hpp"
 #include "session/hash_value.hpp"
@@ -169,6 +171,44 @@ TEST(HashValue, many_fields_take_no_quadratic_time) {
   EXPECT_EQ(hash.size(), 200'000u);
   for (int i = 0; i < 200'000; ++i) ASSERT_TRUE(hash.erase("field" + std::to_string(i)));
   EXPECT_TRUE(hash.is_empty());
+}
+
+std::string id_of(std::uint64_t number) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%032llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+TEST(SortedPairs, are_in_order_and_take_little_more_than_their_bytes) {
+  for (const bool comes_in_order : {true, false}) {
+    std::mt19937_64 random{1};
+    SortedPairs pairs;
+    std::set<std::string> ids;
+    for (std::uint64_t i = 0; i < 1'000; ++i) {
+      const std::string id = id_of(comes_in_order ? i : random());
+      pairs.set(id, "");
+      ids.insert(id);
+    }
+    EXPECT_LT(pairs.memory_bytes(), 34u * 1'000u * 5 / 4);
+    auto expected = ids.begin();
+    pairs.for_each([&](std::string_view id, std::string_view) {
+      EXPECT_EQ(id, *expected);
+      ++expected;
+    });
+    EXPECT_EQ(expected, ids.end());
+
+    // What is left of most of them after a while takes no more than its share.
+    const SortedPairs before = pairs.clone();
+    for (std::size_t i = 0; const std::string& id : ids) {
+      if (i++ % 10 != 0) {
+        EXPECT_TRUE(pairs.erase(id));
+      }
+    }
+    EXPECT_EQ(pairs.size(), 100u);
+    EXPECT_LT(pairs.memory_bytes(), before.memory_bytes() / 3);
+    EXPECT_EQ(before.size(), 1'000u);
+    EXPECT_EQ(before.find(*ids.rbegin()), "");
+  }
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 namespace greenroom {
 
 std::size_t HashValue::size() const {
-  if (tree_ != nullptr) return tree_->size();
+  if (sorted_ != nullptr) return sorted_->size();
   std::size_t count = 0;
   PackedPairs pairs{packed_.view()};
   while (pairs.next()) ++count;
@@ -19,18 +19,14 @@ std::optional<PackedPair> HashValue::find_packed(std::string_view field) const {
 }
 
 std::optional<std::string_view> HashValue::find(std::string_view field) const {
-  if (tree_ != nullptr) {
-    auto found = tree_->find(field);
-    if (found == tree_->end()) return std::nullopt;
-    return found->second;
-  }
+  if (sorted_ != nullptr) return sorted_->find(field);
   auto found = find_packed(field);
   if (!found) return std::nullopt;
   return found->value;
 }
 
 bool HashValue::set(std::string_view field, std::string_view value) {
-  if (tree_ == nullptr) {
+  if (sorted_ == nullptr) {
     auto found = find_packed(field);
     std::size_t replaced = found ? found->value.size() : 0;
     std::size_t after = packed_.size() - replaced + field.size() + value.size();
@@ -40,13 +36,7 @@ bool HashValue::set(std::string_view field, std::string_view value) {
     }
     unpack();
   }
-  auto found = tree_->lower_bound(field);
-  if (found != tree_->end() && found->first == field) {
-    found->second.assign(value);
-    return false;
-  }
-  tree_->emplace_hint(found, field, value);
-  return true;
+  return sorted_->set(field, value);
 }
 
 void HashValue::set_packed(const std::optional<PackedPair>& found, std::string_view field,
@@ -67,12 +57,7 @@ bool HashValue::has_room_for_a_field() const {
 }
 
 bool HashValue::erase(std::string_view field) {
-  if (tree_ != nullptr) {
-    auto found = tree_->find(field);
-    if (found == tree_->end()) return false;
-    tree_->erase(found);
-    return true;
-  }
+  if (sorted_ != nullptr) return sorted_->erase(field);
   auto found = find_packed(field);
   if (!found) return false;
   packed_.splice(found->begin, found->end - found->begin, {});
@@ -80,16 +65,16 @@ bool HashValue::erase(std::string_view field) {
 }
 
 void HashValue::unpack() {
-  auto tree = std::make_unique<Tree>();
-  for_each([&](std::string_view field, std::string_view value) { tree->emplace(field, value); });
-  tree_ = std::move(tree);
+  auto sorted = std::make_unique<SortedPairs>();
+  for_each([&](std::string_view field, std::string_view value) { sorted->set(field, value); });
+  sorted_ = std::move(sorted);
   packed_ = Bytes{};
 }
 
 HashValue HashValue::clone() const {
   HashValue copy;
-  if (tree_ != nullptr) {
-    copy.tree_ = std::make_unique<Tree>(*tree_);
+  if (sorted_ != nullptr) {
+    copy.sorted_ = std::make_unique<SortedPairs>(sorted_->clone());
   } else {
     copy.packed_.assign(packed_.view());
   }
@@ -97,17 +82,7 @@ HashValue HashValue::clone() const {
 }
 
 std::size_t HashValue::memory_bytes() const {
-  if (tree_ == nullptr) return packed_.capacity();
-  // A node of the tree has 32 bytes of links and colour beside its two strings.
-  // A few fields stand for all, because this is asked after each change.
-  constexpr std::size_t max_looked_at = 32;
-  std::size_t looked_at = 0;
-  std::size_t bytes = 0;
-  for (const auto& [field, value] : *tree_) {
-    bytes += 32 + 2 * sizeof(std::string) + field.capacity() + value.capacity();
-    if (++looked_at == max_looked_at) break;
-  }
-  return sizeof(Tree) + (looked_at == 0 ? 0 : bytes * tree_->size() / looked_at);
+  return sorted_ != nullptr ? sorted_->memory_bytes() : packed_.capacity();
 }
 
 }  // namespace greenroom

@@ -3,22 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "session/bytes.hpp"
 #include "session/packed_pairs.hpp"
+#include "session/sorted_pairs.hpp"
 
 namespace greenroom {
 
 // Fields and their values. While small, packed flat in one allocation and searched in order, as
-// sessions of a few fields are; beyond the limits below, a sorted tree, which no choice of field
-// names can make slow. It does not go back.
+// sessions of a few fields are; beyond the limits below, sorted, which no choice of field names can
+// make slow. It does not go back.
 //
-// Packed fields keep the order in which they came, tree fields are in byte order. Views into it
+// Packed fields keep the order in which they came, sorted ones are in byte order. Views into it
 // last until the next change.
 class HashValue {
  public:
@@ -26,8 +25,8 @@ class HashValue {
   static constexpr std::size_t max_packed_bytes = 64 << 10;  // What a change may have to move.
 
   std::size_t size() const;  // Counts, unless unpacked.
-  bool is_empty() const { return tree_ == nullptr ? packed_.size() == 0 : tree_->empty(); }
-  bool is_packed() const { return tree_ == nullptr; }
+  bool is_empty() const { return sorted_ == nullptr ? packed_.size() == 0 : sorted_->size() == 0; }
+  bool is_packed() const { return sorted_ == nullptr; }
 
   std::optional<std::string_view> find(std::string_view field) const;
 
@@ -40,11 +39,7 @@ class HashValue {
   // Calls visit(field, value) for every field.
   template <class Visit>
   void for_each(Visit visit) const {
-    if (tree_ != nullptr) {
-      for (const auto& [field, value] : *tree_)
-        visit(std::string_view{field}, std::string_view{value});
-      return;
-    }
+    if (sorted_ != nullptr) return sorted_->for_each(visit);
     PackedPairs pairs{packed_.view()};
     while (pairs.next()) visit(pairs.pair().field, pairs.pair().value);
   }
@@ -58,9 +53,6 @@ class HashValue {
   std::size_t memory_bytes() const;
 
  private:
-  // The transparent comparison finds string_views without making strings.
-  using Tree = std::map<std::string, std::string, std::less<>>;
-
   std::optional<PackedPair> find_packed(std::string_view field) const;
   void set_packed(const std::optional<PackedPair>& found, std::string_view field,
                   std::string_view value);
@@ -68,7 +60,7 @@ class HashValue {
   void unpack();
 
   Bytes packed_;
-  std::unique_ptr<Tree> tree_;
+  std::unique_ptr<SortedPairs> sorted_;
 };
 
 }  // namespace greenroom

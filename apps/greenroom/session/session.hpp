@@ -18,7 +18,7 @@ enum class ValueType : std::uint8_t { none = 0, string = 1, hash = 2, set = 3 };
 std::string_view type_name(ValueType type);
 
 // The members of a set, kept as the fields of a hash without values: small ones lie packed in one
-// allocation, large ones in a sorted tree.
+// allocation, large ones sorted, in blocks.
 struct SetValue {
   HashValue members;
 };
