@@ -12,6 +12,7 @@
 //       sessions                 keeps the processes of the sessions
 //       expiry                   tells sessions that they are due
 //       packing                  trains dictionaries
+//       packer                   has sessions that were written to compressed in the end
 //       loader                   brings the stored sessions back, before anybody may ask
 //       connections (dynamic)    a process per client
 //       listener                 accepts clients
@@ -39,6 +40,7 @@
 #include "session/dictionary_trainer.hpp"
 #include "session/for_each_session.hpp"
 #include "session/loader.hpp"
+#include "session/packer.hpp"
 #include "session/session_keeper.hpp"
 #include "session/session_server.hpp"
 
@@ -114,6 +116,7 @@ Children tree(OperationPtr operation, StoresPtr stores) {
                child<SessionKeeper>(HouseRef{&server->house}).named(sessions_name).shutdown(60s),
                child("expiry", expiry_clock, ExpiryClockRef{&server->house.expiry}),
                child("packing", dictionary_trainer, HouseRef{&server->house}).named(trainer_name),
+               child("packer", packer, HouseRef{&server->house}).named(packer_name),
                child("loader", load_all, operation, stores),
                dynamic_supervisor("connections", {.name = connections_name}),
                child("listener", start_listener, server));

@@ -122,6 +122,13 @@ const Dictionary* Dictionaries::compress(std::string_view key, std::string_view 
   return dictionary;
 }
 
+bool Dictionaries::may_compress(std::string_view key) const {
+  const Prefix* prefix = find(key);
+  // Relaxed: whoever compresses looks again.
+  return prefix && prefix->current.load(std::memory_order_relaxed) &&
+         prefix->to_skip.load(std::memory_order_relaxed) <= 0;
+}
+
 const Dictionary* Dictionaries::numbered(std::uint32_t number) const {
   return number <= max_number ? numbered_[number].load(std::memory_order_acquire) : nullptr;
 }

@@ -37,6 +37,8 @@ class Dictionaries {
   // Appends the value, compressed, and says by which; null: it was not worth it, or there is none.
   // Also where samples come from.
   const Dictionary* compress(std::string_view key, std::string_view value, std::string& out);
+  // Whether a value under this key is likely to be compressed.
+  bool may_compress(std::string_view key) const;
   // Null: no such number.
   const Dictionary* numbered(std::uint32_t number) const;
 

@@ -19,6 +19,7 @@
 #include "resp/channels.hpp"
 #include "resp/keyspace_events.hpp"
 #include "session/event_ring.hpp"
+#include "session/packing_queue.hpp"
 #include "session/prefix_rules.hpp"
 #include "session/storage_key.hpp"
 #include "session/user_index.hpp"
@@ -89,6 +90,7 @@ struct SessionHouse {
 
   std::unique_ptr<const SessionKind> kind;  // of the processes that sleep
   Dictionaries dictionaries;
+  PackingQueue packing;
   ExpiryClock expiry;
   std::atomic<std::int64_t> processes{0};  // of sessions, asleep or not
   std::atomic<bool> is_ending{false};      // they are all being ended
@@ -141,6 +143,9 @@ inline constexpr const char* sessions_name = "greenroom_sessions";
 // That of the trainer of dictionaries, and what it is told when samples have come together.
 inline constexpr const char* trainer_name = "greenroom_packing";
 struct TrainingDue {};
+// That of the packer, and what it is told when the packing queue is no longer empty.
+inline constexpr const char* packer_name = "greenroom_packer";
+struct PackingWanted {};
 // What the keeper is told of each session that has ended otherwise than by its own decision.
 struct SessionDied {};
 

@@ -9,6 +9,7 @@
 namespace greenroom {
 
 using namespace troupe;
+using namespace std::chrono_literals;
 
 SessionServer::SessionServer(Process&, HouseRef house, DormantPtr sleeper) : house_{house} {
   auto* asleep = static_cast<SleepingSession*>(sleeper.get());
@@ -20,6 +21,8 @@ SessionServer::SessionServer(Process&, HouseRef house, DormantPtr sleeper) : hou
     kept_key_ = asleep->key();
     state_.session.set_reads(asleep->traits().reads);
     state_.session.set_last_client(asleep->traits().last_client);
+    waits_for_packing_ = asleep->waits_for_packing();
+    accessed_before_ms_ = state_.session.last_access_at_ms();
     is_listed_ = counted_ = state_.session.exists();
     counted_expiry_ = counted_ && state_.session.expires_at_ms() != 0;
     if (counted_) counted_bytes_ = bytes_asleep(storage_key_.size(), asleep->record().size());
@@ -56,6 +59,9 @@ Next SessionServer::rest(Process& self) {
     asleep_->set_traits(traits);
     asleep_->set_key(kept_key_);
     sleeper = DormantPtr{asleep_.release()};
+  } else if (may_rest_unpacked(self)) {
+    sleeper = SleepingSession::of_record(house_, kept_key_, encode_key(state_), traits);
+    static_cast<SleepingSession*>(sleeper.get())->wait_for_packing();
   } else {
     sleeper = SleepingSession::of_record(house_, kept_key_, packed(), traits);
   }
@@ -71,6 +77,28 @@ Next SessionServer::rest(Process& self) {
   has_left_ = true;
   sleep_as(self, std::move(sleeper));
   return Next::noreply();
+}
+
+// Whether to compress the value may be left for later. What is stored is compressed anyway.
+bool SessionServer::may_rest_unpacked(Process& self) {
+  const Session& session = state_.session;
+  if (packed_revision_ == session.revision() || !session.exists() ||
+      session.memory_bytes() > sizeof(Session) + PackingQueue::max_value_bytes) {
+    return false;
+  }
+  if (waits_for_packing_) return true;
+  const bool is_busy = now_ms(self) - accessed_before_ms_ < PackingQueue::wait / 1ms;
+  if (!is_busy || !house_->dictionaries.may_compress(key()) || house_->is_full()) return false;
+  switch (house_->packing.add(self.pid(), self.monotonic_time())) {
+    case PackingQueue::Added::no:
+      return false;
+    case PackingQueue::Added::yes:
+      return true;
+    case PackingQueue::Added::first:
+      if (const Pid packer = whereis(packer_name)) send(packer, PackingWanted{});
+      return true;
+  }
+  std::unreachable();
 }
 
 const std::string& SessionServer::packed() {
@@ -93,9 +121,13 @@ bool SessionServer::unpack(std::string_view record) {
 }
 
 Next SessionServer::handle_info(Process& self, PackAgain) {
+  waits_for_packing_ = false;
   if (asleep_ && packed_revision_ == 0) {
     const auto facts = facts_of_record(asleep_->record());
-    if (facts && facts->exists() && facts->dictionary == 0) asleep_.reset();
+    if (facts && facts->exists() && facts->dictionary == 0) {
+      asleep_.reset();
+      (void)packed();  // now, and not later again
+    }
   }
   return next(self);
 }

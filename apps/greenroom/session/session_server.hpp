@@ -43,6 +43,7 @@ inline std::int64_t now_ms(troupe::Process& self) {
 //
 // When nothing is under way it falls asleep: the process goes on as a SleepingSession, a record of
 // a hundred bytes, and the next message wakes it. Its expiry is seen to by the house's clock then.
+// Where nothing is stored, one that is written to often sleeps uncompressed at first.
 // What stays awake: a large value, a session that somebody waits for, watches or holds, and one
 // that remembers what its readers have seen (merge=json, a tombstone that was asked for).
 //
@@ -116,7 +117,8 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   // The shard's writer has started: whatever its predecessor had not answered is lost.
   struct WriterStarted {};
   struct StoreAgain {};
-  // There is a dictionary now: a value that is kept as it is may get smaller.
+  // There is a dictionary now, or it has waited long enough (packing_queue.hpp): a value that is
+  // kept as it is may get smaller.
   struct PackAgain {};
 
   // In the place of a process that crashed: reads what is stored.
@@ -260,6 +262,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
 
   // session_resting.cpp
   bool can_rest() const;
+  bool may_rest_unpacked(troupe::Process& self);
   troupe::Next rest(troupe::Process& self);
   const std::string& packed();
   // False: the record is damaged, and nothing has changed.
@@ -285,8 +288,9 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   std::unique_ptr<SleepingSession, FreeSleeper> asleep_;  // what it woke from, while it is the same
   std::string packed_;                                    // the record of packed_revision_
   std::uint64_t packed_revision_ = 0;                     // 0: none is packed
-  std::string_view kept_key_;  // as the key table keeps it; null: to be looked up
-  std::int64_t armed_ms_ = 0;  // for when it is entered in the expiry clock; 0: it is not
+  std::string_view kept_key_;            // as the key table keeps it; null: to be looked up
+  std::int64_t accessed_before_ms_ = 0;  // it woke; 0: it is new
+  std::int64_t armed_ms_ = 0;            // for when it is entered in the expiry clock; 0: it is not
   const PrefixRule* rule_ = nullptr;
   std::uint64_t stored_revision_ = 0;
   std::uint64_t under_way_ = 0;  // the revision that is being stored; 0: none
@@ -298,8 +302,9 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   bool is_listed_ : 1 = false;  // in the table of keys with a value, or in the other
   bool counted_ : 1 = false;
   bool counted_expiry_ : 1 = false;
-  bool is_new_ = false;        // has the first look around before it
-  bool has_left_ : 1 = false;  // in order: asleep, or gone from the tables
+  bool waits_for_packing_ : 1 = false;  // it has a place in the queue
+  bool is_new_ = false;                 // has the first look around before it
+  bool has_left_ : 1 = false;           // in order: asleep, or gone from the tables
 };
 
 }  // namespace greenroom

@@ -14,7 +14,7 @@ namespace greenroom {
 using namespace troupe;
 
 SleepingSession* SleepingSession::allocate(const HouseRef& house, std::size_t record_bytes) {
-  if (record_bytes >= own_key_bit) throw std::bad_alloc{};
+  if (record_bytes >= waits_bit) throw std::bad_alloc{};
   // The object itself is padded behind its last byte, where the record begins already.
   void* memory = std::malloc(std::max(sizeof(SleepingSession), header_bytes + record_bytes));
   if (!memory) throw std::bad_alloc{};

@@ -17,7 +17,8 @@ namespace greenroom {
 //   offset  bytes
 //        0  8  the kind, through which the house is found
 //        8  8  the key's bytes, those of the key table's entry or its own
-//       16  4  size of the record; highest bit: the key is its own
+//       16  4  size of the record; highest bit: the key is its own; the next: it waits for its
+//              value to be compressed (packing_queue.hpp)
 //       20  4  the connection that read the value last
 //       24  6  the moment for which it is entered in the expiry clock, Unix ms, 0: none
 //       30  2  length of the key less one
@@ -51,7 +52,9 @@ class SleepingSession : public troupe::Dormant {
     key_less_one_ = static_cast<std::uint16_t>(key.size() - 1);
   }
   bool is_new() const { return (size_ & own_key_bit) != 0; }
-  std::string_view record() const { return {bytes(), size_ & ~own_key_bit}; }
+  std::string_view record() const { return {bytes(), size_ & ~(own_key_bit | waits_bit)}; }
+  bool waits_for_packing() const { return (size_ & waits_bit) != 0; }
+  void wait_for_packing() { size_ |= waits_bit; }
   char* record_bytes() { return reinterpret_cast<char*>(this) + header_bytes; }
   Traits traits() const {
     return Traits{last_client_, reads_, std::int64_t{armed_high_} << 32 | armed_low_};
@@ -60,6 +63,7 @@ class SleepingSession : public troupe::Dormant {
 
  private:
   static constexpr std::uint32_t own_key_bit = 0x8000'0000;
+  static constexpr std::uint32_t waits_bit = 0x4000'0000;
   static constexpr std::size_t header_bytes = 33;
 
   SleepingSession() = default;
