@@ -17,7 +17,12 @@
 //
 // A lost connection is made again, for as long as connect_timeout_ms, and the interrupted batch is
 // sent again, which does no harm if it had been committed: until the space is locked again nobody
-// else can have written. If that fails the outcome is unknown, and the store is `poisoned`.
+// else can have written. If that fails the outcome is unknown, and the store is `poisoned`. It is
+// too if the server turns out to lack what was acknowledged: a relaxed store's last writes when the
+// server (not just this program) crashed, or anybody's when a standby took over that was behind.
+// After a lost connection a relaxed store that wrote nothing but removals last cannot tell, and is
+// poisoned. A standby is refused. The lock belongs to a session of the server, so a pooler between
+// must not share sessions.
 //
 // A library of its own (troupe::storage_postgres), so that nobody else needs libpq.
 

@@ -141,7 +141,13 @@ Result<Rows> Connection::check(PGresult* result, std::string_view doing) {
   text += doing;
   text += ' ' + subject() + ": ";
   text += trimmed(message ? message : PQerrorMessage(connection_.get()));
-  if (state) text += " (SQLSTATE " + std::string{state} + ")";
+  if (state) {
+    text += " (SQLSTATE " + std::string{state} + ")";
+  } else {
+    // The error is libpq's own. When it could not send because the server had gone, it still calls
+    // the connection good.
+    connection_.reset();
+  }
   return failure(kind_of(state ? state : ""), std::move(text));
 }
 

@@ -1,9 +1,11 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <unordered_map>
 #include <utility>
@@ -67,6 +69,11 @@ std::string create_schema() {
 std::string get_entry() {
   return "SELECT value, sum FROM troupe_entry WHERE space = $1::text AND " +
          same_key("key", "$2::bytea");
+}
+
+std::string witness_entry() {
+  return "SELECT FROM troupe_entry WHERE space = $1::text AND " + same_key("key", "$2::bytea") +
+         " AND epoch = $3::int8 AND version >= $4::int8";
 }
 
 // Nothing is written where the epoch is not ours, and the first column says so. An entry that would
@@ -168,18 +175,25 @@ class PostgresStore final : public Store {
 
   Result<void> connect();
   Result<void> check_server();
+  Result<void> relax();
   Result<void> prepare_schema();
   Result<void> lock(std::uint32_t timeout_ms);
   Result<void> claim();
-  Result<void> reconnect();
+  Result<void> reconnect(std::span<const Change> unanswered = {});
+  Result<void> connect_within(std::uint32_t limit_ms);
+  Result<void> resume(std::span<const Change> unanswered);
+  Result<void> check_kept(std::span<const Change> unanswered);
   // Runs what only reads, again if the connection was lost.
   template <class Read>
   auto with_connection(Read read) -> decltype(read());
 
   Result<void> write_once(std::span<const Part> parts);
+  Result<void> write_again(std::span<const Part> parts, std::span<const Change> changes);
   Result<void> write_part(const Part& part);
   Result<std::optional<std::string>> read_entry(std::string_view key);
   Result<void> fetch_all(const Scan& scan, Visit visitor, void* object);
+  void remember(std::span<const Part> written);
+  std::unexpected<StorageError> poison(ErrorKind kind, std::string text);
   std::unexpected<StorageError> taken_over();
   std::unexpected<StorageError> damaged() const;
 
@@ -188,6 +202,15 @@ class PostgresStore final : public Store {
   std::int64_t epoch_ = 0;    // 0: not claimed
   std::int64_t version_ = 0;  // of the last batch
   std::optional<std::string> poison_;
+
+  // Something that the last answered batch has put: a server that still has it has that batch, and
+  // so all before it. Null if that batch has only removed.
+  struct Witness {
+    std::string key;
+    std::int64_t version;
+  };
+  std::optional<Witness> witness_;
+  bool is_unflushed_ = false;  // something was answered that the server may lose
   const std::string get_ = get_entry();
   const std::string write_ = write_entries();
 };
@@ -215,9 +238,9 @@ Result<void> PostgresStore::check_server() {
   }
   const std::string settings =
       "SET statement_timeout = " + std::to_string(options_.statement_timeout_ms) +
-      "; SET default_transaction_isolation = 'read committed'" +
-      (options_.durability == Durability::relaxed ? "; SET synchronous_commit = off" : "") +
-      "; SELECT current_setting('fsync'), current_setting('synchronous_commit')";
+      "; SET default_transaction_isolation = 'read committed'"
+      "; SELECT current_setting('fsync'), current_setting('synchronous_commit'),"
+      " pg_is_in_recovery()";
   const auto rows = connection_.execute(settings.c_str(), "configure");
   if (!rows) return std::unexpected(rows.error());
   if (rows->bytes(0, 0) != "on") {
@@ -225,12 +248,27 @@ Result<void> PostgresStore::check_server() {
                                       " is on a server with fsync off, which would lose what it "
                                       "acknowledged; set fsync = on in postgresql.conf");
   }
+  // It may be behind, and its locks are its own.
+  if (rows->bytes(0, 2) == "t") {
+    return failure(ErrorKind::read_only,
+                   connection_.subject() +
+                       " is on a standby; connect to the primary, of several hosts with "
+                       "target_session_attrs=read-write");
+  }
   // The user's or the database's setting may be laxer than what was asked for here.
-  if (options_.durability == Durability::commit && rows->bytes(0, 1) == "off") {
+  if (rows->bytes(0, 1) == "off") {
     if (auto set = connection_.execute("SET synchronous_commit = on", "configure"); !set) {
       return std::unexpected(set.error());
     }
   }
+  return {};
+}
+
+// Once the space is claimed: a server that lost a claim would give its epoch a second time.
+Result<void> PostgresStore::relax() {
+  if (options_.durability != Durability::relaxed) return {};
+  auto set = connection_.execute("SET synchronous_commit = off", "configure");
+  if (!set) return std::unexpected(set.error());
   return {};
 }
 
@@ -292,36 +330,85 @@ Result<void> PostgresStore::claim() {
       parameters, "claim");
   if (!claimed) return std::unexpected(claimed.error());
   epoch_ = claimed->number(0, 0);
-  return {};
+  return relax();
 }
 
-// The same owner goes on in the same epoch, or not at all.
-Result<void> PostgresStore::reconnect() {
+// The same owner goes on in the same epoch, or not at all. `unanswered` is the batch of which it is
+// not known whether it was written.
+Result<void> PostgresStore::reconnect(std::span<const Change> unanswered) {
   if (poison_) return failure(ErrorKind::poisoned, *poison_);
-  connection_.close();
-  if (auto done = connect(); !done) return done;
-  auto done = lock(options_.connect_timeout_ms);
-  if (done) {
-    Parameters space;
-    space.bytes(options_.space);
-    const auto epoch = connection_.execute("SELECT epoch FROM troupe_owner WHERE space = $1::text",
-                                           space, "read the owner of");
-    if (!epoch) {
-      done = std::unexpected(epoch.error());
-    } else if (epoch->count() != 1 || epoch->number(0, 0) != epoch_) {
-      return taken_over();
-    }
-  }
+  auto done = connect_within(options_.connect_timeout_ms);
+  if (done) done = resume(unanswered);
   if (!done) connection_.close();  // Half connected it would look usable.
   return done;
 }
 
-// Lets go of the lock, which belongs to the other owner by rights.
-std::unexpected<StorageError> PostgresStore::taken_over() {
+// A server that is started again refuses at first, and then while it recovers.
+Result<void> PostgresStore::connect_within(std::uint32_t limit_ms) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds pause{50};
+  const Clock::time_point end = Clock::now() + std::chrono::milliseconds{limit_ms};
+  for (;;) {
+    connection_.close();
+    auto done = connect();
+    if (done || Clock::now() + pause >= end) return done;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+Result<void> PostgresStore::resume(std::span<const Change> unanswered) {
+  if (auto done = lock(options_.connect_timeout_ms); !done) return done;
+  Parameters space;
+  space.bytes(options_.space);
+  const auto epoch = connection_.execute("SELECT epoch FROM troupe_owner WHERE space = $1::text",
+                                         space, "read the owner of");
+  if (!epoch) return std::unexpected(epoch.error());
+  if (epoch->count() != 1 || epoch->number(0, 0) != epoch_) return taken_over();
+  if (auto done = check_kept(unanswered); !done) return done;
+  return relax();
+}
+
+// A server that crashed has lost what it did not sync, and the standby that took its place what had
+// not reached it. Both keep a beginning of what was written, so the last batch speaks for all.
+Result<void> PostgresStore::check_kept(std::span<const Change> unanswered) {
+  bool is_unknown = !witness_;
+  if (witness_) {
+    Parameters parameters;
+    parameters.bytes(options_.space).bytes(witness_->key).number(epoch_).number(witness_->version);
+    const auto rows = connection_.execute(witness_entry().c_str(), parameters, "read");
+    if (!rows) return std::unexpected(rows.error());
+    if (rows->count() == 1) return {};
+    is_unknown = std::ranges::any_of(unanswered, [&](const Change& change) {
+      return change.removal && change.key == witness_->key;
+    });
+  }
+  if (is_unknown && !is_unflushed_) return {};
+  return poison(ErrorKind::poisoned,
+                "the server of " + connection_.subject() +
+                    (is_unknown ? " may have lost" : " has lost") +
+                    " what it acknowledged: it crashed, or another took its place; reopen it");
+}
+
+void PostgresStore::remember(std::span<const Part> written) {
+  is_unflushed_ = options_.durability == Durability::relaxed;
+  witness_.reset();
+  for (const Part& part : written) {
+    if (!part.keys.empty()) witness_ = {std::string{part.keys.back()}, version_};
+  }
+}
+
+// Lets go of the lock, too.
+std::unexpected<StorageError> PostgresStore::poison(ErrorKind kind, std::string text) {
   connection_.close();
-  poison_ = connection_.subject() +
-            " was taken over by another owner while this one had no connection; reopen it";
-  return failure(ErrorKind::locked_by_other, *poison_);
+  poison_ = std::move(text);
+  return failure(kind, *poison_);
+}
+
+// Who has the lock by rights is the other owner.
+std::unexpected<StorageError> PostgresStore::taken_over() {
+  return poison(ErrorKind::locked_by_other,
+                connection_.subject() +
+                    " was taken over by another owner while this one had no connection; reopen it");
 }
 
 std::unexpected<StorageError> PostgresStore::damaged() const {
@@ -364,18 +451,20 @@ Result<void> PostgresStore::do_write(std::span<const Change> changes) {
   const std::vector<Part> parts = parts_of(changes);
   ++version_;
   auto done = write_once(parts);
-  if (done || poison_ || !connection_.is_lost()) return done;
-  if (auto again = reconnect(); !again) {
-    if (!poison_) {
-      poison_ = again.error().text + "; whether the last batch was written is unknown: reopen it";
-    }
-    return again;
-  }
-  done = write_once(parts);
-  if (!done && !poison_ && connection_.is_lost()) {
-    poison_ = done.error().text + "; whether the last batch was written is unknown: reopen it";
-  }
+  if (!done && !poison_ && connection_.is_lost()) done = write_again(parts, changes);
+  if (done) remember(parts);
   return done;
+}
+
+// The first attempt may have been written, so an error here does not mean that nothing was.
+Result<void> PostgresStore::write_again(std::span<const Part> parts,
+                                        std::span<const Change> changes) {
+  auto done = reconnect(changes);
+  if (done) done = write_once(parts);
+  if (done || poison_) return done;
+  const ErrorKind kind = done.error().kind;
+  return poison(kind,
+                done.error().text + "; whether the last batch was written is unknown: reopen it");
 }
 
 Result<void> PostgresStore::write_once(std::span<const Part> parts) {
@@ -468,15 +557,17 @@ Result<void> PostgresStore::do_flush() {
         "BEGIN; SET LOCAL synchronous_commit = on;"
         " SELECT pg_logical_emit_message(true, 'troupe', ''); COMMIT";
     if (auto done = connection_.execute(sql, "flush"); !done) {
+      (void)connection_.execute("ROLLBACK", "flush");
       return std::unexpected(done.error());
     }
+    is_unflushed_ = false;
     return {};
   });
 }
 
 Result<void> PostgresStore::do_close() {
-  if (connection_.is_lost()) return {};
-  auto done = poison_ ? Result<void>{} : do_flush();
+  auto done = poison_ || !is_unflushed_ ? Result<void>{} : do_flush();
+  if (connection_.is_lost()) return done;
   // Said aloud, because the server notices the end of a connection a moment later.
   (void)connection_.execute("SELECT pg_advisory_unlock_all()", "unlock");
   connection_.close();

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // What can happen to a store in PostgreSQL: the client, the server or the connection goes, another
 // owner comes, the server refuses. The suite all backends share is in conformance_test.cpp.
+#include <future>
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "storage/child.hpp"
 #include "storage/postgres_operator.hpp"
 #include "storage/postgres_server.hpp"
+#include "storage/temporary_directory.hpp"
 
 namespace troupe::storage::test {
 namespace {
@@ -35,6 +37,16 @@ class Postgres : public testing::Test {
     return store ? std::move(*store) : nullptr;
   }
 
+  // As options(), for tests in which the server goes: it is waited for so long, but a single
+  // attempt to connect is given time.
+  PostgresOptions waiting(std::uint32_t limit_ms, Durability durability) const {
+    PostgresOptions result = options();
+    result.connection += " connect_timeout=60";
+    result.connect_timeout_ms = limit_ms;
+    result.durability = durability;
+    return result;
+  }
+
   static std::optional<std::string> got(Store& store, std::string_view key) {
     auto value = store.get(key);
     EXPECT_TRUE(succeeded(value));
@@ -47,6 +59,14 @@ class Postgres : public testing::Test {
     execute(
         "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
         " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+  }
+
+  // As a full disk would, until the function no_room is dropped.
+  void refuse_entries() {
+    execute(
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE EXCEPTION USING ERRCODE = ''53100'', MESSAGE = ''no space''; END';"
+        "CREATE TRIGGER no_room BEFORE INSERT ON troupe_entry EXECUTE FUNCTION no_room()");
   }
 
   PostgresServer* server_ = nullptr;
@@ -172,7 +192,7 @@ TEST_F(Postgres, a_server_that_dies_at_any_moment_loses_no_acknowledged_write) {
   for (int round = 0; round < 8; ++round) {
     SCOPED_TRACE(testing::Message() << "round " << round);
     Child child{[&, number = acknowledged](auto report) mutable {
-      auto store = open_postgres(options());
+      auto store = open_postgres(waiting(1, Durability::commit));
       if (!store) ::_exit(1);
       for (;;) {
         const std::string text = std::to_string(++number);
@@ -206,12 +226,120 @@ TEST_F(Postgres, a_server_that_dies_at_any_moment_loses_no_acknowledged_write) {
   }
 }
 
+TEST_F(Postgres, a_server_that_is_started_again_is_waited_for) {
+  auto store = open_postgres(waiting(60'000, Durability::commit));
+  ASSERT_TRUE(succeeded(store) && succeeded((*store)->put("k", "v")));
+  server_->kill();
+  auto done = std::async(std::launch::async, [&] { return (*store)->put("l", "w"); });
+  EXPECT_TRUE(server_->start());
+  EXPECT_TRUE(succeeded(done.get()));
+  EXPECT_EQ((*store)->list(), (std::vector<std::string>{"k", "l"}));
+}
+
+TEST_F(Postgres, a_server_that_was_stopped_and_started_is_connected_again) {
+  auto store = open_postgres(waiting(1, Durability::commit));
+  ASSERT_TRUE(succeeded(store));
+  for (const char* value : {"v", "w"}) {
+    ASSERT_TRUE(succeeded((*store)->put("k", value)));
+    server_->stop_at_once();
+    ASSERT_TRUE(server_->start());
+    EXPECT_EQ((*store)->get("k"), value);
+    server_->stop_at_once();
+    ASSERT_TRUE(server_->start());
+  }
+}
+
+TEST_F(Postgres, a_server_that_came_back_with_fsync_off_is_refused_every_time) {
+  auto store = open_postgres(waiting(1, Durability::commit));
+  ASSERT_TRUE(succeeded(store) && succeeded((*store)->put("k", "v")));
+  server_->stop_at_once();
+  ASSERT_TRUE(server_->start({.settings = {"fsync=off"}}));
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_TRUE(refused((*store)->get("k"), ErrorKind::io, "fsync off"));
+    EXPECT_TRUE(refused((*store)->put("k", "w"), ErrorKind::io, "fsync off"));
+  }
+  server_->stop_at_once();
+  ASSERT_TRUE(server_->start());
+  EXPECT_EQ((*store)->get("k"), "v");
+}
+
+TEST_F(Postgres, a_standby_is_refused) {
+  const std::string signal = server_->data() + "/standby.signal";
+  server_->stop_at_once();
+  write_bytes(signal, {});
+  ASSERT_TRUE(server_->start({.until = "ready to accept read-only connections"}))
+      << server_->said();
+  EXPECT_TRUE(refused(open_postgres(options()), ErrorKind::read_only, "standby"));
+  server_->stop_at_once();
+  ASSERT_EQ(::unlink(signal.c_str()), 0);
+  ASSERT_TRUE(server_->start()) << server_->said();
+  EXPECT_TRUE(succeeded(open_postgres(options())));
+}
+
+// Nobody waits for the log, and what writes it in the background comes every ten seconds: then the
+// value is there, and the flush may say so.
+TEST_F(Postgres, a_relaxed_store_does_not_flush_what_its_server_has_lost) {
+  bool was_refused = false;
+  for (int round = 0; round < 10 && !was_refused; ++round) {
+    server_->stop_at_once();
+    ASSERT_TRUE(server_->start({.settings = {"wal_writer_delay=10s"}}));
+    auto store = open_postgres(waiting(60'000, Durability::relaxed));
+    const std::string value = std::to_string(round);
+    ASSERT_TRUE(succeeded(store) && succeeded((*store)->put("k", value)));
+    server_->kill();
+    ASSERT_TRUE(server_->start());
+    const auto flushed = (*store)->flush();
+    was_refused = !flushed;
+    if (flushed) {
+      EXPECT_EQ((*store)->get("k"), value);
+      continue;
+    }
+    EXPECT_TRUE(refused(flushed, ErrorKind::poisoned, "has lost what it acknowledged"));
+    EXPECT_TRUE(refused((*store)->put("l", "w"), ErrorKind::poisoned));
+    EXPECT_NE(got(*open(), "k"), value);
+  }
+  EXPECT_TRUE(was_refused);
+}
+
+TEST_F(Postgres, the_claim_of_a_relaxed_store_outlives_the_server) {
+  server_->stop_at_once();
+  ASSERT_TRUE(server_->start({.settings = {"wal_writer_delay=10s"}}));
+  auto store = open_postgres(waiting(1, Durability::relaxed));
+  ASSERT_TRUE(succeeded(store));
+  server_->kill();
+  ASSERT_TRUE(server_->start());
+  EXPECT_EQ(execute("SELECT epoch FROM troupe_owner"), "1");
+}
+
+TEST_F(Postgres, a_relaxed_store_goes_on_after_a_cut_if_it_can_tell_that_nothing_is_lost) {
+  auto store = open_postgres(waiting(60'000, Durability::relaxed));
+  const Change both[] = {Change::put("k", "v"), Change::put("l", "v"), Change::remove("l")};
+  ASSERT_TRUE(succeeded(store) && succeeded((*store)->write_batch(both)));
+  cut_connections();
+  EXPECT_TRUE(succeeded((*store)->put("k", "w")));
+  cut_connections();
+  EXPECT_TRUE(succeeded((*store)->flush()));
+  ASSERT_TRUE(succeeded((*store)->remove("k")));
+  ASSERT_TRUE(succeeded((*store)->flush()));
+  cut_connections();
+  EXPECT_EQ((*store)->get("k"), std::nullopt);
+  ASSERT_TRUE(succeeded((*store)->remove("k")));
+  cut_connections();
+  EXPECT_TRUE(refused((*store)->flush(), ErrorKind::poisoned, "may have lost"));
+}
+
+TEST_F(Postgres, an_error_of_a_batch_that_was_sent_twice_leaves_its_outcome_unknown) {
+  auto store = open();
+  refuse_entries();
+  cut_connections();
+  EXPECT_TRUE(refused(store->put("k", "v"), ErrorKind::full_disk, "unknown"));
+  EXPECT_TRUE(refused(store->put("k", "v"), ErrorKind::poisoned));
+  execute("DROP FUNCTION no_room CASCADE");
+}
+
 TEST_F(Postgres, a_full_disk_refuses_the_batch_and_the_store_goes_on) {
   auto store = open();
-  execute(
-      "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS"
-      " 'BEGIN RAISE EXCEPTION USING ERRCODE = ''53100'', MESSAGE = ''no space''; END';"
-      "CREATE TRIGGER no_room BEFORE INSERT ON troupe_entry EXECUTE FUNCTION no_room()");
+  refuse_entries();
   EXPECT_TRUE(refused(store->put("k", "v"), ErrorKind::full_disk, "no space"));
   execute("DROP FUNCTION no_room CASCADE");
   EXPECT_TRUE(succeeded(store->put("k", "v")));
