@@ -65,25 +65,29 @@ ROWS = [
         goals=(("erlang", 4), ("best", 1.3)), communicates=True, messages=1,
         sizes={"erlang": "100000 500000"}),
     Row("Fan-in, 10 senders", "fanin", "10 1000000", "10 1000000", "rate", "messages/s",
-        "A sender does not wait, so up to 100,000 messages pile up before the receiver runs: fresh "
-        "memory, written once and read once. Go's and tokio's senders block or share blocks of "
-        "slots; "
-        "an unbounded mailbox of separate envelopes pays one cache line each.",
+        "A sender does not wait, so 100,000 messages pile up before the receiver runs, which it "
+        "does next, for as long as the sender took: 3 MB each time, too much for the second-level "
+        "cache. Go's and tokio's senders block or share blocks of slots; an unbounded mailbox of "
+        "separate envelopes pays one cache line each.",
         goals=(("erlang", 4), ("caf", 2), ("go", 0.6)), communicates=True, messages=1),
     Row("Fan-in, 1,000 senders", "fanin", "1000 1000000", "1000 1000000", "rate", "messages/s",
-        "As above, with batches of 1,000 that stay in the cache.",
+        "As above, with batches of 1,000: the receiver is next after each sender, so they stay in "
+        "the cache.",
         goals=(("erlang", 4), ("caf", 2), ("go", 0.6)), communicates=True, messages=1),
     Row("Fan-out to 60 and back", "fanout", "60 1000000", "60 500000", "rate", "round trips/s",
-        "All requests are sent before the first answer is read, so the whole backlog goes through "
-        "memory twice. Erlang runs with off-heap mailboxes, without which it collapses here.",
+        "All requests are sent before the first answer is read, and without waiting: after 10 ms "
+        "the watchdog has another thread run the 60, with one worker too, and requests cross from "
+        "one core's cache to the other's. Answers are read as they come, in batches that the cache "
+        "holds. Erlang runs with off-heap mailboxes, without which it collapses here.",
         goals=(("erlang", 2.5), ("caf", 2)), communicates=True, messages=2),
     Row("Big: 100 processes, all to all", "big", "100 10000", "100 5000", "rate", "pings/s",
         "Two messages a ping, to a random process of 100.",
         goals=(("erlang", 3), ("best", 1.5)), communicates=True, messages=2),
     Row("Spawn and exit", "spawn_exit", "1000000", "1000000", "rate", "processes/s",
-        "The spawner is far ahead of those it starts, so each process is a control block and a "
-        "frame "
-        "in cold memory: two or three cache misses.",
+        "The spawner does not wait, so after 10 ms the watchdog has another thread run what it has "
+        "started, with one worker too. More than a third of the processor time is the kernel's, "
+        "which clears fresh memory; then control block and frame go from one core's cache to the "
+        "other's.",
         goals=(("erlang", 4), ("best", 1.5)), sizes={"caf": "100000", "erlang": "500000"}),
     Row("Resident bytes per idle process", "spawn_idle", "1000000", "1000000", "rss_per_proc", "B",
         "128 bytes of control block, and the coroutine frame of a receive.",
@@ -105,11 +109,16 @@ ROWS = [
         peers=("erlang", "elixir"), less_is_better=True, limit=400),
     Row("GenServer call, 1 client", "call", "1 500000", "1 300000", "rate", "calls/s",
         "Two messages, the handler, and two readings of the clock (17 ns each) that the benchmark "
-        "makes itself.", peers=("erlang", "elixir", "go", "caf", "tokio"),
+        "makes itself; with a coarse one for the limit of the call they are a quarter of it.",
+        peers=("erlang", "elixir", "go", "caf", "tokio"),
         goals=(("erlang", 7), ("best", 1.5)), communicates=True,
         sizes={"erlang": "1 100000", "elixir": "1 100000"}),
     Row("GenServer call, 100 clients", "call", "100 500000", "100 300000", "rate", "calls/s",
-        "As above; the server answers in batches.", goals=(("erlang", 7), ("best", 1.5)),
+        "As above; the server answers in batches. A second worker takes nothing from a "
+        "conversation that one keeps up with; but where the system takes the first one's core away "
+        "for a moment, it finds the queue standing still, takes half of the clients, and both meet "
+        "at the server until it has gone idle again.",
+        goals=(("erlang", 7), ("best", 1.5)),
         communicates=True),
     Row("GenServer call, 100 clients: p99.9", "call", "100 500000", "100 300000", "p999", "us",
         "A closed loop of 100: most of it is standing in line. With two workers it shows how "
@@ -134,8 +143,11 @@ ROWS = [
         "Among them a reading of the clock, and on one worker the firing of those that are due.",
         workers=(2,), goals=(("erlang", 4),), slow=True, sizes=FEWER_TIMERS),
     Row("1,000,000 timers over 1 s: p99 lateness", "timers", "1000000 1000", "1000000 1000", "p99",
-        "us", "The tick of a millisecond, and the receiver, who takes a thousand messages each. Go "
-        "and tokio set 300,000, which they need two seconds for.",
+        "us",
+        "The tick of a millisecond, and whatever keeps the worker at that moment: a thousand "
+        "receives, or a thousand timers being set. A timer is dealt down the wheel and fired from "
+        "memory that no cache holds any more, through lists, so that one miss waits for the other: "
+        "half of the processor time. Go and tokio set 300,000, which they need two seconds for.",
         workers=(2,), less_is_better=True, limit=5000, slow=True, sizes=FEWER_TIMERS),
     Row("Fairness: p99 lateness beside 2 endless loops", "fairness", "2 500 3", "2 500 "
         "1", "late_p99",

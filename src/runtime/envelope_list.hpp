@@ -14,7 +14,9 @@ namespace troupe::detail {
 //
 // A long list is usually one that was made in one go, with its envelopes at even distances in
 // memory no cache holds any more. Where two distances are equal, what comes next is asked for as if
-// they were all so: a guess that is wrong costs an instruction.
+// they were all so. Per envelope of a million in memory: in 60 lists, as when one process hands out
+// work to 60, 12.5 ns before and 7.6 now; in 1,000 lists 7.6 and 2.6; in one list, which the
+// hardware guesses by itself, 1.5 and 2.2; in random places no difference.
 inline Envelope* reversed(Envelope* list, bool& all_messages) noexcept {
   constexpr std::intptr_t ahead = 16;
   Envelope* result = nullptr;
