@@ -57,7 +57,9 @@ Async<Seen> write_and_wait(Process& self, HouseRef house, std::string value) {
   Seen seen;
   std::vector<std::string> set{"SET", "sess:1", value};
   (void)co_await ask(self, house, set);
-  co_await self.sleep(1s);  // it sleeps by then
+  co_await self.sleep(3s);
+  (void)co_await ask(self, house, set);
+  co_await self.sleep(3s);  // it sleeps by then
   seen.new_one = bytes;
   (void)co_await ask(self, house, set);
   co_await self.sleep(1s);

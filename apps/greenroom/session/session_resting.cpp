@@ -87,7 +87,9 @@ bool SessionServer::may_rest_unpacked(Process& self) {
     return false;
   }
   if (waits_for_packing_) return true;
-  const bool is_busy = now_ms(self) - accessed_before_ms_ < PackingQueue::wait / 1ms;
+  const std::int64_t now = now_ms(self);
+  const std::int64_t wait = PackingQueue::wait / 1ms;
+  const bool is_busy = now - accessed_before_ms_ < wait && now - session.created_at_ms() >= wait;
   if (!is_busy || !house_->dictionaries.may_compress(key()) || house_->is_full()) return false;
   switch (house_->packing.add(self.pid(), self.monotonic_time())) {
     case PackingQueue::Added::no:
