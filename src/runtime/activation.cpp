@@ -210,9 +210,9 @@ void take_in(RuntimeState& runtime, Block& block, Envelope* envelope, bool limit
 
 // The same for what has come out of the inbox of a process without a limit, newest first.
 void take_in_newest(RuntimeState& runtime, Block& block, Envelope* newest) noexcept {
-  bool all_messages;
-  Envelope* oldest = reversed(newest, all_messages);
-  if (!all_messages) return take_in(runtime, block, oldest, false);
+  bool all_wait;
+  Envelope* oldest = reversed(newest, all_wait);
+  if (!all_wait) return take_in(runtime, block, oldest, false);
   block.queue.append(oldest, newest);
 }
 

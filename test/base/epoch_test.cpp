@@ -105,7 +105,8 @@ TEST(epoch, with_a_barrier_of_all_threads_readers_need_none) {
   const std::uint64_t stamp = epoch::stamp();
   EXPECT_FALSE(epoch::has_passed(stamp)) << "without its barrier";
   if (!prepare_barriers()) GTEST_SKIP() << "this system has no such barriers";
-  static std::atomic<int> barriers{0};
+  static std::atomic<int> barriers;
+  barriers = 0;
   epoch::use_barrier([]() noexcept {
     ++barriers;
     return barrier_on_all_threads();
