@@ -212,8 +212,8 @@ ROWS = [
     Row("Outstanding calls, 64,000: cost of one", "outstanding", "64000", "64000", "cost", "us",
         "The same. Until it is answered a call is 300 bytes (request, token, reply, what the "
         "caller keeps, a note on either side), and each part is passed over two or three "
-        "times. With 64,000 calls that is some 19 cache lines a call from beyond a second- "
-        "level cache of 2 MB, by simulation; with 1,000 it is none. No table is searched "
+        "times. With 64,000 calls that is some 19 cache lines a call from beyond a "
+        "second-level cache of 2 MB, by simulation; with 1,000 it is none. No table is searched "
         "longer: the lines are neighbours and come in order, and cost 40 to 50 ns together. "
         "That stays when all else gets faster, which makes the ratio worse and both figures "
         "better. Erlang makes 4,000 and CAF 16,000, or they would take a minute.", workers=(2,),
