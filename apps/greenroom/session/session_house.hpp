@@ -80,8 +80,8 @@ struct SessionHouse {
 
   // By storage key: the keys that have a value, and those whose process lives on without one
   // (tombstones, keys that are watched or held). An entry of a dead process is one that crashed.
-  troupe::KeyTable sessions;
-  troupe::KeyTable absent;
+  troupe::KeyTable sessions{troupe::KeyTable::KeyLength::longer};
+  troupe::KeyTable absent{troupe::KeyTable::KeyLength::longer};
   Counters counters;
   troupe::Name statistics{"greenroom_statistics"};  // takes SessionWasRead
   std::vector<troupe::Name> writers;                // by shard; empty: nothing is stored
