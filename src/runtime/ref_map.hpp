@@ -13,8 +13,9 @@
 namespace troupe::detail {
 
 // What a process keeps by the id of a reference: its monitors, its calls under way. As FlatMap:
-// entries without gaps, in order of insertion until the first erase, which moves the last one into
-// the gap; no index for the first eight. But the index has chains, and keeps neighbours together:
+// entries without gaps, no index for the first eight and so long in order of insertion; with one,
+// erasing moves the last entry into the gap. But the index has chains, and keeps neighbours
+// together:
 //
 //   entries   [id value next][id value next] ...
 //   heads     position + 1 of the newest entry of each chain; 0: none
@@ -90,11 +91,13 @@ class RefMap {
   bool erase(std::uint64_t id) noexcept {
     const std::uint32_t position = position_of(id);
     if (position == nowhere) return false;
-    const auto last = static_cast<std::uint32_t>(entries_.size() - 1);
-    if (heads_) {
-      link_to(position) = entries_[position].next;
-      if (position != last) link_to(last) = position + 1;
+    if (!heads_) {
+      entries_.erase(entries_.begin() + position);
+      return true;
     }
+    const auto last = static_cast<std::uint32_t>(entries_.size() - 1);
+    link_to(position) = entries_[position].next;
+    if (position != last) link_to(last) = position + 1;
     if (position != last) entries_[position] = std::move(entries_[last]);
     entries_.pop_back();
     return true;

@@ -50,6 +50,18 @@ TEST(ref_map, agrees_with_a_model_over_random_histories) {
   agrees_with_the_model(1000, 16, 4);
 }
 
+// Of two monitors of one process the older one is told first.
+TEST(ref_map, as_long_as_they_are_few_erasing_keeps_the_order) {
+  RefMap<int> map;
+  for (int i = 0; i < 8; ++i) map.insert(static_cast<std::uint64_t>(i), i);
+  map.erase(0);
+  map.erase(5);
+  std::vector<int> order;
+  for (auto [id, value] : map) order.push_back(value);
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3, 4, 6, 7}));
+  EXPECT_EQ(*map.find(7), 7);
+}
+
 // What a process with calls under way does: the oldest is answered first.
 TEST(ref_map, the_order_is_that_of_insertion_and_an_erased_entry_is_replaced_by_the_last) {
   RefMap<int> map;
