@@ -272,11 +272,19 @@ Result<Url> parse_url(std::string_view text) {
     const std::size_t close = authority.find(']');
     if (close == std::string_view::npos) return bad("no ']' in the URL's host");
     url.host = authority.substr(1, close - 1);
+    // RFC 3986, 3.2.2; an address of a version to come would be nobody's here.
+    if (!url.host.contains(':') ||
+        url.host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos) {
+      return bad("no IPv6 address between the brackets of the URL's host");
+    }
     port = authority.substr(close + 1);
     if (!port.empty() && port.front() != ':') return bad("the URL's host is malformed");
   } else {
     const std::size_t colon = authority.find(':');
     url.host = authority.substr(0, colon);
+    if (url.host.find_first_of("[]") != std::string::npos) {
+      return bad("the URL's host is malformed");
+    }
     port = colon == std::string_view::npos ? std::string_view{} : authority.substr(colon);
   }
   if (url.host.empty()) return bad("no host in the URL");

@@ -207,7 +207,8 @@ TEST(HttpMessage, urls_are_taken_apart_and_nonsense_is_none) {
   EXPECT_EQ(url->authority(), "example.org");
   for (const char* text :
        {"", "example.org", "ftp://a", "http://", "http://:80/", "http://a:0/", "http://a:99999/",
-        "http://a:b/", "http://u:p@h/", "http://a b/", "http://[::1/", "http://a\r\n/"}) {
+        "http://a:b/", "http://u:p@h/", "http://a b/", "http://[::1/", "http://a\r\n/",
+        "http://[]/", "http://[x:1]/", "http://[12]:80/", "http://a]b/"}) {
     EXPECT_FALSE(parse_url(text).has_value()) << text;
   }
 }
