@@ -84,9 +84,9 @@ ROWS = [
         "holds. Erlang runs with off-heap mailboxes, without which it collapses here.",
         goals=(("erlang", 2.5), ("caf", 2)), communicates=True, messages=2),
     Row("Big: 100 processes, all to all", "big", "100 10000", "100 5000", "rate", "pings/s",
-        "Two messages a ping, to a random process of 100: with two workers every second one crosses "
-        "to the other core. From run to run those are 7.5 to 12 M pings/s, with this version as with "
-        "the one before; which it is in the middle decides the 85 %.",
+        "Two messages a ping, to a random process of 100: with two workers every second one "
+        "crosses to the other core. From run to run those are 7.5 to 12 M pings/s, with this "
+        "version as with the one before; which it is in the middle decides the 85 %.",
         goals=(("erlang", 3), ("best", 1.5)), communicates=True, messages=2),
     Row("Spawn and exit", "spawn_exit", "1000000", "1000000", "rate", "processes/s",
         "The spawner does not wait, so after 10 ms the watchdog has another thread run what it has "
