@@ -35,7 +35,7 @@ struct Options {
   std::uint64_t scripts = 200;
   std::uint64_t first = 1;      // seed of the first script
   std::uint64_t seeds = 5'000;  // how many of Troupe's runs to look through for a trace
-  std::uint64_t real = 300;     // and how many in real time, when Erlang was asked again
+  std::uint64_t real = 1000;    // and how many in real time, when Erlang was asked again
   std::uint64_t retries = 5;    // how often Erlang is asked again
   bool shows = false;           // print scripts and traces
 };
@@ -46,7 +46,7 @@ struct Options {
 --scripts N   how many (200; with TROUPE_NIGHTLY=1 10000)
 --first N     the number of the first (1)
 --seeds N     how many runs of Troupe to look through for Erlang's trace (5000)
---real N      how many in real time, when Erlang was asked again (300)
+--real N      how many in real time, when Erlang was asked again (1000)
 --retries N   how often Erlang is asked again for a trace that is not found (5)
 --show        print each script and its trace
 Status 77: there is no erl.
