@@ -34,7 +34,6 @@ namespace {
 
 using postgres::Connection;
 using postgres::Parameters;
-using postgres::Rows;
 
 constexpr std::int64_t schema_version = 1;
 constexpr int oldest_server = 120'000;

@@ -140,8 +140,9 @@ int main(int argc, char** argv) {
       if (also_on_threads && shows_on_threads(script, trace, options.real)) continue;
       missed.push_back(std::move(script));
     }
+    const std::uint64_t asked = attempt + 1;
     std::fprintf(stderr, "differential: Erlang asked %llu times, %zu scripts open\n",
-                 static_cast<unsigned long long>(attempt + 1), missed.size());
+                 static_cast<unsigned long long>(asked), missed.size());
     open = std::move(missed);
     last = *traces;
   }
