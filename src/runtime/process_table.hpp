@@ -96,9 +96,11 @@ class ProcessTable {
   std::vector<Chain> surplus_;
 };
 
+// A generation, or 0; see ProcessTable.
+using LifeWord = std::atomic<std::uint32_t>;
+
 // What a pid's node number leads to. Nodes are few and fixed in number, so this is an array;
 // entries are written when a runtime begins or ends, and read by every send.
-using LifeWord = std::atomic<std::uint32_t>;
 struct NodeEntry {
   std::atomic<Block*> blocks{nullptr};
   std::atomic<LifeWord*> lives{nullptr};  // behind the blocks

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "resp/multi_key.hpp"
 #include "resp/number.hpp"
 #include "security/digest.hpp"
 #include "server/connection_process.hpp"

@@ -15,7 +15,6 @@
 
 #include "resp/channels.hpp"
 #include "resp/connection_state.hpp"
-#include "resp/multi_key.hpp"
 #include "resp/parser.hpp"
 #include "server/key_request.hpp"
 #include "server/server.hpp"
