@@ -132,6 +132,26 @@ class Drain(unittest.TestCase):
             idle.close()
             lazy.close()
 
+    def test_who_has_read_its_id_can_be_named_by_it(self):
+        with self.serve() as server, Client(server.port) as admin:
+            for _ in range(200):
+                with Client(server.port) as client:
+                    number = client("CLIENT", "ID")
+                    self.assertEqual(admin("CLIENT", "KILL", "ID", number), 1)
+
+    def test_who_has_said_nothing_is_listed_and_ended(self):
+        with self.serve() as server, Client(server.port) as admin, Client(server.port) as silent:
+            limit, lines = time.monotonic() + 30, []
+            while len(lines) != 1:
+                self.assertLess(time.monotonic(), limit, lines)
+                listed = admin("CLIENT", "LIST").decode().splitlines()
+                lines = [line for line in listed if f"id={admin('CLIENT', 'ID')} " not in line]
+            address = "{}:{}".format(*silent.socket.getsockname())
+            self.assertIn(f"addr={address} ", lines[0])
+            self.assertEqual(admin("CLIENT", "KILL", "ADDR", address), 1)
+            with self.assertRaises((EOFError, ConnectionError)):
+                silent.read()
+
 
 if __name__ == "__main__":
     PROGRAM = sys.argv.pop(1)

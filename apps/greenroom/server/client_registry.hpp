@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -16,11 +17,11 @@ namespace greenroom {
 // once per batch of requests, so that nobody has to be asked while it waits for its socket.
 class ClientRegistry {
  public:
-  std::uint64_t add(troupe::Pid connection) {
+  std::uint64_t next_id() { return last_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  // `facts.id` is one that next_id() has given: nobody is listed without what is known of it.
+  void add(troupe::Pid connection, const ClientFacts& facts) {
     const std::lock_guard guard{lock_};
-    const std::uint64_t id = next_id_++;
-    clients_.emplace(id, Client{connection, {}});
-    return id;
+    clients_.emplace(facts.id, Client{connection, facts});
   }
   void remove(std::uint64_t id) {
     const std::lock_guard guard{lock_};
@@ -53,7 +54,7 @@ class ClientRegistry {
   };
   mutable std::mutex lock_;
   std::map<std::uint64_t, Client> clients_;
-  std::uint64_t next_id_ = 1;
+  std::atomic<std::uint64_t> last_id_{0};
 };
 
 }  // namespace greenroom

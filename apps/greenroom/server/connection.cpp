@@ -61,7 +61,7 @@ Connection::Connection(Process& self, ServerPtr server, net::Channel stream)
     : self_{self},
       server_{server},
       stream_{std::move(stream)},
-      id_{server->clients.add(self.pid())},
+      id_{server->clients.next_id()},
       state_{server->rules, id_, stream_.peer().host + ":" + std::to_string(stream_.peer().port),
              server->options.bind + ":" + std::to_string(server->port), now_ms()},
       parser_{limits_of(server->options)},
@@ -71,6 +71,7 @@ Connection::Connection(Process& self, ServerPtr server, net::Channel stream)
       subscriptions_{server->house.channels, id_, end_} {
   counters().connections_open.fetch_add(1, std::memory_order_relaxed);
   parser_.set_peer(state_.peer());
+  server_->clients.add(self.pid(), state_.facts());
 }
 
 Connection::~Connection() {
@@ -97,8 +98,9 @@ Async<> Connection::run() {
     counters().bytes_received.fetch_add(*count, std::memory_order_relaxed);
     co_await take(std::string_view{buffer_.data(), *count});
     co_await settle();
-    co_await flush();
+    // Before the answers leave: who has read its own id in one may be named by it from then on.
     server_->clients.update(state_.facts());
+    co_await flush();
   }
 }
 
