@@ -19,7 +19,7 @@ class Stream:
     """The events of one GET /v1/events, as they come."""
 
     def __init__(self, port, query="", last_id=None, fields=None):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         fields = dict(BEARER if fields is None else fields)
         if last_id:
             fields["Last-Event-ID"] = last_id

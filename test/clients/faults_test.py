@@ -158,8 +158,7 @@ class Faults(unittest.TestCase):
             self.assertEqual(client("SET", "after", "stored"), "OK")
             self.assertIn("writes are refused", server.log_text())
             server.kill()
-            port = server.port
-        with self.serve(port=port) as server, Client(server.port) as client:
+        with self.serve() as server, Client(server.port) as client:
             self.assertEqual(client("GET", "before"), b"kept")
             self.assertEqual(client("GET", "after"), b"stored")
 

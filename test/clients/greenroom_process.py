@@ -1,5 +1,6 @@
 # Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 """What the tests in this folder share: Greenroom as a program of its own, and a small client."""
+import os
 import re
 import signal
 import socket
@@ -50,8 +51,9 @@ class Greenroom:
         return self.process.wait(START_LIMIT)
 
     def log_text(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+        # The server writes where the position of this file is, so that nobody else may move it.
+        size = os.fstat(self.log.fileno()).st_size
+        return os.pread(self.log.fileno(), size, 0).decode(errors="replace")
 
     def status(self, field):
         """A number of /proc/PID/status, in KiB where it has a unit."""

@@ -121,14 +121,17 @@ async function drive() {
 
   says('a short session slides while it is used and ends when it is not');
   const bob = new Browser(base);
-  const id = await bob.login('bob', 2);
+  // Half its time is left at each use, because a busy machine can be that late.
+  const id = await bob.login('bob', 6);
   for (let i = 0; i < 3; ++i) {
-    await passed(1000);
+    await passed(3000);
     assert.equal((await bob.ask('GET', '/ping')).status, 200);
   }
-  await passed(2100);
+  await passed(6100);
   assert.equal((await bob.ask('GET', '/me')).status, 401);
-  const left = (await alice.ask('GET', '/sessions')).body;
+  let left;
+  do left = (await alice.ask('GET', '/sessions')).body;
+  while (left.length > 51); // the limit below ends this
   assert.equal(left.length, 51);
   assert.ok(!left.some((session) => session.id === id));
 
@@ -146,8 +149,8 @@ let code = 0;
 try {
   await Promise.race([
     drive(),
-    passed(90_000, null, { ref: false }).then(() => {
-      throw new Error('not done after 90 s');
+    passed(280_000, null, { ref: false }).then(() => {
+      throw new Error('not done after 280 s');
     }),
   ]);
   console.log(`${kind}: passed`);

@@ -109,7 +109,7 @@ async function begin(kind, index) {
 async function eventually(what, question) {
   for (let attempt = 0; ; ++attempt) {
     const answer = await question().catch((error) => error.message);
-    if (typeof answer === 'object' || attempt === 100) return answer;
+    if (typeof answer === 'object' || attempt === 1000) return answer;
     await passed(100);
   }
 }
@@ -146,8 +146,8 @@ let code = 0;
 try {
   await Promise.race([
     drive(),
-    passed(60_000, null, { ref: false }).then(() => {
-      throw new Error('not done after 60 s');
+    passed(280_000, null, { ref: false }).then(() => {
+      throw new Error('not done after 280 s');
     }),
   ]);
 } catch (error) {
