@@ -26,10 +26,12 @@ namespace troupe::detail {
 //                                                 thread that makes this step, and no other, must
 //                                                 put the process in a run queue
 //   take    (owner)       T|e|0      -> T|0|0     acquire, pairs with push
-//   sleep   (owner)       T|0|0      -> T|0|asleep  release, pairs with the push that ends the
-//   sleep close   (owner)       T|e|0      -> T|0|closed  seq_cst (see name_process); from here on
-//   every push finds nobody open    (allocator)   *|0|closed -> T'|0|0    release; the pid that is
-//   handed out afterwards
+//   sleep   (owner)       T|0|0      -> T|0|asleep
+//                                                 release, pairs with the push that ends the sleep
+//   close   (owner)       T|e|0      -> T|0|closed
+//                                                 seq_cst (see name_process); from here on every
+//                                                 push finds nobody
+//   open    (allocator)   *|0|closed -> T'|0|0    release; the pid that is handed out afterwards
 //                                                 carries the new generation
 //
 // The tag only has to guard the instant between a sender's full comparison of the generation and
