@@ -395,7 +395,8 @@ def section(figures, plots):
             lines.append(f"- {NAMES[peer]}, not counted: {reason}")
     spread = figures.spread.get(("troupe", row.workers[-1]))
     if spread:
-        lines.append(f"- our runs: {short(spread[0])} to {short(spread[1])} {row.unit}")
+        which = f" with {row.workers[-1]} workers" if len(row.workers) > 1 else ""
+        lines.append(f"- our runs{which}: {short(spread[0])} to {short(spread[1])} {row.unit}")
     if len({peer for peer, _ in figures.medians}) > 1:
         plot(plots / f"{slug(row)}.svg", figures)
         lines += ["", f"![{row.title}](performance/{slug(row)}.svg)"]
