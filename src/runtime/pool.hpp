@@ -16,6 +16,9 @@ namespace troupe::detail {
 // than everything else that is done with fresh memory. Larger blocks are malloc's.
 //
 // Tried instead: malloc alone, 6-7 ns a pair against 2 ns here, and its cross-thread frees contend.
+// Stacks of addresses instead of lists through the blocks, so that a thread can fetch what it hands
+// out next from the core that has released it: fan-in of 10 with two workers 23 M messages a
+// second, as with the lists, and all to all the same.
 //
 // Under AddressSanitizer everything is malloc's, so that use after free is seen.
 void* allocate(std::size_t size);
