@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 
-START_LIMIT = 60  # seconds; a sanitized build on a busy machine is slow
+START_LIMIT = 180  # seconds; a sanitized build on a busy machine is slow
 
 
 class Greenroom:
