@@ -33,6 +33,7 @@ class DiskTable final : public Table {
       : key_{key}, hash_mask_{hash_mask} {}
 
   void begin_file(LogFilePtr file) override;
+  void expect(std::string_view key) const override { index_.prefetch(hash_of(key)); }
   void apply(const Change& change, std::uint64_t offset) override;
 
   Result<std::optional<std::string>> get(std::string_view key) override;

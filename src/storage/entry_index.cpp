@@ -1,12 +1,14 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "storage/entry_index.hpp"
 
+#include <algorithm>
+
 namespace troupe::storage::log {
 
 // Hashes spread evenly, so the place of one is about its share of the bucket: five slots off at 122
 // of them, where halving would touch seven places in memory that nothing else has brought near.
 std::size_t EntryIndex::lower_bound(const Bucket& bucket, std::uint64_t hash) {
-  std::size_t at = (hash << bucket_bits >> 32) * bucket.size() >> 32;
+  std::size_t at = guess(bucket, hash);
   while (at > 0 && bucket[at - 1].hash >= hash) --at;
   while (at < bucket.size() && bucket[at].hash < hash) ++at;
   return at;
@@ -44,6 +46,29 @@ std::vector<Slot> EntryIndex::from(std::uint64_t hash, std::size_t limit) const 
     }
   }
   return slots;
+}
+
+void EntryIndex::prefetch(std::uint64_t hash) const {
+  const Bucket& bucket = buckets_[hash >> (64 - bucket_bits)];
+  // The lines of three slots before and behind, which need not be in the bucket.
+  constexpr std::uintptr_t line = 64;
+  const auto address =
+      reinterpret_cast<std::uintptr_t>(bucket.data()) + guess(bucket, hash) * sizeof(Slot);
+  for (const std::uintptr_t each : {address - line, address, address + line}) {
+    __builtin_prefetch(reinterpret_cast<const void*>(each));
+  }
+}
+
+std::vector<Place> EntryIndex::places() const {
+  std::size_t count = 0;
+  for (const Bucket& bucket : buckets_) count += bucket.size();
+  std::vector<Place> places;
+  places.reserve(count);
+  for (const Bucket& bucket : buckets_) {
+    for (const Slot& slot : bucket) places.push_back(slot.place);
+  }
+  std::ranges::sort(places);
+  return places;
 }
 
 void EntryIndex::clear() {

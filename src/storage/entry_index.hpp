@@ -45,17 +45,26 @@ class EntryIndex {
   std::span<Slot> find(std::uint64_t hash);
   void insert(const Slot& slot);
   void erase(const Slot& slot);  // one that find() gave
+  // Has the processor fetch what find() and insert() will look at: from a table of some megabytes
+  // that is most of what they cost.
+  void prefetch(std::uint64_t hash) const;
 
   // About `limit` slots in the order of their hashes, from this hash on, but all with the last
   // one's hash.
   std::vector<Slot> from(std::uint64_t hash, std::size_t limit) const;
+  // Of all slots, in order.
+  std::vector<Place> places() const;
 
   void clear();
 
  private:
   static constexpr int bucket_bits = 12;
   using Bucket = std::vector<Slot>;
-  // The first slot that is not below the hash, which is one of this bucket's.
+  // About where the hash, which is one of this bucket's, is or would be.
+  static std::size_t guess(const Bucket& bucket, std::uint64_t hash) {
+    return (hash << bucket_bits >> 32) * bucket.size() >> 32;
+  }
+  // The first slot that is not below the hash.
   static std::size_t lower_bound(const Bucket& bucket, std::uint64_t hash);
   Bucket& bucket_of(std::uint64_t hash) { return buckets_[hash >> (64 - bucket_bits)]; }
 

@@ -252,7 +252,9 @@ Result<LogFilePtr> Recovery::replay(std::uint64_t first, std::optional<std::uint
 Result<void> Recovery::replay_payload(std::string_view bytes, const std::string& path,
                                       std::uint64_t place) {
   PayloadReader payload{bytes};
+  LookAhead ahead{table_, bytes};
   for (;;) {
+    ahead.advance();
     switch (payload.next()) {
       case PayloadReader::Item::change:
         table_.apply(payload.change(), place + record_header_bytes + payload.offset());

@@ -127,7 +127,9 @@ Result<LoadedSnapshot> load_snapshot(Disk& disk, const std::string& path, std::u
       return std::unexpected(damaged_file(path, place, "record " + std::to_string(number)));
     }
     PayloadReader payload{reader.payload()};
+    LookAhead ahead{table, reader.payload()};
     for (;;) {
+      ahead.advance();
       const auto item = payload.next();
       if (item == PayloadReader::Item::finished) break;
       if (item == PayloadReader::Item::change && !payload.change().removal) {

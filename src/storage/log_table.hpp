@@ -15,6 +15,7 @@
 #include <troupe/storage.hpp>
 
 #include "storage/log_file.hpp"
+#include "storage/log_format.hpp"
 
 namespace troupe::storage::log {
 
@@ -29,6 +30,8 @@ class Table {
 
   // The changes that follow lie in this file, which stays as it is but for what is appended.
   virtual void begin_file(LogFilePtr file) = 0;
+  // This key is changed soon: what that takes a look at may be fetched meanwhile.
+  virtual void expect(std::string_view) const {}
   // `offset` is where the change begins in that file.
   virtual void apply(const Change& change, std::uint64_t offset) = 0;
 
@@ -46,6 +49,24 @@ class Table {
   virtual void give_up_snapshot() = 0;
 
   virtual void clear() = 0;
+};
+
+// Takes apart the payload whose changes are being applied, some changes ahead, and has the table
+// expect them.
+class LookAhead {
+ public:
+  LookAhead(const Table& table, std::string_view payload) : table_{table}, ahead_{payload} {
+    for (int i = 0; i < distance; ++i) advance();
+  }
+  // Before each change is applied.
+  void advance() {
+    if (ahead_.next() == PayloadReader::Item::change) table_.expect(ahead_.change().key);
+  }
+
+ private:
+  static constexpr int distance = 8;
+  const Table& table_;
+  PayloadReader ahead_;
 };
 
 std::unique_ptr<Table> make_table(Residence residence, Disk& disk);

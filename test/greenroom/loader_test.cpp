@@ -195,15 +195,53 @@ TEST(Loader, ends_with_a_sentence_when_a_reader_throws) {
   }
 }
 
+// Two threads read and two enter, and the readers are held up when they are far ahead.
+TEST(Loader, enters_each_session_once_when_the_readers_are_ahead) {
+  SessionHouse house;
+  auto first = store_of(30'000);
+  auto second = storage::open_memory();
+  for (int i = 0; i < 30'000; ++i) {
+    const std::string key = storage_key(5, "t:" + std::to_string(i));
+    ASSERT_TRUE(second->put(key, record(i % 3 == 0 ? far_ms : 0, "user")).has_value());
+  }
+  Runtime runtime;
+  std::vector<StoreHandle> shards{StoreHandle{first.get()}, StoreHandle{second.get()}};
+  const auto loaded = runtime.try_run(
+      [](Process& self, HouseRef in, std::vector<StoreHandle> from) -> Async<std::uint64_t> {
+        self.trap_exits();
+        const auto result = co_await load_sessions(self, in, std::move(from));
+        co_return result.value_or(0);
+      },
+      HouseRef{&house}, std::move(shards));
+  ASSERT_TRUE(loaded.has_value()) << to_erlang(loaded.error().term());
+  EXPECT_EQ(*loaded, 60'000u);
+  EXPECT_EQ(house.sessions.size(), 60'000u);
+  for (int i = 0; i < 30'000; ++i) {
+    EXPECT_TRUE(house.find(storage_key(0, "s:" + std::to_string(i)))) << i;
+    EXPECT_TRUE(house.find(storage_key(5, "t:" + std::to_string(i)))) << i;
+  }
+  // The runtime has ended, and so have the sessions: what was counted once was taken back once.
+  EXPECT_EQ(house.counters.keys[0].load(), 0);
+  EXPECT_EQ(house.counters.keys[5].load(), 0);
+  EXPECT_EQ(house.counters.keys_with_expiry[5].load(), 0);
+  EXPECT_EQ(house.counters.dataset_bytes.load(), 0);
+  EXPECT_EQ(house.processes.load(), 0);
+  EXPECT_TRUE(house.users.sessions_of("user").empty());
+}
+
 TEST(Loader, ends_with_a_sentence_when_there_are_more_sessions_than_processes) {
   SessionHouse house;
-  auto first = store_of(2'000);
+  auto first = store_of(20'000);
   auto second = store_of(0);
   Runtime runtime{{.max_processes = 1'000}};
   std::vector<StoreHandle> shards{StoreHandle{first.get()}, StoreHandle{second.get()}};
   const auto loaded = runtime.try_run(load, HouseRef{&house}, std::move(shards));
   ASSERT_TRUE(loaded.has_value()) << to_erlang(loaded.error().term());
   EXPECT_NE(loaded->error.find("system_limit"), std::string::npos) << loaded->error;
+  // Those of the batch that was not entered to its end are not counted either.
+  EXPECT_EQ(house.counters.keys[0].load(), 0);
+  EXPECT_EQ(house.counters.dataset_bytes.load(), 0);
+  EXPECT_EQ(house.processes.load(), 0);
 }
 
 }  // namespace

@@ -2,6 +2,11 @@
 #include "session/loader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include "session/packed_record.hpp"
@@ -10,6 +15,7 @@
 namespace greenroom {
 
 using namespace troupe;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -17,15 +23,62 @@ namespace {
 constexpr std::size_t batch_sessions = 500;
 
 struct ReadSession {
-  std::string key;
-  std::string user;
+  DormantPtr sleeper;
   std::int64_t created_at_ms;
   std::int64_t due_ms;  // when it expires, or its tombstone ends; 0: never
+  std::uint32_t key_bytes;
+  std::uint16_t user_bytes;
   bool exists;
-  DormantPtr sleeper;
 };
+// Keys and users lie one behind the other, because a string for each would be made by one thread
+// and freed by another. The sleepers go first: those that are not entered look at their keys.
 struct Batch {
+  std::string texts;
   std::vector<ReadSession> sessions;
+
+  void add(std::string_view key, const RecordFacts& facts, DormantPtr sleeper) {
+    sessions.push_back(ReadSession{std::move(sleeper), facts.created_at_ms, facts.ends_at_ms,
+                                   static_cast<std::uint32_t>(key.size()),
+                                   static_cast<std::uint16_t>(facts.user.size()), facts.exists()});
+    texts += key;
+    texts += facts.user;
+  }
+};
+
+// How far the reader of a shard is ahead of the process that enters what it reads. A few batches
+// stay in the processor's caches, and their memory is used again and again. Without a bound it was
+// a hundred megabytes when the reader was the faster one, and all of it was fetched twice.
+class Lead {
+ public:
+  // The reader's, before it sends a batch: waits while it is too far ahead.
+  void grow() {
+    std::unique_lock guard{lock_};
+    // Not for ever: in a simulation whoever enters them runs on this very thread.
+    smaller_.wait_for(guard, longest_wait, [&] { return is_over_ || batches_ < longest; });
+    ++batches_;
+  }
+  // The other's, when it has entered one.
+  void shrink() {
+    const std::lock_guard guard{lock_};
+    if (--batches_ == longest / 2) smaller_.notify_one();
+  }
+  // Nobody enters any more.
+  void end() {
+    const std::lock_guard guard{lock_};
+    is_over_ = true;
+    smaller_.notify_one();
+  }
+
+ private:
+  static constexpr int longest = 8;
+  static constexpr auto longest_wait = 100ms;
+  std::mutex lock_;
+  std::condition_variable smaller_;
+  int batches_ = 0;
+  bool is_over_ = false;
+};
+struct LeadPtr {
+  std::shared_ptr<Lead> lead;
 };
 // The end of a shard, or of the attempt.
 struct ShardRead {
@@ -45,6 +98,8 @@ template <>
 inline constexpr bool troupe::enable_message<greenroom::ShardRead> = true;
 template <>
 inline constexpr bool troupe::enable_message<greenroom::Loaded> = true;
+template <>
+inline constexpr bool troupe::enable_message<greenroom::LeadPtr> = true;
 
 namespace greenroom {
 namespace {
@@ -53,7 +108,9 @@ namespace {
 
 class ShardReader {
  public:
-  ShardReader(HouseRef house, StoreHandle store, Pid to) : house_{house}, store_{store}, to_{to} {}
+  // `to` takes the batches, and tells `lead` of each.
+  ShardReader(HouseRef house, StoreHandle store, Pid to, LeadPtr lead)
+      : house_{house}, store_{store}, to_{to}, lead_{std::move(lead)} {}
 
   // Each says what is wrong, or nothing. Dictionaries are asked for by number: to look for their
   // keys is to read everything where the store keeps no order.
@@ -73,7 +130,7 @@ class ShardReader {
                                                       : &ShardReader::add_session);
     });
     if (!swept && error_.empty()) error_ = swept.error().text;
-    if (!batch_.sessions.empty()) send(to_, std::move(batch_));
+    if (!batch_.sessions.empty()) send_batch();
     return std::move(error_);
   }
 
@@ -104,13 +161,16 @@ class ShardReader {
                   std::to_string(facts->dictionary) +
                   ", which is missing; restore the data files from a backup");
     }
-    batch_.sessions.push_back(ReadSession{
-        std::string{key}, std::string{facts->user}, facts->created_at_ms, facts->ends_at_ms,
-        facts->exists(),
-        SleepingSession::of_record(house_, {}, value, {.armed_ms = facts->ends_at_ms})});
-    if (batch_.sessions.size() < batch_sessions) return true;
-    send(to_, std::exchange(batch_, {}));
+    if (batch_.sessions.capacity() == 0) batch_.sessions.reserve(batch_sessions);
+    batch_.add(key, *facts,
+               SleepingSession::of_record(house_, {}, value, {.armed_ms = facts->ends_at_ms}));
+    if (batch_.sessions.size() == batch_sessions) send_batch();
     return true;
+  }
+
+  void send_batch() {
+    lead_.lead->grow();
+    send(to_, std::exchange(batch_, {}));
   }
 
   bool fail(std::string error) {
@@ -121,65 +181,108 @@ class ShardReader {
   HouseRef house_;
   StoreHandle store_;
   Pid to_;
+  LeadPtr lead_;
   Batch batch_;
   std::string error_;
 };
 
-Async<> read_shard(Process& self, Pid loader, HouseRef house, StoreHandle store) {
+Async<> read_shard(Process& self, Pid loader, HouseRef house, StoreHandle store, LeadPtr lead) {
   ShardRead read = co_await blocking(self, [=]() -> ShardRead {
-    return ShardRead{ShardReader{house, store, loader}.read_sessions()};
+    return ShardRead{ShardReader{house, store, loader, lead}.read_sessions()};
   });
   send(loader, std::move(read));
 }
 
 // --- The process that enters them.
 
+SleepingSession& asleep(const ReadSession& session) {
+  return *static_cast<SleepingSession*>(session.sleeper.get());
+}
+
+// Counts them all at once: two processes that do so for one session after the other would take the
+// counters from each other each time. From here on each has its key, those of a batch for now, so
+// one that is not entered in the end is taken back when it is dropped.
+void count(HouseRef house, const Batch& batch) {
+  struct OfDatabase {
+    std::int64_t keys = 0;
+    std::int64_t keys_with_expiry = 0;
+  };
+  std::array<OfDatabase, 16> counts{};
+  std::int64_t bytes = 0;
+  std::string_view texts = batch.texts;
+  for (const ReadSession& session : batch.sessions) {
+    const std::string_view key = texts.substr(0, session.key_bytes);
+    texts.remove_prefix(session.key_bytes + session.user_bytes);
+    SleepingSession& sleeper = asleep(session);
+    sleeper.set_key(key);
+    if (!session.exists) continue;
+    bytes += bytes_asleep(key.size(), sleeper.record().size());
+    OfDatabase& database = counts.at(database_of(key));
+    ++database.keys;
+    if (session.due_ms != 0) ++database.keys_with_expiry;
+  }
+  Counters& counters = house->counters;
+  counters.dataset_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i].keys == 0) continue;
+    counters.keys[i].fetch_add(counts[i].keys, std::memory_order_relaxed);
+    counters.keys_with_expiry[i].fetch_add(counts[i].keys_with_expiry, std::memory_order_relaxed);
+  }
+  house->processes.fetch_add(static_cast<std::int64_t>(batch.sessions.size()),
+                             std::memory_order_relaxed);
+}
+
 struct Entering {
   KeyTable* table;
-  const std::string* key;
   SleepingSession* session;
 };
 
 // Between its birth and its first message.
 bool enter_key(void* context, Pid pid) {
   const Entering& entering = *static_cast<Entering*>(context);
-  if (!entering.table->insert(*entering.key, pid)) return false;
-  entering.session->set_key(entering.table->kept_key(*entering.key, pid));
+  const std::string_view key = entering.session->key();
+  if (!entering.table->insert(key, pid)) return false;
+  entering.session->set_key(entering.table->kept_key(key, pid));
   return true;
 }
 
-void enter(HouseRef house, ReadSession session) {
-  house->processes.fetch_add(1, std::memory_order_relaxed);
-  const std::uint8_t database = database_of(session.key);
-  Counters& counters = house->counters;
-  if (session.exists) {
-    const auto* asleep = static_cast<const SleepingSession*>(session.sleeper.get());
-    counters.keys[database].fetch_add(1, std::memory_order_relaxed);
-    counters.dataset_bytes.fetch_add(bytes_asleep(session.key.size(), asleep->record().size()),
-                                     std::memory_order_relaxed);
-    if (session.due_ms != 0)
-      counters.keys_with_expiry[database].fetch_add(1, std::memory_order_relaxed);
-  }
-  Entering entering{session.exists ? &house->sessions : &house->absent, &session.key,
-                    static_cast<SleepingSession*>(session.sleeper.get())};
-  entering.session->set_key(session.key);  // until the table's own is there
+// One that is counted already.
+void enter(HouseRef house, ReadSession session, std::string_view user) {
+  const std::string_view key = asleep(session).key();
+  Entering entering{session.exists ? &house->sessions : &house->absent, &asleep(session)};
   const Pid pid = spawn_dormant(std::move(session.sleeper), enter_key, &entering);
   if (!pid) return;
   if (session.due_ms != 0) house->expiry.arm(session.due_ms, pid);
-  if (!session.user.empty()) {
-    const PrefixRule* rule = house->rules.find(key_in(session.key));
-    house->bind_user(session.user, session.key, session.created_at_ms, rule);
+  if (!user.empty()) {
+    house->bind_user(user, key, session.created_at_ms, house->rules.find(key_in(key)));
+  }
+}
+
+void enter_all(HouseRef house, Batch batch) {
+  count(house, batch);
+  std::string_view texts = batch.texts;
+  for (ReadSession& session : batch.sessions) {
+    const std::string_view user = texts.substr(session.key_bytes, session.user_bytes);
+    texts.remove_prefix(session.key_bytes + session.user_bytes);
+    enter(house, std::move(session), user);
   }
 }
 
 Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) {
-  spawn_link(read_shard, self.pid(), house, store);
+  // Ends with this process, however it ends: the reader must not wait for it then.
+  struct Entered : LeadPtr {
+    Entered() : LeadPtr{std::make_shared<Lead>()} {}
+    ~Entered() { lead->end(); }
+  };
+  const Entered entered;
+  spawn_link(read_shard, self.pid(), house, store, LeadPtr{entered});
   Loaded loaded;
   for (bool is_done = false; !is_done;) {
     is_done = co_await self.receive(
         [&](Batch batch) {
           loaded.sessions += batch.sessions.size();
-          for (ReadSession& session : batch.sessions) enter(house, std::move(session));
+          enter_all(house, std::move(batch));
+          entered.lead->shrink();
           return false;
         },
         [&](ShardRead read) {
@@ -194,8 +297,9 @@ Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) 
 
 Async<> load_dictionaries(Process& self, Pid owner, HouseRef house, StoreHandle store) {
   Loaded loaded;
-  loaded.error = co_await blocking(
-      self, [=]() -> std::string { return ShardReader{house, store, Pid{}}.read_dictionaries(); });
+  loaded.error = co_await blocking(self, [=]() -> std::string {
+    return ShardReader{house, store, Pid{}, {}}.read_dictionaries();
+  });
   send(owner, std::move(loaded));
 }
 
