@@ -83,10 +83,11 @@ TEST_F(AgentTest, functions_may_wait_and_the_agent_is_theirs_meanwhile) {
     // The change happens though its caller has given up; whoever asks next sees it.
     EXPECT_THROW(co_await Count::update_within(self, 1ms, agent,
                                                [](Process& me, int& n) -> Async<int> {
-                                                 co_await me.sleep(20ms);
+                                                 co_await me.receive<Atom>();
                                                  co_return n + 5;
                                                }),
                  CallException);
+    send(agent.pid(), Atom{"go"});
     const int got = co_await Count::get(
         self, agent,
         [](Process& me, const int& n, int by) -> Async<int> {

@@ -246,7 +246,8 @@ TEST_F(DynamicSupervisorTest, at_the_end_all_children_are_told_at_once_and_the_l
     const auto sup = co_await DynamicSupervisor::start_link(self);
     std::vector<Pid> slow;
     for (int i = 0; i < 20; ++i) {
-      const auto spec = child<Stubborn>(i < 10 ? Duration{1h} : Duration{1ms}).shutdown(20ms);
+      const auto spec = i < 10 ? child<Stubborn>(Duration{1h}).shutdown(20ms)
+                               : child<Stubborn>(Duration{1ms}).shutdown(1h);
       const auto started = co_await DynamicSupervisor::start_child(self, sup, spec);
       self.monitor(started->pid);
       if (i < 10) slow.push_back(started->pid);

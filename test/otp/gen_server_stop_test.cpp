@@ -46,6 +46,7 @@ struct Mortal : GenServer<Mortal> {
   struct Busy {
     Duration time;
   };
+  struct BusyUntilTold {};
   Next handle_cast(Stop m) {
     ++state_;
     return Next::stop(m.reason);
@@ -58,6 +59,7 @@ struct Mortal : GenServer<Mortal> {
   void handle_cast(Process& self, Leave m) { self.exit(m.reason); }
   Answer<int> handle_call(Take) { return {state_, Next::stop("taken")}; }
   Async<> handle_cast(Process& self, Busy m) { co_await self.sleep(m.time); }
+  Async<> handle_cast(Process& self, BusyUntilTold) { (void)co_await self.receive<Atom>(); }
   void handle_info(Exit m) { send(tell_, std::move(m)); }
   void terminate(ExitReason reason) {
     send(tell_, Terminated{std::move(reason), state_, state_is_torn()});
@@ -124,7 +126,7 @@ TEST_F(GenServerStop, stop_returns_once_the_server_is_dead) {
 TEST_F(GenServerStop, stop_gives_up_after_its_timeout_and_the_server_still_ends) {
   on_every_executor([](Process& self) -> Async<> {
     const auto [server, ref] = co_await Mortal::start_monitor(self, self.pid());
-    cast(server, Mortal::Busy{40ms});
+    cast(server, Mortal::BusyUntilTold{});
     ExitReason why;
     try {
       co_await stop(self, server, atoms::normal, 5ms);
@@ -132,6 +134,7 @@ TEST_F(GenServerStop, stop_gives_up_after_its_timeout_and_the_server_still_ends)
       why = exit.reason();
     }
     EXPECT_EQ(why.term()[0], Term{atoms::timeout});
+    send(server.pid(), Atom{"go"});
     EXPECT_TRUE((co_await self.receive<Down>()).reason.is_normal());
   });
 }

@@ -157,6 +157,14 @@ class GenStatemTest : public testing::Test {
   test::CapturedLog log_;
 };
 
+// It takes all of them without a pause in between, in which a timeout of the first could fire.
+template <class... Events>
+Async<> cast_together(Process& self, ServerRef<Recorder> machine, Events... events) {
+  co_await sys::suspend(self, machine.pid());
+  (cast(machine, std::move(events)), ...);
+  co_await sys::resume(self, machine.pid());
+}
+
 Async<> expect_notes(Process& self, ServerRef<Recorder> machine, Notes expected) {
   EXPECT_EQ(co_await call(self, machine, Recorder::GetNotes{}), expected);
 }
@@ -216,11 +224,9 @@ TEST_F(GenStatemTest, a_state_timeout_survives_events_and_ends_with_its_state) {
     cast(machine, Arm{Arm::state, 40ms});
     for (int i = 0; i < 3; ++i) cast(machine, Recorder::Poke{});
     EXPECT_EQ((co_await self.receive<Recorder::Tell>()).what, "state");
-    cast(machine, Arm{Arm::state, 20ms});
-    cast(machine, Recorder::Become{busy});
+    co_await cast_together(self, machine, Arm{Arm::state, 20ms}, Recorder::Become{busy});
     EXPECT_FALSE((co_await self.receive<Recorder::Tell>(60ms)).has_value());
-    cast(machine, Arm{Arm::state, 20ms});
-    cast(machine, Arm{Arm::cancel_state, {}});
+    co_await cast_together(self, machine, Arm{Arm::state, 20ms}, Arm{Arm::cancel_state, {}});
     EXPECT_FALSE((co_await self.receive<Recorder::Tell>(60ms)).has_value());
     co_await stop(self, machine.pid());
   });
@@ -231,17 +237,16 @@ TEST_F(GenStatemTest, an_event_timeout_ends_with_any_event_and_a_named_one_with_
     const auto machine = co_await Recorder::start(self, self.pid());
     cast(machine, Arm{Arm::event, 10ms});
     EXPECT_EQ((co_await self.receive<Recorder::Tell>()).what, "event");
-    cast(machine, Arm{Arm::event, 20ms});
-    cast(machine, Recorder::Become{busy});
+    co_await cast_together(self, machine, Arm{Arm::event, 20ms}, Recorder::Become{busy});
     EXPECT_FALSE((co_await self.receive<Recorder::Tell>(60ms)).has_value());
     cast(machine, Arm{Arm::named, 20ms});
     cast(machine, Recorder::Become{ready});
     // Asking from outside is no event, and does not delay it.
     for (int i = 0; i < 5; ++i) (void)co_await sys::get_state(self, machine.pid());
     EXPECT_EQ((co_await self.receive<Recorder::Tell>()).what, "named");
-    cast(machine, Arm{Arm::named, 10ms});
-    cast(machine, Arm{Arm::named, 20ms});  // replaces it
-    cast(machine, Arm{Arm::cancel_named, {}});
+    // The second replaces the first.
+    co_await cast_together(self, machine, Arm{Arm::named, 10ms}, Arm{Arm::named, 20ms},
+                           Arm{Arm::cancel_named, {}});
     EXPECT_FALSE((co_await self.receive<Recorder::Tell>(60ms)).has_value());
     co_await stop(self, machine.pid());
   });

@@ -38,7 +38,8 @@ struct Door : GenStatem<Door, Locked, Open, Broken> {
   struct Kick {};
   using Info = troupe::Messages<Kick>;
 
-  Door(Pid observer, std::string code) : observer_{observer}, code_{std::move(code)} {}
+  Door(Pid observer, std::string code, Duration open_for = 30ms)
+      : observer_{observer}, code_{std::move(code)}, open_for_{open_for} {}
 
   Transition handle_event(Locked& locked, const Digit& d) {
     locked.typed += d.digit;
@@ -63,7 +64,7 @@ struct Door : GenStatem<Door, Locked, Open, Broken> {
   void state_enter(Locked&) { say("locked"); }
   Transition state_enter(Open& open, const Locked& before) {
     say("open after " + before.typed);
-    Transition all = keep_state().state_timeout(30ms);
+    Transition all = keep_state().state_timeout(open_for_);
     for (From<int>& from : std::exchange(waiting_, {})) {
       all = std::move(all).reply(std::move(from), *open.opened_with);
     }
@@ -74,6 +75,7 @@ struct Door : GenStatem<Door, Locked, Open, Broken> {
   void say(std::string what) { send(observer_, std::move(what)); }
   Pid observer_;
   std::string code_;
+  Duration open_for_;
   int times_ = 0;
   std::vector<From<int>> waiting_;
 };
@@ -86,8 +88,11 @@ class GenStatemTypesTest : public testing::Test {
 TEST_F(GenStatemTypesTest, a_code_lock_opens_for_a_while_and_clears_wrong_input) {
   on_every_executor([](Process& self) -> Async<> {
     const auto door = co_await Door::start(self, self.pid(), "123");
+    // All are there before it opens, so that the last two come while it is open.
+    co_await sys::suspend(self, door.pid());
     for (const char digit : {'1', '2', '9', '1', '2', '3', '7', '7'})
       cast(door, Door::Digit{digit});
+    co_await sys::resume(self, door.pid());
     const char* const expected[] = {"locked", "wrong", "locked", "open after 123", "locked"};
     for (const char* what : expected) EXPECT_EQ(co_await self.receive<std::string>(), what);
     cast(door, Door::Digit{'5'});
@@ -100,7 +105,7 @@ TEST_F(GenStatemTypesTest, a_code_lock_opens_for_a_while_and_clears_wrong_input)
 
 TEST_F(GenStatemTypesTest, calls_that_were_kept_are_answered_by_a_transition) {
   on_every_executor([](Process& self) -> Async<> {
-    const auto door = co_await Door::start(self, self.pid(), "1");
+    const auto door = co_await Door::start(self, self.pid(), "1", Duration{1h});
     auto first = send_request(self, door, Door::WaitOpen{});
     auto second = send_request(self, door, Door::WaitOpen{});
     cast(door, Door::Digit{'1'});

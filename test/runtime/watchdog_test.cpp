@@ -147,13 +147,18 @@ TEST(WatchdogTest, the_report_names_the_process_what_it_does_and_where) {
   Runtime runtime{with_workers(1)};
   const auto shared = std::make_shared<Shared>();
   std::thread reader{[&] {
-    while (log.count("has kept its worker for") == 0) let_time_pass(1ms);
+    while (log.count("has kept its worker for", "name=the_hog") == 0) let_time_pass(1ms);
     shared->done = true;
   }};
   const auto result = runtime.try_run(
       [](Process& self, SharedState state) -> Async<> {
-        const auto [pid, ref] = spawn_monitor(hog, state);
-        register_name("the_hog", pid);
+        // It takes its name itself: somebody else might come too late with it.
+        spawn_monitor(
+            [](Process& the_hog, SharedState busy) {
+              the_hog.register_name("the_hog");
+              loop_until_done(*busy);
+            },
+            state);
         while (!state->done) co_await self.sleep(1ms);
         (void)co_await self.receive<Down>();
       },
