@@ -29,8 +29,9 @@ constexpr std::size_t first_values_pending = 16;
 constexpr Duration write_limit = 60s;
 // And looks so often whether it was told to end.
 constexpr Duration write_slice = 1s;
-// A connection's stream is handed over at once after its process was started.
-constexpr Duration stream_limit = 5s;
+// A connection's stream is handed over at once after its process was started; on a machine that
+// stands still in between, a client would be dropped for nothing.
+constexpr Duration stream_limit = 60s;
 constexpr Duration handshake_limit = 10s;
 
 // What a process that listens to channels wakes up for.
