@@ -68,7 +68,7 @@ class Drain(unittest.TestCase):
             self.assertEqual(server.stop(), 0)
             for thread in threads:
                 thread.join(60)
-            self.assertNotIn("error", server.log_text())
+            self.assertEqual(server.errors(), [])
         with self.serve() as server, Client(server.port) as client:
             for number, count in enumerate(acknowledged):
                 self.assertGreaterEqual(count, 20)
@@ -128,7 +128,7 @@ class Drain(unittest.TestCase):
             while b"connected_clients:1\r\n" not in admin("INFO", "clients"):
                 self.assertLess(time.monotonic(), limit, "it is still there")
                 time.sleep(0.02)
-            self.assertNotIn("error", server.log_text())
+            self.assertEqual(server.errors(), [])
             idle.close()
             lazy.close()
 

@@ -55,6 +55,13 @@ class Greenroom:
         size = os.fstat(self.log.fileno()).st_size
         return os.pread(self.log.fileno(), size, 0).decode(errors="replace")
 
+    def errors(self):
+        """Lines of the log that tell of an error: the server's own, or a sanitizer's. A warning may
+        show a stack, and so the names of functions and files that have the word in them."""
+        is_less = re.compile(r"\S+Z (debug|info|notice|warning) ")
+        return [line for line in self.log_text().splitlines()
+                if "error" in line.lower() and not is_less.match(line)]
+
     def status(self, field):
         """A number of /proc/PID/status, in KiB where it has a unit."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:

@@ -55,7 +55,7 @@ class Browser {
       headers: { 'content-type': 'application/json', cookie: this.cookie },
       body: body && JSON.stringify(body),
     });
-    const [cookie] = response.headers.getSetCookie();
+    const cookie = response.headers.get('set-cookie');
     if (cookie) this.cookie = cookie.split(';')[0];
     const text = await response.text();
     return { status: response.status, body: text ? JSON.parse(text) : null };

@@ -47,7 +47,9 @@ class Browser {
       headers: body ? { 'content-type': 'application/json', cookie } : { cookie },
       body: body && JSON.stringify(body),
     });
-    for (const line of response.headers.getSetCookie()) {
+    // Several come as one text with commas between; the first Nodes with fetch have no getSetCookie.
+    const cookies = response.headers.get('set-cookie')?.split(/,\s*(?=[^;,=\s]+=)/) ?? [];
+    for (const line of cookies) {
       const [, name, value] = line.match(/^([^=]+)=([^;]*)/);
       this.cookies.set(name, value);
     }
