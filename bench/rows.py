@@ -150,9 +150,12 @@ ROWS = [
     Row("1,000,000 timers over 1 s: p99 lateness", "timers", "1000000 1000", "1000000 1000", "p99",
         "us",
         "The tick of a millisecond, and whatever keeps the worker at that moment: a thousand "
-        "receives, or a thousand timers being set. A timer is dealt down the wheel and fired from "
-        "memory that no cache holds any more, through lists, so that one miss waits for the other: "
-        "half of the processor time. Go and tokio set 300,000, which they need two seconds for.",
+        "timers being set, or what is due. It all comes while timers are still being set; after "
+        "that the 99th percentile is 2 ms. The receiver gets as much time as the timers took to "
+        "fire, or what was due would wait in its mailbox behind those that are set. A timer is "
+        "dealt down the wheel and fired from memory that no cache holds any more, through lists, "
+        "so that one miss waits for the other: half of the processor time. Go and tokio set "
+        "300,000, which they need two seconds for.",
         workers=(2,), less_is_better=True, limit=5000, slow=True, sizes=FEWER_TIMERS),
     Row("Fairness: p99 lateness beside 2 endless loops", "fairness", "2 500 3", "2 500 "
         "1", "late_p99",

@@ -10,7 +10,7 @@
 
 namespace troupe {
 
-TimerWheel::TimerWheel(std::uint64_t now) : now_{now} {
+TimerWheel::TimerWheel(std::uint64_t now) : now_{now}, looked_ahead_{now} {
   for (Wheel*& wheel : path_) wheel = nullptr;
   for (Wheel*& wheel : path_) {
     wheel = acquire();
@@ -176,32 +176,36 @@ bool TimerWheel::deal(Place place, std::size_t& budget) noexcept {
   return true;
 }
 
-bool TimerWheel::deal_ahead(std::size_t budget) noexcept {
-  return deal_first_slots(budget, Pace::as_given);
-}
+bool TimerWheel::deal_ahead(std::size_t budget) noexcept { return deal_first_slots(budget, 0); }
 
-bool TimerWheel::deal_first_slots(std::size_t budget, Pace pace) noexcept {
+// Of the first slot of each level, and of the first of its child (a child that is all in one slot
+// would be as dear), up to the budget; or more, in proportion to the time that has passed of what
+// was left. No level waits for another to be done, nor a child for what its slot still lists: in a
+// wheel that is filled all the time they never are.
+bool TimerWheel::deal_first_slots(std::size_t budget, std::uint64_t ticks_passed) noexcept {
+  bool is_more = false;
   for (unsigned level = 1; level < levels; ++level) {
     Wheel* wheel = path_[level];
     if (wheel->occupied() == 0) continue;
     const std::uint64_t ticks_left = begin_of_first_slot(level) - now_;
-    // The first slot, and the first of its child: a child that is all in one slot would be as dear.
     for (unsigned below = level; below > 0 && wheel->occupied() != 0; --below) {
       const unsigned slot = first(wheel->occupied());
       const std::uint64_t bit = std::uint64_t{1} << slot;
       if ((wheel->listed & bit) != 0) {
         if ((wheel->opened & bit) == 0 && !is_crowded(wheel->lists[slot])) break;
-        if (pace == Pace::in_time) {
-          budget = std::max<std::size_t>(budget, 2 * wheel->counts[slot] / ticks_left);
-        }
-        if (budget == 0) return true;
-        if (!deal(Place{wheel, below, slot}, budget)) break;
-        if ((wheel->listed & bit) != 0) return true;
+        // A quarter more than its share, because more may come, and the last tick be missed.
+        const std::size_t share = wheel->counts[slot] * ticks_passed * 5 / 4 / ticks_left;
+        const std::size_t part = std::max(budget, share);
+        if (part == 0) return true;
+        std::size_t left = part;
+        if (!deal(Place{wheel, below, slot}, left)) break;
+        budget -= std::min(budget, part - left);
+        is_more |= (wheel->listed & bit) != 0;
       }
       wheel = wheel->children[slot];
     }
   }
-  return false;
+  return is_more;
 }
 
 std::uint64_t TimerWheel::next_deadline() noexcept {
@@ -243,7 +247,8 @@ std::uint64_t TimerWheel::earliest_in(Wheel& wheel, unsigned level) noexcept {
 TimerNode* TimerWheel::take_due(std::uint64_t now) noexcept {
   while (firing_.empty()) {
     if (step(now)) continue;
-    if (deals_ahead_) deals_ahead_ = deal_first_slots(ahead_budget, Pace::in_time);
+    const std::uint64_t passed = std::min(now_ - std::exchange(looked_ahead_, now_), most_passed);
+    if (deals_ahead_) deals_ahead_ = deal_first_slots(ahead_budget, passed);
     return nullptr;
   }
   --size_;

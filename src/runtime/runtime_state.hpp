@@ -55,7 +55,7 @@ struct Context {
   std::uint64_t refs_end = 0;
   std::uint64_t ref_runtime = 0;  // RuntimeState::serial they belong to
   // Messages that the running process has sent, in this activation, to others who were awake
-  // already: they have more to read than what woke them.
+  // already: they have more to read than what woke them. Then those that timers have sent.
   std::uint32_t sent_ahead = 0;
 };
 extern constinit thread_local Context context;

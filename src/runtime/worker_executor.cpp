@@ -287,7 +287,9 @@ void WorkerExecutor::check(Worker& worker) {
     worker.check_every = std::min(worker.check_every * 2, check_interval);
   }
   worker.next_check = worker.turns.load(std::memory_order_relaxed) + worker.check_every;
+  context.sent_ahead = 0;
   worker.timers.expire(now);
+  if (worker.flooded) run_flooded(worker, host_->monotonic_ns() - now);
   if (now - worker.last_wake_ns >= wake_interval_ns) {
     worker.last_wake_ns = now;
     worker.may_wake.store(true, std::memory_order_relaxed);
@@ -318,11 +320,11 @@ void WorkerExecutor::flood(Block& receiver) noexcept {
 }
 
 // After a flood: its receiver is the next, if it waits among the newest of the queue, and goes on
-// for about as long as the sender was at it. It may flood others in turn, who have to wait, so that
-// at least every second process is one that was next anyway.
-void WorkerExecutor::run_flooded(Worker& worker) noexcept {
+// for about as long as the sender was at it, which is a process or the timers. It may flood others
+// in turn, who have to wait, so that at least every second process is one that was next anyway.
+void WorkerExecutor::run_flooded(Worker& worker, std::int64_t sending_ns) noexcept {
   Block* block = std::exchange(worker.flooded, nullptr);
-  const std::int64_t most_ns = std::min(context.sent_ahead * send_ns, flooded_ns);
+  const std::int64_t most_ns = std::min(sending_ns, flooded_ns);
   const auto must_wait = [&] {
     return !worker.urgent[0].is_empty() || !worker.urgent[1].is_empty() ||
            worker.passes_on.load(std::memory_order_relaxed);
@@ -351,7 +353,7 @@ void WorkerExecutor::run_flooded(Worker& worker) noexcept {
     come_back(worker);
   const std::uint32_t turns = worker.turns.load(std::memory_order_relaxed);
   if (static_cast<std::int32_t>(turns - worker.next_check) >= 0) {
-    if (worker.flooded) run_flooded(worker);
+    if (worker.flooded) run_flooded(worker, context.sent_ahead * send_ns);
     worker.running.store(nullptr,
                          std::memory_order_relaxed);  // it is not to blame for what follows
     check(worker);

@@ -350,6 +350,33 @@ TEST(timer_wheel, a_crowded_slot_has_been_dealt_out_by_the_tick_that_enters_it) 
   }
 }
 
+// A slot that fills as it is dealt out is never done, and the first slot of its child must not wait
+// for that. A timer that was dealt stands behind another one than before.
+TEST(timer_wheel, dealing_is_spread_where_timers_are_set_all_the_time) {
+  constexpr std::uint64_t boundary = 4096;  // of level 2
+  constexpr std::uint64_t per_tick = 2'000;
+  TimerWheel wheel{boundary - 200};
+  std::deque<TimerNode> timers;
+  std::size_t most_moved = 0;
+  for (std::uint64_t now = wheel.now() + 1; now <= boundary; ++now) {
+    for (std::uint64_t i = 0; i < per_tick; ++i) {
+      wheel.insert(timers.emplace_back(), now + 1 + i % 1'000);
+    }
+    if (now % 2 != 0) continue;  // each advance comes a tick late
+    std::vector<TimerLink*> before;
+    if (now + 16 > boundary) {
+      for (const TimerNode& timer : timers) before.push_back(timer.prev);
+    }
+    wheel.advance(now, [](TimerNode&) {});
+    std::size_t moved = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      moved += timers[i].pending() && timers[i].prev != before[i];
+    }
+    most_moved = std::max(most_moved, moved);
+  }
+  EXPECT_LT(most_moved, 3 * per_tick);
+}
+
 TEST(timer_wheel, the_last_timer_of_a_half_dealt_list_can_be_cancelled) {
   TimerWheel wheel;
   std::vector<Timer> timers(40);

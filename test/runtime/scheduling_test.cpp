@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Who runs next on a worker. One thread, where that is the same every time.
+#include <chrono>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
@@ -73,6 +74,32 @@ TEST(SchedulingTest, two_who_flood_each_other_starve_nobody) {
     std::vector<std::string> order;
     for (int i = 0; i < 3; ++i) order.push_back((co_await self.receive<Ran>()).who);
     EXPECT_EQ(order, (std::vector<std::string>{"high", "normal", "low"}));
+  });
+  EXPECT_TRUE(result.has_value());
+}
+
+int taken = 0;
+
+Async<> count_taken(Process& self) {
+  while (true) {
+    (void)co_await self.receive<Number>();
+    ++taken;
+  }
+}
+
+TEST(SchedulingTest, who_is_sent_much_by_timers_keeps_up_with_who_sets_them) {
+  using namespace std::chrono_literals;
+  Runtime runtime{{.execution = Execution::single}};
+  const auto result = runtime.try_run([](Process& self) -> Async<> {
+    constexpr int rounds = 100;
+    constexpr int per_round = flood + flood / 3;  // it receives `flood` each time it is its turn
+    taken = 0;
+    const Pid taker = spawn(count_taken);
+    for (int round = 0; round < rounds; ++round) {
+      for (int i = 0; i < per_round; ++i) send_after(taker, 0ms, Number{i});
+      co_await self.yield();
+    }
+    EXPECT_GT(taken, (rounds - 12) * per_round) << "of " << rounds * per_round;
   });
   EXPECT_TRUE(result.has_value());
 }
