@@ -27,9 +27,10 @@ struct ClientOptions {
 //     auto response = co_await client.send(self, {.method = "GET", .target = "/healthz"});
 //     if (response && response->status == 200) ...
 //
-// A kept connection may have been closed by the server in the meantime. Where that shows before any
-// byte of an answer, the request is sent once more on a new connection if its method is idempotent
-// (GET, HEAD, PUT, DELETE, OPTIONS); others come back as the error `closed`.
+// A kept connection may have been closed by the server in the meantime. If that is known when a
+// request is sent, the request goes over a new one. If it shows later, but before any byte of an
+// answer, the request is sent once more on a new connection if its method is idempotent (GET, HEAD,
+// PUT, DELETE, OPTIONS); others come back as the error `closed`.
 class Client {
  public:
   // Scheme, host and port of `base` count, its path does not. A text that is no URL shows at the

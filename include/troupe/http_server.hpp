@@ -71,8 +71,9 @@ class Exchange {
 // The body of an answer, piece by piece; belongs to the handler and ends with it.
 class ResponseStream {
  public:
-  // Waits while the client does not read, at most ServerOptions::write_timeout. An error: the
-  // client is gone, and the connection ends when the handler returns.
+  // Waits while the client does not read, at most ServerOptions::write_timeout. An error: nobody
+  // reads on, so the handler should return. Either the client is gone, and the connection ends
+  // then; or the request was HEAD, whose answer has no body, and the connection goes on.
   Async<Result<void>> write(Process& self, std::string_view bytes);
 
  private:

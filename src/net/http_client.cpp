@@ -37,6 +37,14 @@ bool is_idempotent(std::string_view method) noexcept {
          method == "OPTIONS";
 }
 
+// Whether a connection has ended since the last answer, or the server has said something on it that
+// answers nothing: that it has waited long enough (408), as some do before they close.
+bool is_stale(net::Channel& channel) {
+  char byte = 0;
+  const auto count = channel.try_read(std::span{&byte, 1});
+  return count || count.error().kind != net::ErrorKind::would_block;
+}
+
 }  // namespace
 
 struct Client::Attempt {
@@ -76,6 +84,7 @@ Async<Result<Response>> Client::send(Process& self, Request request) {
   if (!url_) co_return std::unexpected{url_.error()};
   if (!request.fields.has("host")) request.fields.set("Host", url_->authority());
   Attempt attempt{.bytes = to_wire(request), .is_head = request.method == "HEAD"};
+  if (channel_.is_open() && is_stale(channel_)) channel_.close();
   const bool was_open = channel_.is_open();
   auto response = co_await place(this->attempt(self, attempt));
   const bool may_be_stale = was_open && !attempt.something_came && !response &&

@@ -59,6 +59,7 @@ Async<> Connection::run() {
     const bool is_there = co_await read_request(parser);
     if (!is_there) co_return;
     shared_.is_busy = true;
+    if (shared_.server->is_draining) co_return;  // it may be ended at its next wait
     closing_ = ++requests_ >= options().max_requests || !parser.keep_alive();
     co_await serve(parser);
     shared_.is_busy = false;
@@ -156,11 +157,11 @@ Async<> Connection::call_handler(const Handler& handler) {
   }
   if (!has_begun_) {
     co_await respond(std::move(response));
-  } else if (is_chunked_) {
+  } else if (!is_chunked_) {
+    closing_ = true;
+  } else if (!is_head()) {  // whose answer has no body, and so no end of one
     const bool written = co_await write("0\r\n\r\n");
     if (!written) closing_ = true;
-  } else {
-    closing_ = true;
   }
 }
 
@@ -180,7 +181,6 @@ void Connection::append_common_fields(std::string& out, const Response& response
 }
 
 Async<> Connection::respond(Response response) {
-  const bool is_head = request_ && request_->method == "HEAD";
   const bool has_no_body =
       response.status == 204 || response.status == 304 || response.status < 200;
   if (response.fields.has_token("connection", "close")) closing_ = true;
@@ -188,7 +188,7 @@ Async<> Connection::respond(Response response) {
   std::string out;
   append_head(out, response, has_no_body ? Framing::none : Framing::length);
   append_common_fields(out, response);
-  if (!is_head && !has_no_body) out += response.body;
+  if (!is_head() && !has_no_body) out += response.body;
   const bool written = co_await write(std::move(out));
   if (!written) closing_ = true;
 }
@@ -212,8 +212,10 @@ Async<Result<void>> Connection::begin(Response head) {
 
 Async<Result<void>> Connection::write_piece(std::string_view bytes) {
   const troupe::detail::CallerPlace place{self_};
-  const bool is_head = request_->method == "HEAD";
-  if (bytes.empty() || is_head) co_return Result<void>{};  // an empty chunk would be the end
+  if (is_head()) {
+    co_return std::unexpected{Error{ErrorKind::closed, "the answer to HEAD has no body"}};
+  }
+  if (bytes.empty()) co_return Result<void>{};  // an empty chunk would be the end
   std::string out;
   if (is_chunked_) {
     char length[20];

@@ -68,6 +68,7 @@ class Connection {
   enum class Got : std::uint8_t { bytes, later, nothing };
 
   const ServerOptions& options() const noexcept { return shared_.server->options; }
+  bool is_head() const noexcept { return request_ && request_->method == "HEAD"; }
   Got read_some();
   Async<bool> read_request(MessageParser& parser);
   Async<> serve(MessageParser& parser);

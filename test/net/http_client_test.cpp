@@ -124,6 +124,46 @@ TEST(HttpClient, a_kept_connection_that_was_closed_is_renewed_for_get_and_told_f
   });
 }
 
+// Answers one GET, says a minute later that it has waited long enough for the next, and closes.
+// Then it serves another connection as `canned` does.
+Async<> impatient(Process& self, net::Listener listener) {
+  {
+    auto stream = co_await listener.accept(self, 30s);
+    if (!stream) co_return;
+    std::string request;
+    while (!request.ends_with("\r\n\r\n")) {
+      char buffer[4'000];
+      auto count = co_await stream->read(self, buffer, 30s);
+      if (!count || *count == 0) co_return;
+      request.append(buffer, *count);
+    }
+    (void)co_await stream->write(self, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none", 30s);
+    co_await self.sleep(1min);
+    (void)co_await stream->write(
+        self, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        30s);
+  }
+  co_await canned(self, std::move(listener), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo", 1,
+                  1);
+}
+
+TEST(HttpClient, what_came_before_a_request_is_not_taken_for_its_answer) {
+  test::on_every_seed([](Process& self) -> Async<> {
+    auto listener = net::Listener::listen(self, {});
+    http::Client client{url_of(listener->port())};
+    spawn_link(impatient, std::move(*listener));
+    auto one = co_await client.get(self, "/");
+    EXPECT_TRUE(one && one->body == "one");
+    co_await self.sleep(70s);
+    auto two = co_await client.post(self, "/", "text/plain", "x");
+    EXPECT_TRUE(two.has_value()) << two.error().text;
+    if (two) {
+      EXPECT_EQ(two->status, 200);
+      EXPECT_EQ(two->body, "two");
+    }
+  });
+}
+
 struct Misbehaviour {
   const char* answer;
   http::ErrorKind kind;

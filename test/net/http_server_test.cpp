@@ -36,6 +36,16 @@ Async<> stream_three(Process& self, http::Exchange& exchange) {
   }
 }
 
+Async<> stream_until_nobody_reads(Process& self, http::Exchange& exchange) {
+  auto stream = co_await exchange.begin(self, http::Response::text(200, ""));
+  bool goes_on = stream.has_value();
+  while (goes_on) {
+    auto written = co_await stream->write(self, "more\n");
+    goes_on = written.has_value();
+    co_await self.sleep(1ms);
+  }
+}
+
 http::Router routes() {
   http::Router router;
   router.on("GET", "/", [](const http::Exchange&) { return http::Response::text(200, "root\n"); });
@@ -53,6 +63,7 @@ http::Router routes() {
   });
   router.on("GET", "/wait", wait_to_go);
   router.on("GET", "/parts", stream_three);
+  router.on("GET", "/endless", stream_until_nobody_reads);
   router.on("GET", "/nothing", [](Process&, http::Exchange&) -> Async<> { co_return; });
   return router;
 }
@@ -280,6 +291,19 @@ TEST(HttpServer, an_answer_in_parts_is_chunked_or_ends_with_the_connection) {
     answer = co_await talk(self, server.address, "GET /parts HTTP/1.0\r\n\r\n");
     EXPECT_FALSE(has(answer, "chunked")) << answer;
     EXPECT_TRUE(answer.ends_with("\r\n\r\npart 1\npart 2\npart 3\n")) << answer;
+  });
+}
+
+TEST(HttpServer, an_answer_in_parts_to_head_has_none_and_the_connection_goes_on) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    const Running server = co_await start(self);
+    for (const std::string path : {"/parts", "/endless"}) {
+      const std::string head = "HEAD " + path + " HTTP/1.1\r\nHost: h\r\n\r\n";
+      const std::string answer = co_await talk(self, server.address, head + get("/"));
+      const std::size_t end = answer.find("\r\n\r\n");
+      EXPECT_TRUE(answer.substr(end).starts_with("\r\n\r\nHTTP/1.1 200 OK\r\n")) << answer;
+      EXPECT_TRUE(answer.ends_with("root\n")) << answer;
+    }
   });
 }
 
