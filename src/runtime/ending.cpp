@@ -3,8 +3,8 @@
 // The end of a process, in the order that observers may rely on:
 //
 //   1. its frames are destroyed, innermost first, and then its typed values; destructors may still
-//   send, and what they send
-//      arrives before the EXIT and DOWN below. Spawn, link, register and timers do nothing there;
+//      send, and what they send arrives before the EXIT and DOWN below. Spawn, link, register and
+//      timers do nothing there;
 //   2. its timeout is cancelled, its inbox closed, its name released: from here on is_alive is
 //      false and the name is free, for everybody, and so are its keys in registries;
 //   3. what it has not received to its heir, if it has one; EXIT to its links, DOWN to its
