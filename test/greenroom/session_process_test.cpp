@@ -420,5 +420,29 @@ TEST(SessionEnd, is_told_the_same_by_a_command_and_by_a_transaction) {
   in_every_schedule(both_ways_tell_the_same);
 }
 
+// Values of this size stay awake, and see to their expiry themselves.
+Async<> deadlines_near_and_far(Process& self, ServerPtr server) {
+  World world{self, server};
+  const std::string large(9'000, 'x');
+  Words length{"STRLEN", "s"};
+  // The last that there is, and some whose distance is no number of nanoseconds any more.
+  for (const char* at : {"9223372036854775807", "20000000000000", "13000000000000"}) {
+    Words save{"SET", "s", large, "PXAT", at};
+    EXPECT_EQ(co_await world(1, save), "+OK\r\n");
+    co_await self.sleep(72h);
+    EXPECT_EQ(co_await world(1, length), ":9000\r\n") << at;
+  }
+  Words save{"SET", "s", large, "PX", std::to_string(72h / 1ms)};
+  EXPECT_EQ(co_await world(1, save), "+OK\r\n");
+  co_await self.sleep(72h - 1s);
+  EXPECT_EQ(world.house().counters.expired.load(), 0u);
+  co_await self.sleep(2s);
+  EXPECT_EQ(world.house().counters.expired.load(), 1u);
+}
+
+TEST(SessionEnd, comes_at_the_deadline_however_far_off_it_is) {
+  in_every_schedule(deadlines_near_and_far);
+}
+
 }  // namespace
 }  // namespace greenroom

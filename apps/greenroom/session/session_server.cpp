@@ -18,6 +18,9 @@ namespace {
 // How long a restarted session waits for its value; the writer may be busy with a batch.
 constexpr Duration fetch_limit = 30s;
 constexpr Duration first_rest = 5s;
+// A deadline that is further off is looked at again by then. It may be further off than any number
+// of nanoseconds tells, which is what a wait is counted in.
+constexpr std::int64_t longest_wait_ms = 24 * 3'600'000;
 
 // A session's process, its server and its places in the tables, beside key and value. An estimate;
 // the performance document has the measurements.
@@ -175,8 +178,8 @@ Next SessionServer::next(Process& self) {
     if (until != 0 && (wake_ms == 0 || until < wake_ms)) wake_ms = until;
   }
   if (wake_ms == 0) return Next::noreply();
-  const std::int64_t left = wake_ms - now_ms(self);
-  return Next::timeout(std::chrono::milliseconds{left > 0 ? left : 0});
+  const std::int64_t left = std::clamp<std::int64_t>(wake_ms - now_ms(self), 0, longest_wait_ms);
+  return Next::timeout(std::chrono::milliseconds{left});
 }
 
 // After every change: revisions only grow, watchers are touched, listeners are told.
