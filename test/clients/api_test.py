@@ -129,6 +129,21 @@ class Sessions(Folder):
                 value = None if status == 204 else {"value": "x"}
                 self.assertEqual(self.api(server, method, "/v1/sessions/plain", value)[0], status)
 
+    def test_json_that_nests_too_deep_is_a_text_and_does_not_end_the_program(self):
+        with http_test.HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            path = "/v1/sessions/s"
+            deep = '{"a":' + "[" * 1_000_000 + "]" * 1_000_000 + "}"
+            client("SET", "s", deep)
+            status, _, session = self.api(server, "GET", path)
+            self.assertEqual((status, session["value"]), (200, deep))
+            self.assertNotIn("data", session)
+            self.assertEqual(self.api(server, "PATCH", path, {"data": {"b": 1}})[0], 409)
+            status, _, text = server.ask("PUT", path, '{"data":' + deep + "}", BEARER)
+            self.assertEqual(status, 400, text)
+            shallow = json.loads("[" * 500 + "]" * 500)
+            self.assertEqual(self.api(server, "PUT", path, {"data": {"a": shallow}})[0], 200)
+            self.assertEqual(self.api(server, "GET", path)[2]["data"], {"a": shallow})
+
     def test_ids_are_listed_in_pages_and_by_pattern(self):
         with http_test.HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
             for i in range(250):

@@ -2,10 +2,10 @@
 #include "http/sessions_api.hpp"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "http/admin_access.hpp"
+#include "http/bounded_json.hpp"
 #include "operation/log_lines.hpp"
 #include "resp/command_table.hpp"
 #include "resp/glob.hpp"
@@ -88,7 +88,7 @@ bool preconditions_hold(const http::Request& request, const Session& session) {
 
 // Text as JSON has it; what is no UTF-8 is told as such.
 void put_text(Json& into, std::string_view text) {
-  Json parsed = Json::parse(text, nullptr, false);
+  Json parsed = parse_json(text);
   if (parsed.is_object()) into["data"] = std::move(parsed);
   try {
     (void)Json(text).dump();
@@ -134,8 +134,8 @@ struct Wish {
 };
 
 std::expected<Wish, std::string> parse_wish(const http::Request& request) {
-  const Json json = Json::parse(request.body, nullptr, false);
-  if (!json.is_object()) return std::unexpected("the body is no JSON object");
+  const Json json = parse_json(request.body);
+  if (!json.is_object()) return std::unexpected("the body is no JSON object, or nests too deep");
   Wish wish;
   int values = 0;
   for (const auto& [name, value] : json.items()) {
@@ -256,7 +256,7 @@ std::optional<std::string> put(HeldSession& held, const Wish& wish) {
 // Merges into the stored JSON object. Nothing: it has none.
 std::optional<std::string> merged(const Session& session, const Json& patch) {
   if (session.type() != ValueType::string) return std::nullopt;
-  Json stored = Json::parse(session.string(), nullptr, false);
+  Json stored = parse_json(session.string());
   if (!stored.is_object()) return std::nullopt;
   stored.merge_patch(patch);
   return stored.dump(-1, ' ', false, Json::error_handler_t::replace);
