@@ -92,6 +92,21 @@ TEST_F(ServedRules, a_session_that_a_transaction_revokes_is_told_to_who_listens)
   EXPECT_NE(listener.read().find("tx:a"), std::string::npos);
 }
 
+TEST_F(ServedRules, a_session_that_a_transaction_creates_has_an_id_of_its_own) {
+  Wire wire{server_->port()};
+  EXPECT_EQ(wire("MULTI"), "+OK\r\n");
+  EXPECT_EQ(wire("SESS.CREATE made: one"), "+QUEUED\r\n");
+  EXPECT_EQ(wire("SESS.CREATE made: two"), "+QUEUED\r\n");
+  const std::string reply = wire("EXEC");
+  EXPECT_EQ(reply.substr(0, 4), "*2\r\n") << reply;
+  const std::size_t first = reply.find("made:");
+  const std::size_t second = reply.rfind("made:");
+  ASSERT_NE(first, second) << reply;
+  constexpr std::size_t size = 5 + 32;
+  EXPECT_EQ(wire("GET " + reply.substr(first, size)), "$3\r\none\r\n") << reply;
+  EXPECT_EQ(wire("GET " + reply.substr(second, size)), "$3\r\ntwo\r\n") << reply;
+}
+
 TEST_F(ServedRules, a_renamed_session_is_its_users_only_one) {
   Wire wire{server_->port()};
   EXPECT_EQ(wire("SET plain:a value"), "+OK\r\n");

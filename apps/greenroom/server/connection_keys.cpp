@@ -45,6 +45,21 @@ std::string too_large(std::size_t limit) {
          " bytes (max-reply-bytes); ask for less at once\r\n";
 }
 
+// The key of a session that SESS.CREATE makes: the id behind the prefix is 128 bits from the
+// system.
+std::string new_key(std::string_view prefix) {
+  return std::string{prefix} + random_hexadecimal(32);
+}
+
+// The same for one that waits for EXEC, before its key is held.
+void choose_key(QueuedCommand& create) {
+  const CommandWords asked{create.words};
+  std::vector<std::string_view> words{asked.view().begin(), asked.view().end()};
+  const std::string key = new_key(words[1]);
+  words[1] = key;
+  create.words = pack_command(create.command->id, words);
+}
+
 // The keys of all queued requests, in the databases that they will choose.
 std::vector<std::string> keys_of(const std::vector<QueuedCommand>& queue, std::uint8_t database) {
   constexpr std::int64_t databases = 16;
@@ -179,9 +194,9 @@ Async<std::string> Connection::hold_and_apply(const Verdict& verdict) {
   co_return out;
 }
 
-// SESS.CREATE prefix value: the id behind the prefix is made here, of 128 bits from the system.
+// SESS.CREATE prefix value.
 Async<> Connection::create_session(const Verdict& verdict) {
-  const std::string key = std::string{verdict.words[1]} + random_hexadecimal(32);
+  const std::string key = new_key(verdict.words[1]);
   std::vector<std::string_view> words{verdict.words.begin(), verdict.words.end()};
   words[1] = key;
   Pending& pending = pending_.emplace_back(
@@ -214,6 +229,9 @@ void Connection::unwatch() {
 
 Async<std::string> Connection::run_transaction() {
   std::vector<QueuedCommand> queue = state_.take_transaction();
+  for (QueuedCommand& queued : queue) {
+    if (queued.command->id == CommandId::sess_create) choose_key(queued);
+  }
   std::vector<std::string> keys = keys_of(queue, state_.database());
   keys.insert(keys.end(), watched_.begin(), watched_.end());
   KeyLocks locks{self_, house()};
