@@ -202,16 +202,19 @@ class AdminPage(unittest.TestCase):
         with HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
             client("SET", "sess:topsecret<b>", "payload-of-the-session", "EX", "1000")
             client("HSET", "sess:hash", "field", "value")
+            client("SADD", "sess:set", "one", "two")
+            client("PEXPIREAT", "sess:set", str(2**63 - 1))
             cookie, csrf = server.log_in()
             status, fields, page = server.post_form(
                 "/admin/search", cookie, csrf=csrf, id="sess:*", db="0")
             self.assertEqual(status, 200)
             self.assertIn("default-src 'none'", fields["Content-Security-Policy"])
             self.assertEqual(fields["Cache-Control"], "no-store")
-            self.assertEqual(page.count("<button class=\"danger\">"), 2)
+            self.assertEqual(page.count("<button class=\"danger\">"), 3)
             self.assertNotIn("topsecret", page)
             self.assertNotIn("payload-of-the-session", page)
             self.assertIn("1 fields", page)
+            self.assertIn("<td>2 members</td><td>over 100 years</td>", page)
             status, _, page = server.post_form(
                 "/admin/search", cookie, csrf=csrf, id="sess:topsecret<b>", db="0")
             self.assertEqual(page.count("<button class=\"danger\">"), 1)

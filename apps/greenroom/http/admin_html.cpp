@@ -96,6 +96,14 @@ std::string size_text(const FoundRow& row) {
   return std::to_string(row.size) + (row.type == "hash" ? " fields" : " members");
 }
 
+std::string time_left_text(std::int64_t ttl_ms) {
+  if (ttl_ms < 0) return "never";
+  // A Duration cannot tell three of them.
+  constexpr std::int64_t century_ms = 100ll * 366 * 86'400'000;
+  if (ttl_ms > century_ms) return "over 100 years";
+  return duration_text(std::chrono::milliseconds{ttl_ms});
+}
+
 std::string rows_html(const AdminView& view) {
   std::string html =
       "<table><thead><tr><th>Session</th><th>DB</th><th>Type</th><th>Size</th><th>Expires in</th>"
@@ -104,10 +112,7 @@ std::string rows_html(const AdminView& view) {
     const FoundRow& row = view.rows[i];
     html += "<tr><td><code>" + escape_html(row.hash) + "</code></td><td>" +
             std::to_string(row.database) + "</td><td>" + escape_html(row.type) + "</td><td>" +
-            size_text(row) + "</td><td>" +
-            (row.ttl_ms < 0 ? std::string{"never"}
-                            : duration_text(std::chrono::milliseconds{row.ttl_ms})) +
-            "</td><td>" +
+            size_text(row) + "</td><td>" + time_left_text(row.ttl_ms) + "</td><td>" +
             (row.idle_s == 0 ? "now" : duration_text(std::chrono::seconds{row.idle_s}) + " ago") +
             "</td><td><form method=\"post\" action=\"/admin/revoke\">" + hidden("csrf", view.csrf) +
             hidden("number", std::to_string(i)) +

@@ -97,8 +97,10 @@ Async<FoundRow> describe(Process& self, Operation& operation, std::string storag
   std::vector<std::string> type{"TYPE"};
   const std::string type_reply = co_await ask(CommandId::type, std::move(type));
   row.type = word_in(type_reply);
-  std::vector<std::string> size{row.type == "string" ? "STRLEN" : "HLEN"};
-  const CommandId length = row.type == "string" ? CommandId::strlen : CommandId::hlen;
+  const CommandId length = row.type == "string" ? CommandId::strlen
+                           : row.type == "set"  ? CommandId::scard
+                                                : CommandId::hlen;
+  std::vector<std::string> size{std::string{command_spec(length).name}};
   row.size = integer_in(co_await ask(length, std::move(size)));
   std::vector<std::string> ttl{"PTTL"};
   row.ttl_ms = integer_in(co_await ask(CommandId::pttl, std::move(ttl)));
