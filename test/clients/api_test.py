@@ -13,10 +13,11 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 import http_test
-from greenroom_process import Client, Greenroom, pack
+from greenroom_process import Client, Greenroom, ServerError, pack
 
 PROGRAM = http_test.PROGRAM
 PASSWORD = http_test.PASSWORD
@@ -388,15 +389,28 @@ class Tls(Folder):
             for port in (tls_port, http_port):
                 connect(port, other).close()
 
-
-    def tls_greenroom(self, certificate, key):
+    def tls_greenroom(self, certificate, key, *flags):
         """A server with TLS, and the port of it."""
         server = Greenroom(PROGRAM, self.path / ("data-" + certificate.stem), "--durability",
                            "memory", "--tls-port", "0", "--tls-certificate", str(certificate),
-                           "--tls-key", str(key))
+                           "--tls-key", str(key), *flags)
         server.process.stdout.readline()
         line = server.process.stdout.readline()
         return server, int(re.search(r"With TLS on [\d.]+:(\d+)", line)[1])
+
+    def test_who_is_still_at_the_handshake_is_one_of_the_clients(self):
+        certificate, key = self.certificate("server")
+        server, tls_port = self.tls_greenroom(certificate, key, "--maxclients", "2")
+        with server, Client(tls_port), Client(tls_port):
+            # They say nothing; a handshake may take ten seconds.
+            answers, limit = [], time.monotonic() + 8
+            while answers[-1:] != ["ERR max number of clients reached"]:
+                self.assertLess(time.monotonic(), limit, answers[-1:])
+                with Client(server.port) as client:
+                    try:
+                        answers.append(client("PING"))
+                    except ServerError as error:
+                        answers.append(str(error))
 
     def test_the_tools_copy_and_measure_over_tls(self):
         certificate, key = self.certificate("server")

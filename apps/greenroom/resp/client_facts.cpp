@@ -188,7 +188,7 @@ std::string client_line(const ClientFacts& client, std::int64_t now_ms) {
   count("obl", 0);
   count("oll", 0);
   count("omem", client.unsent_bytes);
-  count("tot-mem", client.unread_bytes + client.unsent_bytes);
+  count("tot-mem", client.buffer_bytes);
   add("events", "r");
   add("cmd", client.last_command.empty() ? std::string_view{"NULL"} : client.last_command);
   add("user", client.user);

@@ -35,6 +35,7 @@ struct ClientFacts {
   std::int64_t queued = -1;        // Commands behind MULTI; -1: no transaction.
   std::uint64_t unread_bytes = 0;  // Of an unfinished request.
   std::uint64_t unsent_bytes = 0;  // Replies that the client has not taken.
+  std::uint64_t buffer_bytes = 0;  // Memory for both, and for what is about to come.
 };
 
 // The line of CLIENT LIST and CLIENT INFO, without the line end.

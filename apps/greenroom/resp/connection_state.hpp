@@ -90,7 +90,12 @@ class ConnectionState {
   bool is_no_touch() const { return facts_.is_no_touch; }
   Peer peer() const { return login_.is_done() ? Peer::authenticated : Peer::anonymous; }
 
-  // For CLIENT LIST; the driver adds the sizes of its buffers.
+  // The driver's buffers, as CLIENT LIST and CLIENT INFO show them.
+  void set_unread(std::size_t bytes) { facts_.unread_bytes = bytes; }
+  void set_unsent(std::size_t bytes) { facts_.unsent_bytes = bytes; }
+  void set_buffers(std::size_t bytes) { facts_.buffer_bytes = bytes; }
+
+  // For CLIENT LIST.
   const ClientFacts& facts() const { return facts_; }
 
  private:

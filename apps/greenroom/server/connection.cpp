@@ -1,7 +1,9 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "server/connection.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <optional>
 #include <utility>
 
 #include "server/connection_process.hpp"
@@ -70,15 +72,14 @@ Connection::Connection(Process& self, ServerPtr server, net::Channel stream)
       values_limit_{first_values_pending},
       end_{std::make_shared<ConnectionEnd>(self.pid())},
       subscriptions_{server->house.channels, id_, end_} {
-  counters().connections_open.fetch_add(1, std::memory_order_relaxed);
   parser_.set_peer(state_.peer());
+  state_.set_buffers(buffer_.size());
   server_->clients.add(self.pid(), state_.facts());
 }
 
 Connection::~Connection() {
   unwatch();
   server_->clients.remove(id_);
-  counters().connections_open.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // A connection that is told to end answers first what has come: while it is at work it traps exits,
@@ -100,9 +101,15 @@ Async<> Connection::run() {
     co_await take(std::string_view{buffer_.data(), *count});
     co_await settle();
     // Before the answers leave: who has read its own id in one may be named by it from then on.
-    server_->clients.update(state_.facts());
+    tell_facts();
     co_await flush();
   }
+}
+
+void Connection::tell_facts() {
+  state_.set_unread(parser_.pending_bytes());
+  state_.set_buffers(buffer_.size() + parser_.memory_bytes() + out_.capacity());
+  server_->clients.update(state_.facts());
 }
 
 // Until a read is worth trying. Who listens gets its messages meanwhile.
@@ -118,11 +125,15 @@ Async<> Connection::wait_for_input() {
         [&](net::Readable message) { return Woken{std::nullopt, notice.matches(message)}; });
     if (woken.may_read) co_return;
     if (!woken.publication) continue;
-    end_->note_taken(woken.publication->bytes());
-    woken.publication->write(out_, state_.version());
+    write(*woken.publication);
     co_await write_publications();
     co_await flush();
   }
+}
+
+void Connection::write(const Publication& publication) {
+  end_->note_taken(publication.bytes());
+  publication.write(out_, state_.version());
 }
 
 // Writes the messages that have come. They stand between replies, never within one.
@@ -130,8 +141,27 @@ Async<> Connection::write_publications() {
   while (out_.size() < max_output) {
     auto publication = co_await self_.receive<Publication>(0ms);
     if (!publication) co_return;
+    write(*publication);
+  }
+}
+
+// All of those that have come up to now, of which max_waiting_bytes is the limit: who leaves a
+// channel is told before what was said on it, and nothing afterwards.
+Async<> Connection::write_what_was_published() {
+  for (std::size_t left = end_->waiting_bytes(); left > 0;) {
+    auto publication = co_await self_.receive<Publication>(0ms);
+    if (!publication) co_return;
+    left -= std::min(left, publication->bytes());
+    write(*publication);
+  }
+}
+
+// Of who listens no more.
+Async<> Connection::forget_publications() {
+  for (;;) {
+    auto publication = co_await self_.receive<Publication>(0ms);
+    if (!publication) co_return;
     end_->note_taken(publication->bytes());
-    publication->write(out_, state_.version());
   }
 }
 
@@ -249,8 +279,12 @@ Async<> Connection::carry_out(const Verdict& verdict, std::string& out) {
       break;
     case ask_channels:
       out = answer_about_channels(verdict);
-      // One's own message comes before the answer that it was sent, as in Redis.
-      if (verdict.command->id == CommandId::publish && subscriptions_.count() > 0) {
+      // What was said comes before the answer that one has left the channel, and one's own message
+      // before the answer that it was sent, as in Redis.
+      if (verdict.command->id == CommandId::unsubscribe ||
+          verdict.command->id == CommandId::punsubscribe) {
+        co_await write_what_was_published();
+      } else if (verdict.command->id == CommandId::publish && subscriptions_.count() > 0) {
         co_await write_publications();
       }
       break;
@@ -276,6 +310,7 @@ Async<> Connection::carry_out(const Verdict& verdict, std::string& out) {
     case reset:
       subscriptions_.clear();
       state_.set_subscriptions(0, 0);
+      co_await forget_publications();
       Connection::unwatch();
       break;
     case Verdict::Action::unwatch:
@@ -293,24 +328,33 @@ Async<> Connection::flush() {
   const bool is_written = co_await write_all();
   if (!is_written) closing_ = true;
   // A large reply must not keep its memory for the life of the connection.
-  if (out_.capacity() > max_output) out_ = std::string{};
+  const bool was_large = out_.capacity() > max_output;
+  if (was_large) out_ = std::string{};
   out_.clear();
+  if (was_large || state_.facts().unsent_bytes != 0) {
+    state_.set_unsent(0);
+    tell_facts();
+  }
 }
 
 // A client that does not read keeps nobody from ending this connection, unless the server is ending
 // in order and waits for the clients that do.
 Async<bool> Connection::write_all() {
-  const Duration limit = self_.monotonic_time() + write_limit;
+  std::optional<Duration> limit;  // when it will have taken nothing for too long
   std::string_view rest = out_;
   while (!rest.empty()) {
     auto count = stream_.try_write(rest);
     if (count) {
       rest.remove_prefix(*count);
+      limit.reset();
       continue;
     }
     if (count.error().kind != net::ErrorKind::would_block) co_return false;
+    if (!limit) limit = self_.monotonic_time() + write_limit;
+    state_.set_unsent(rest.size());
+    tell_facts();
     (void)co_await stream_.writable(self_, write_slice);
-    if (self_.monotonic_time() >= limit) co_return false;
+    if (self_.monotonic_time() >= *limit) co_return false;
     if (server_->is_draining) continue;
     const auto told_to_end = co_await self_.receive<Exit>(0ms);
     if (told_to_end) co_return false;
@@ -352,7 +396,7 @@ std::string Connection::answer_about_server(const Verdict& verdict) {
 }
 
 std::string Connection::answer_about_clients(const Verdict& verdict) {
-  server_->clients.update(state_.facts());
+  tell_facts();
   std::string answer;
   ReplyWriter reply{answer, state_.version()};
   const std::vector<ClientFacts> clients = server_->clients.all();
@@ -404,6 +448,7 @@ Async<> Connection::panic(std::string_view key) {
 Async<> connection(Process& self, ServerPtr server) {
   auto client = co_await self.receive<NewClient>(stream_limit);
   if (!client) co_return;
+  const OpenConnection counted = std::move(client->counted);
   net::Channel channel;
   if (client->tls) {
     auto secured = co_await net::Channel::accept_tls(self, std::move(client->stream),

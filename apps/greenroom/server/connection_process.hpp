@@ -57,9 +57,13 @@ class Connection {
   troupe::Async<> take(std::string_view bytes);
   troupe::Async<> request(Words words);
   troupe::Async<> carry_out(const Verdict& verdict, std::string& out);
+  void write(const Publication& publication);
   troupe::Async<> write_publications();
+  troupe::Async<> write_what_was_published();
+  troupe::Async<> forget_publications();
   troupe::Async<> flush();
   troupe::Async<bool> write_all();
+  void tell_facts();
   void append_reply(const std::string& reply, bool is_wanted);
   std::string answer_about_server(const Verdict& verdict);
   std::string answer_about_clients(const Verdict& verdict);
@@ -111,6 +115,7 @@ class ConnectionEnd final : public SubscriberEnd {
 
   explicit ConnectionEnd(troupe::Pid connection) : connection_{connection} {}
   void deliver(Publication publication) override;
+  std::size_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
   void note_taken(std::size_t bytes) { waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
 
  private:

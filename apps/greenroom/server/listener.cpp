@@ -44,6 +44,7 @@ Async<> welcome(Process& self, ServerPtr server, net::Stream stream, bool with_t
     refuse(stream, with_tls, "-ERR max number of clients reached\r\n");
     co_return;
   }
+  OpenConnection counted{server};
   ChildSpec spec = child("connection", connection, server);
   // To finish what has come when the server ends.
   spec.restart(temporary).shutdown(drain_limit);
@@ -51,7 +52,7 @@ Async<> welcome(Process& self, ServerPtr server, net::Stream stream, bool with_t
       self, named<DynamicSupervisor>(connections_name), std::move(spec));
   if (!started || !started->pid) co_return;
   net::TlsContext tls = with_tls ? server->tls() : net::TlsContext{};
-  send(started->pid, NewClient{std::move(stream), std::move(tls)});
+  send(started->pid, NewClient{std::move(counted), std::move(stream), std::move(tls)});
 }
 
 Async<> accept_connections(Process& self, ServerPtr server, net::Listener listener, bool with_tls) {

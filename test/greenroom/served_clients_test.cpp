@@ -1,0 +1,108 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// What the program tells about its clients while they do not read, or have not said all; and that
+// who leaves a channel misses nothing and hears nothing late.
+#include <charconv>
+#include <chrono>
+#include <gtest/gtest.h>
+#include <thread>
+
+#include "greenroom/served.hpp"
+
+namespace greenroom::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ServedClients : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = Served::greenroom({"--durability", "memory"}); }
+  static void TearDownTestSuite() { server_.reset(); }
+  void SetUp() override { ASSERT_NE(server_, nullptr); }
+
+  // A field of the client's line in CLIENT LIST; -1: it is not listed.
+  static std::int64_t listed(Wire& wire, std::string_view client, std::string_view field) {
+    const std::string list = wire("CLIENT LIST");
+    const std::size_t line = list.find(" name=" + std::string{client} + " ");
+    if (line == std::string::npos) return -1;
+    const std::size_t at = list.find(" " + std::string{field} + "=", line) + field.size() + 2;
+    std::int64_t value = -1;
+    std::from_chars(list.data() + at, list.data() + list.size(), value);
+    return value;
+  }
+
+  template <class Holds>
+  static bool comes_true(Holds holds) {
+    const auto limit = std::chrono::steady_clock::now() + 60s;
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > limit) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  static inline std::unique_ptr<Served> server_;
+};
+
+TEST_F(ServedClients, the_list_shows_what_has_come_of_a_request_and_then_nothing_of_it) {
+  Wire watcher{server_->port()};
+  Wire client{server_->port()};
+  EXPECT_EQ(client("CLIENT SETNAME half"), "+OK\r\n");
+  EXPECT_EQ(listed(watcher, "half", "qbuf"), 0);
+  const std::int64_t idle = listed(watcher, "half", "tot-mem");
+  EXPECT_GT(idle, 0);
+  const std::string begun = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000\r\n" + std::string(60'000, 'x');
+  client.send(begun);
+  EXPECT_TRUE(comes_true([&] {
+    return listed(watcher, "half", "qbuf") == static_cast<std::int64_t>(begun.size());
+  })) << listed(watcher, "half", "qbuf");
+  EXPECT_GE(listed(watcher, "half", "tot-mem"), idle + 60'000);
+  client.send(std::string(40'000, 'x') + "\r\n");
+  EXPECT_EQ(client.read(), "+OK\r\n");
+  EXPECT_EQ(listed(watcher, "half", "qbuf"), 0);
+  EXPECT_LT(listed(watcher, "half", "tot-mem"), idle + 60'000);
+}
+
+TEST_F(ServedClients, the_list_shows_the_replies_that_a_client_does_not_take) {
+  constexpr std::size_t bytes = 32u << 20;  // more than a socket holds
+  Wire watcher{server_->port()};
+  Wire client{server_->port()};
+  EXPECT_EQ(client("CLIENT SETNAME slow"), "+OK\r\n");
+  watcher.send("*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n$" + std::to_string(bytes) + "\r\n" +
+               std::string(bytes, 'x') + "\r\n");
+  EXPECT_EQ(watcher.read(), "+OK\r\n");
+  EXPECT_EQ(listed(watcher, "slow", "omem"), 0);
+  client.send("GET large\r\n");
+  EXPECT_TRUE(comes_true([&] { return listed(watcher, "slow", "omem") > 0; }));
+  EXPECT_GE(listed(watcher, "slow", "tot-mem"), listed(watcher, "slow", "omem"));
+  EXPECT_GT(client.read().size(), bytes);
+  EXPECT_TRUE(comes_true([&] { return listed(watcher, "slow", "omem") == 0; }));
+  EXPECT_LT(listed(watcher, "slow", "tot-mem"), 1 << 20);
+}
+
+TEST_F(ServedClients, who_leaves_a_channel_is_told_before_what_was_said_on_it) {
+  constexpr int messages = 10;
+  Wire client{server_->port()};
+  EXPECT_EQ(client("HELLO 3").front(), '%');
+  EXPECT_NE(client("SUBSCRIBE news").find("subscribe"), std::string::npos);
+  // More than is written at once, and no wait in between in which the rest could be.
+  std::string requests = "MULTI\r\n";
+  for (int i = 0; i < messages; ++i) {
+    requests +=
+        "*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$400000\r\n" + std::string(400'000, 'x') + "\r\n";
+  }
+  requests += "UNSUBSCRIBE news\r\nEXEC\r\n";
+  std::thread sender{[&] { client.send(requests); }};
+  EXPECT_EQ(client.read(), "+OK\r\n");
+  for (int i = 0; i < messages + 1; ++i) EXPECT_EQ(client.read(), "+QUEUED\r\n");
+  for (int i = 0; i < messages; ++i) {
+    EXPECT_TRUE(client.read().starts_with(">3\r\n$7\r\nmessage\r\n")) << i;
+  }
+  EXPECT_TRUE(client.read().starts_with("*11\r\n"));
+  sender.join();
+  EXPECT_NE(client("SUBSCRIBE other").find("subscribe"), std::string::npos);
+  EXPECT_EQ(client("PING"), "+PONG\r\n");
+}
+
+}  // namespace
+}  // namespace greenroom::test
