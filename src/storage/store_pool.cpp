@@ -109,6 +109,14 @@ Result<void> checked(const Write& write) {
   return {};
 }
 
+// One that is too long would have the batch refused, and with it what others have asked for.
+Result<void> checked(const RemoveAll& removal) {
+  for (const std::string& key : removal.keys) {
+    if (key.size() > max_key_bytes) return checked(Write{key, std::nullopt});
+  }
+  return {};
+}
+
 Result<void> write_all(Store& store, const Job& job) {
   std::vector<Change> changes;
   for (const Request& request : job.requests) {
@@ -244,7 +252,10 @@ class StoreWorker : public GenServer<StoreWorker> {
     if (auto fine = checked(m); !fine) return reply(std::move(from), std::move(fine));
     take(std::move(m), std::move(from));
   }
-  void handle_call(RemoveAll m, From<Result<void>> from) { take(std::move(m), std::move(from)); }
+  void handle_call(RemoveAll m, From<Result<void>> from) {
+    if (auto fine = checked(m); !fine) return reply(std::move(from), std::move(fine));
+    take(std::move(m), std::move(from));
+  }
   void handle_call(Read m, From<Read::Reply> from) { take(std::move(m), std::move(from)); }
   void handle_call(List m, From<List::Reply> from) { take(std::move(m), std::move(from)); }
   void handle_call(Page m, From<Page::Reply> from) { take(std::move(m), std::move(from)); }

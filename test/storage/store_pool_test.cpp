@@ -245,6 +245,34 @@ TEST(StorePool, what_is_too_large_is_refused_alone) {
       2);
 }
 
+Async<> remover(Process& self, StorePool pool, Pid tell, std::string key) {
+  std::vector<std::string> keys{"k0", std::move(key)};
+  auto result = co_await remove_all(self, pool, std::move(keys), infinity);
+  send(tell, Outcome{-1, std::move(result)});
+}
+
+TEST(StorePool, a_key_that_is_too_long_to_be_removed_spoils_nobodys_batch) {
+  on_every_seed(
+      [](Process& self) -> Async<> {
+        const StorePool pool{"pool", 1};
+        co_await Supervisor::start_link(
+            self, children(pool.child(opens(std::make_shared<WatchedStores>()))));
+        for (int i = 0; i < 20; ++i) {
+          spawn_link(writer, pool, self.pid(), i);
+          if (i == 10) spawn_link(remover, pool, self.pid(), std::string(max_key_bytes + 1, 'k'));
+        }
+        for (int i = 0; i < 21; ++i) {
+          const Outcome outcome = co_await self.receive<Outcome>();
+          if (outcome.number < 0) {
+            EXPECT_TRUE(refused(outcome.result, ErrorKind::too_large));
+          } else {
+            EXPECT_TRUE(succeeded(outcome.result)) << outcome.number;
+          }
+        }
+      },
+      20);
+}
+
 TEST(StorePool, stopped_by_its_supervisor_it_writes_what_waits_and_closes) {
   const auto stores = std::make_shared<WatchedStores>();
   stores->is_blocked = true;
