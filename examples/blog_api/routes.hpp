@@ -47,7 +47,9 @@ inline http::Router routes() {
                email = text_of(body, "email");
     if (!id || !name || !email) co_return refuse(400, "id, name and email are texts");
     const bool is_new = co_await call(self, users(), Users::Create{{*id, *name, *email}});
-    co_return is_new ? answer(body, 201) : refuse(409, "the id is taken");
+    // What was understood, and not what else stood in the body, however deep that nests.
+    co_return is_new ? answer(Json{{"id", *id}, {"name", *name}, {"email", *email}}, 201)
+                     : refuse(409, "the id is taken");
   });
   router.on("POST", "/users/{id}/follow/{other}",
             [](Process& self, http::Exchange& e) -> Async<http::Response> {
@@ -85,7 +87,7 @@ inline http::Router routes() {
               if (!author || !text) co_return refuse(400, "author and text are texts");
               const Posts::AddComment comment{std::string{e.capture("id")}, {*author, *text}};
               if (!co_await call(self, posts(), comment)) co_return refuse(404, "no such post");
-              co_return answer(body, 201);
+              co_return answer(Json{{"author", *author}, {"text", *text}}, 201);
             });
   router.on("GET", "/posts/{id}/views",
             [](Process& self, http::Exchange& e) -> Async<http::Response> {
