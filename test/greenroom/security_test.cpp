@@ -157,6 +157,7 @@ TEST(Units, times_and_sizes_are_read_and_nonsense_is_none) {
   EXPECT_EQ(parse_duration("15min"), 15min);
   EXPECT_EQ(parse_duration("7d"), 168h);
   EXPECT_EQ(parse_bytes("64MiB"), 64u << 20);
+  EXPECT_EQ(parse_bytes("2TiB"), std::uint64_t{2} << 40);
   for (const char* text : {"", "5", "s", "-5s", "5 s", "5sec", "99999999999999999999s", "1e3s"}) {
     EXPECT_FALSE(parse_duration(text).has_value()) << text;
   }

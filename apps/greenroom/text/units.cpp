@@ -31,8 +31,8 @@ std::optional<std::uint64_t> parse(std::string_view text, std::span<const Unit> 
 
 constexpr Unit times[] = {
     {"ms", 1}, {"s", 1'000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-constexpr Unit sizes[] = {
-    {"", 1}, {"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
+constexpr Unit sizes[] = {{"", 1},           {"B", 1},          {"KiB", 1u << 10},
+                          {"MiB", 1u << 20}, {"GiB", 1u << 30}, {"TiB", std::uint64_t{1} << 40}};
 
 }  // namespace
 
