@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "greenroom/transcript.hpp"
+#include "resp/connection_state.hpp"
+#include "resp/sha1.hpp"
 #include "security/digest.hpp"
 
 namespace greenroom::test {
@@ -112,6 +114,27 @@ TEST_F(LoginTest, commands_keys_and_channels_are_refused_in_redis_words) {
   EXPECT_EQ(refusal(login, {"UNSUBSCRIBE", "other"}), "");
   EXPECT_TRUE(login.may_use_key("sess:x", KeyUse::read_and_write));
   EXPECT_FALSE(login.may_use_key("config:x", KeyUse::write));
+}
+
+TEST_F(LoginTest, a_script_may_do_what_its_user_may_do) {
+  ConnectionState state{rules({user("app", {"+@all", "-incrby", "~*"})}), 1, "10.0.0.9:1", "", 0};
+  std::string out;
+  const auto take = [&](std::vector<std::string_view> words) {
+    out.clear();
+    return state.take(words, 0, out).action;
+  };
+  EXPECT_EQ(take({"AUTH", "app", "app-secret"}), Verdict::Action::answered);
+  EXPECT_EQ(out, "+OK\r\n");
+  constexpr std::string_view add = "return redis.call('incrby',KEYS[1],ARGV[1])";
+  constexpr std::string_view release =
+      "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) else return 0 "
+      "end";
+  EXPECT_EQ(take({"EVAL", release, "1", "k", "me"}), Verdict::Action::ask_key);
+  EXPECT_EQ(take({"EVAL", add, "1", "k", "2"}), Verdict::Action::answered);
+  EXPECT_EQ(out, "-NOPERM User app has no permissions to run the 'incrby' command\r\n");
+  // Known by its hash by now.
+  EXPECT_EQ(take({"EVALSHA", sha1_hex(add), "1", "k", "2"}), Verdict::Action::answered);
+  EXPECT_TRUE(out.starts_with("-NOPERM")) << out;
 }
 
 TEST_F(LoginTest, later_words_beat_earlier_ones_and_reset_takes_all_away) {

@@ -38,6 +38,12 @@ Verdict ConnectionState::run_script(const CommandSpec& command, Words words, std
     reply.error("ERR this script has one key");
     return {};
   }
+  for (const CommandId called : script_commands(*script)) {
+    if (const auto refusal = login_.refusal_to_run(command_spec(called))) {
+      reply.error(*refusal);
+      return {};
+    }
+  }
   static constexpr std::string_view numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8"};
   script_words_.assign({numbers[static_cast<std::size_t>(*script)]});
   script_words_.insert(script_words_.end(), words.begin() + 3, words.end());

@@ -122,6 +122,40 @@ std::size_t script_arguments(KnownScript script) {
   return 0;
 }
 
+std::span<const CommandId> script_commands(KnownScript script) {
+  static constexpr CommandId get_del[] = {CommandId::get, CommandId::del};
+  static constexpr CommandId get_pttl_pexpire[] = {CommandId::get, CommandId::pttl,
+                                                   CommandId::pexpire};
+  static constexpr CommandId get_pexpire[] = {CommandId::get, CommandId::pexpire};
+  static constexpr CommandId get_expire[] = {CommandId::get, CommandId::expire};
+  static constexpr CommandId set[] = {CommandId::set};
+  static constexpr CommandId exists_setex[] = {CommandId::exists, CommandId::setex};
+  static constexpr CommandId hset_expire[] = {CommandId::hset, CommandId::expire};
+  static constexpr CommandId exists_incrby[] = {CommandId::exists, CommandId::incrby};
+  static constexpr CommandId incrby[] = {CommandId::incrby};
+  switch (script) {
+    case release:
+      return get_del;
+    case extend:
+      return get_pttl_pexpire;
+    case reacquire:
+      return get_pexpire;
+    case refresh_s:
+      return get_expire;
+    case acquire:
+      return set;
+    case add:
+      return exists_setex;
+    case store_entry:
+      return hset_expire;
+    case incr_existing:
+      return exists_incrby;
+    case incr:
+      return incrby;
+  }
+  return {};
+}
+
 std::optional<KnownScript> ScriptCache::load(std::string_view text, std::string& sha) {
   sha = sha1_hex(text);
   const auto script = recognise_script(text);

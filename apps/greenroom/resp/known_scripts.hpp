@@ -6,8 +6,11 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "resp/command_table.hpp"
 
 namespace greenroom {
 
@@ -35,6 +38,9 @@ std::optional<KnownScript> recognise_script(std::string_view text);
 
 // How many words ARGV must have.
 std::size_t script_arguments(KnownScript script);
+
+// The commands that it calls: its user must be allowed each of them, as in Redis.
+std::span<const CommandId> script_commands(KnownScript script);
 
 // The scripts that EVALSHA runs: those that were loaded or run since the start or the last flush,
 // as in Redis. For any number of threads.

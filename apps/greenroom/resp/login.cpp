@@ -74,15 +74,18 @@ std::optional<std::string> Login::attempt(std::string_view user, std::string_vie
 std::optional<std::string> Login::refusal_of(const CommandSpec& command,
                                              std::span<const std::string_view> words) const {
   if (!is_done_ && !command.has(flag_no_auth)) return "NOAUTH Authentication required.";
+  if (auto refusal = refusal_to_run(command)) return refusal;
   if (user_ == nullptr) return std::nullopt;
   const AccessRules& access = user_->access;
-  if (!access.may_run(command)) {
-    return "NOPERM User " + user_->name + " has no permissions to run the '" +
-           std::string(command.name) + "' command";
-  }
   if (!access.may_use_keys(command, words)) return "NOPERM No permissions to access a key";
   if (!access.may_use_channels(command, words)) return "NOPERM No permissions to access a channel";
   return std::nullopt;
+}
+
+std::optional<std::string> Login::refusal_to_run(const CommandSpec& command) const {
+  if (user_ == nullptr || user_->access.may_run(command)) return std::nullopt;
+  return "NOPERM User " + user_->name + " has no permissions to run the '" +
+         std::string(command.name) + "' command";
 }
 
 bool Login::may_use_key(std::string_view key, KeyUse use) const {

@@ -34,6 +34,8 @@ class Login {
   // that the command accepts.
   std::optional<std::string> refusal_of(const CommandSpec& command,
                                         std::span<const std::string_view> words) const;
+  // The error for a command that the user may not run, whatever its keys.
+  std::optional<std::string> refusal_to_run(const CommandSpec& command) const;
   // For commands that find their keys by themselves.
   bool may_use_key(std::string_view key, KeyUse use) const;
 
