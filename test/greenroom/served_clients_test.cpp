@@ -80,6 +80,18 @@ TEST_F(ServedClients, the_list_shows_the_replies_that_a_client_does_not_take) {
   EXPECT_LT(listed(watcher, "slow", "tot-mem"), 1 << 20);
 }
 
+TEST_F(ServedClients, one_connection_watches_only_so_many_keys) {
+  Wire client{server_->port()};
+  EXPECT_EQ(client("WATCH a b c"), "+OK\r\n");
+  std::string many = "*65535\r\n$5\r\nWATCH\r\n";
+  for (int i = 0; i < 65'534; ++i) many += "$1\r\nk\r\n";
+  client.send(many);
+  EXPECT_EQ(client.read(), "-ERR too many keys are watched by one connection\r\n");
+  EXPECT_EQ(client("UNWATCH"), "+OK\r\n");
+  client.send(many);
+  EXPECT_EQ(client.read(), "+OK\r\n");
+}
+
 TEST_F(ServedClients, who_leaves_a_channel_is_told_before_what_was_said_on_it) {
   constexpr int messages = 10;
   Wire client{server_->port()};

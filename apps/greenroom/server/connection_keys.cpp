@@ -22,6 +22,9 @@ constexpr std::size_t max_values_pending = 64;
 // While their size is not known, so few.
 constexpr std::size_t first_width = 4;
 
+// A watched key has a process, also where it does not exist, and no limit of memory counts it.
+constexpr std::size_t max_watched = 65'536;
+
 constexpr const char* unreachable = "-ERR a session cannot be reached now\r\n";
 
 // Whether the reply may be as large as a value, as against a number or OK.
@@ -208,6 +211,9 @@ Async<> Connection::create_session(const Verdict& verdict) {
 // --- Transactions.
 
 Async<std::string> Connection::watch(const Verdict& verdict) {
+  if (watched_.size() + verdict.words.size() - 1 > max_watched) {
+    co_return "-ERR too many keys are watched by one connection\r\n";
+  }
   for (std::string_view key : verdict.words.subspan(1)) {
     std::string stored = storage_key(state_.database(), key);
     if (watched_.contains(stored)) continue;
