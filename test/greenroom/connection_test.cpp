@@ -168,6 +168,27 @@ TEST(Connection, an_http_request_is_dropped_without_a_word) {
   EXPECT_TRUE(server.sessions.empty());
 }
 
+TEST(Connection, a_key_that_is_too_long_is_refused_wherever_it_stands) {
+  LocalServer server;
+  LocalConnection connection{server};
+  const std::string longest(65'534, 'k');
+  const std::string refusal = "-ERR a key has at most 65534 bytes\r\n";
+  EXPECT_EQ(connection.send(request({"SET", longest, "v"})), "+OK\r\n");
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"SET", longest + "k", "v"},
+           {"GET", longest + "k"},
+           {"MSET", "a", "1", longest + "k", "2"},
+           {"RENAME", longest, longest + "k"},
+           {"OBJECT", "ENCODING", longest + "k"},
+           {"SESS.CREATE", longest, "v"},
+           {"EVAL", "return redis.call('incrby',KEYS[1],ARGV[1])", "1", longest + "k", "1"}}) {
+    EXPECT_EQ(connection.send(request(words)), refusal) << words[0];
+  }
+  // A value may be longer.
+  EXPECT_EQ(connection.send(request({"SET", "a", longest + "k"})), "+OK\r\n");
+  EXPECT_EQ(server.sessions.size(), 2u);
+}
+
 TEST(Connection, replies_can_be_switched_off_while_commands_work) {
   LocalServer server;
   LocalConnection connection{server};

@@ -42,6 +42,17 @@ bool is_plain_word(std::string_view text) {
   return true;
 }
 
+// Whether a key of the request is longer than any session's.
+bool has_long_key(const CommandSpec& command, std::span<const std::string_view> words,
+                  std::size_t most) {
+  // Of a script, which says itself what its keys are; the known ones have one.
+  if (command.has(flag_movablekeys)) return words.size() > 3 && words[3].size() > most;
+  if (command.id == CommandId::sess_create) most -= 32;  // the id that it gets
+  for (std::size_t i = 0; i < count_keys(command, words.size()); ++i)
+    if (words[command.key_at(i)].size() > most) return true;
+  return false;
+}
+
 bool accepts_name(std::string_view name, ReplyWriter& reply) {
   if (is_plain_word(name)) return true;
   reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
@@ -109,6 +120,10 @@ const CommandSpec* ConnectionState::find(Words words, ReplyWriter& reply) const 
   }
   if (const auto refusal = login_.refusal_of(*command, words)) {
     reply.error(*refusal);
+    return nullptr;
+  }
+  if (has_long_key(*command, words, rules_->max_key_bytes)) {
+    reply.error("ERR a key has at most " + std::to_string(rules_->max_key_bytes) + " bytes");
     return nullptr;
   }
   return command;

@@ -34,6 +34,8 @@ struct ServerRules {
   std::string redis_version = "7.2.5";
   std::uint8_t databases = 16;
   std::size_t max_queued_bytes = 256u << 20;  // What MULTI may gather; a request's limit.
+  // With the database in front, what a session that sleeps can hold, and a storage engine too.
+  std::size_t max_key_bytes = 65'534;
   std::shared_ptr<ScriptCache> scripts = std::make_shared<ScriptCache>();
 
   // Whether somebody has to say who they are. With users and without a password of its own the
