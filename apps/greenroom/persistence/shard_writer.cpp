@@ -1,7 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "persistence/shard_writer.hpp"
 
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -23,7 +22,15 @@ struct Batch {
   std::vector<StoreValue> requests;
   std::size_t bytes = 0;
 
+  // Refuses alone what no engine takes, because that would have the whole batch refused, and with
+  // it what others wait for.
   void add(StoreValue request) {
+    constexpr std::size_t most = storage::max_value_bytes - 64;  // encryption adds 33
+    if (request.key.size() > storage::max_key_bytes ||
+        (request.value && request.value->size() > most)) {
+      send(request.from, StoreFailed{request.revision, "the session is larger than 256 MiB"});
+      return;
+    }
     bytes += request.key.size() + (request.value ? request.value->size() : 0);
     requests.push_back(std::move(request));
   }
@@ -72,8 +79,10 @@ Async<Batch> gather(Process& self, StoreValue first) {
   co_return batch;
 }
 
-Async<std::string> commit(Process& self, StoreHandle store, StoreValue first) {
+// The error, empty if there was none; nothing if there was nothing to be written.
+Async<std::optional<std::string>> commit(Process& self, StoreHandle store, StoreValue first) {
   Batch batch = co_await gather(self, std::move(first));
+  if (batch.requests.empty()) co_return std::nullopt;
   Written written = co_await blocking(
       self, [store, batch = std::move(batch)]() mutable { return write(store, std::move(batch)); });
   answer(written);
@@ -168,15 +177,16 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
         after(until_flush, [] { return Step{Step::Kind::flush}; }));
     switch (step.kind) {
       case Step::Kind::store: {
-        std::string error = co_await commit(self, store, std::move(step.value));
+        std::optional<std::string> error = co_await commit(self, store, std::move(step.value));
+        if (!error) break;
         // Once per change of state: a full disk must not fill the log too.
-        if (error != failing) {
-          if (error.empty()) {
+        if (*error != failing) {
+          if (error->empty()) {
             log::notice("storage works again");
           } else {
-            log::error("storage failed, writes are refused: {}", error);
+            log::error("storage failed, writes are refused: {}", *error);
           }
-          failing = std::move(error);
+          failing = std::move(*error);
         }
         dirty = true;
         break;
