@@ -327,9 +327,10 @@ Async<> Connection::flush() {
   counters().bytes_sent.fetch_add(out_.size(), std::memory_order_relaxed);
   const bool is_written = co_await write_all();
   if (!is_written) closing_ = true;
-  // A large reply must not keep its memory for the life of the connection.
+  // A large reply must not keep its memory for the life of the connection. By swap: a string that
+  // is assigned a short one keeps what it has.
   const bool was_large = out_.capacity() > max_output;
-  if (was_large) out_ = std::string{};
+  if (was_large) std::string{}.swap(out_);
   out_.clear();
   if (was_large || state_.facts().unsent_bytes != 0) {
     state_.set_unsent(0);
