@@ -5,7 +5,7 @@
 #include "resp/parser.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
@@ -168,6 +168,13 @@ TEST(RequestParser, gives_memory_back_when_a_large_request_is_done) {
   EXPECT_LT(parser.memory_bytes(), 8192u);
 }
 
+// Seconds of this thread's processor time, of which others on the machine take nothing.
+double processor_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
 // Seconds to parse `count` small requests fed in chunks; the best of three.
 double seconds_for(std::size_t count, std::size_t chunk_size) {
   std::string bytes;
@@ -175,15 +182,15 @@ double seconds_for(std::size_t count, std::size_t chunk_size) {
   double best = 1e9;
   for (int round = 0; round < 3; ++round) {
     RequestParser parser;
-    auto start = std::chrono::steady_clock::now();
+    const double start = processor_seconds();
     std::size_t found = 0;
     for (std::size_t at = 0; at < bytes.size(); at += chunk_size) {
       parser.feed(std::string_view{bytes}.substr(at, chunk_size));
       while (parser.next() == ParseStep::request) ++found;
     }
-    std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    const double taken = processor_seconds() - start;
     EXPECT_EQ(found, count);
-    best = std::min(best, taken.count());
+    best = std::min(best, taken);
   }
   return best;
 }
