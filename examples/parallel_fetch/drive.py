@@ -1,27 +1,28 @@
 #!/usr/bin/env python3
 # Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
-"""Runs example_parallel_fetch against Python's web server, whose pages take half a second each."""
+"""Runs example_parallel_fetch against Python's web server, whose pages wait for each other."""
 import functools
 import http.server
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 
 class SlowPages(http.server.SimpleHTTPRequestHandler):
     under_way = most = 0
-    lock = threading.Lock()
+    changed = threading.Condition()
 
     def do_GET(self):
-        with self.lock:
+        with self.changed:
             SlowPages.under_way += 1
             SlowPages.most = max(SlowPages.most, SlowPages.under_way)
-        time.sleep(0.5)
+            self.changed.notify_all()
+            # Who fetches one after the other waits in vain.
+            self.changed.wait_for(lambda: SlowPages.most >= 3, timeout=20)
         super().do_GET()
-        with self.lock:
+        with self.changed:
             SlowPages.under_way -= 1
 
     def log_message(self, *_):
