@@ -122,7 +122,7 @@ TEST_F(IntrospectTest, a_supervisor_shows_a_hundred_thousand_children) {
     Children all;
     for (int i = 0; i < 100'000; ++i) all.push_back(child<Clerk>().id(i));
     const auto sup = co_await Supervisor::start_link(self, std::move(all));
-    const Term state = co_await sys::get_state(self, sup.pid());
+    const Term state = co_await sys::get_state(self, sup.pid(), infinity);
     EXPECT_EQ(state.find(Atom{"children"})->size(), 100'000u);
     co_await stop(self, sup);
   });
