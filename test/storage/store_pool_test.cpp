@@ -160,7 +160,8 @@ TEST(StorePool, a_killed_worker_loses_nothing_that_was_acknowledged) {
     co_await Supervisor::start_link(self,
                                     children(pool.child(opens(stores), {.max_restarts = 1000})));
     std::set<std::string> acknowledged;
-    for (int i = 0; i < 60; ++i) {
+    // On a busy machine it may take a while until a worker is back.
+    for (int i = 0; i < 60 || acknowledged.size() <= 20; ++i) {
       const std::string key = "k" + std::to_string(i);
       if (i % 7 == 3) troupe::exit(whereis(pool.worker_name(i % 2)), atoms::kill);
       auto done = co_await put(self, pool, key, "v");
@@ -171,7 +172,6 @@ TEST(StorePool, a_killed_worker_loses_nothing_that_was_acknowledged) {
         co_await self.sleep(1ms);
       }
     }
-    EXPECT_GT(acknowledged.size(), 20U);
     for (const std::string& key : acknowledged) {
       for (;;) {
         auto found = co_await get(self, pool, key);
