@@ -44,7 +44,7 @@ struct Door : GenStatem<Door, Locked, Open, Jammed> {
 
   Transition state_enter(Open&) {
     std::puts("open");
-    return keep_state().state_timeout(50ms);
+    return keep_state().state_timeout(2s);
   }
   Transition handle_event(Open&, const StateTimeout&) { return next_state(Locked{}); }
   void state_enter(Locked&) { std::puts("locked"); }
@@ -63,7 +63,7 @@ int main() {
     std::puts((co_await call(self, door, Door::Enter{})).c_str());
     for (const char digit : std::string{"1234"}) cast(door, Door::Press{digit});
     std::puts((co_await call(self, door, Door::Enter{})).c_str());
-    co_await self.sleep(100ms);
+    co_await self.sleep(3s);
     std::puts((co_await call(self, door, Door::Enter{})).c_str());
 
     cast(door, Door::Jam{});

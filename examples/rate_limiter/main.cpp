@@ -16,9 +16,9 @@ Async<> show(Process& self, Pid limiter, const char* who) {
 
 int main() {
   return run([](Process& self) -> Async<> {
-    const Pid limits = spawn(limiter, Limit{.requests = 2, .window = 50ms});
+    const Pid limits = spawn(limiter, Limit{.requests = 2, .window = 2s});
     for (const char* who : {"ada", "ada", "ada", "bob"}) co_await show(self, limits, who);
-    co_await self.sleep(100ms);
+    co_await self.sleep(3s);
     co_await show(self, limits, "ada");
   });
 }

@@ -7,14 +7,13 @@ using sliding_rate_limiter::RateLimiter;
 
 int main() {
   return run([](Process& self) -> Async<> {
-    co_await RateLimiter::start_link(self, {.name = "rate_limiter"}, std::size_t{3},
-                                     Duration{100ms});
+    co_await RateLimiter::start_link(self, {.name = "rate_limiter"}, std::size_t{3}, Duration{2s});
     const auto limiter = named<RateLimiter>("rate_limiter");
     for (int i = 0; i < 4; ++i) {
       const auto verdict = co_await call(self, limiter, RateLimiter::CheckRate{"ada"});
       std::printf("request %d: %s\n", i + 1, verdict ? "ok" : "rate limit exceeded");
     }
-    co_await self.sleep(200ms);
+    co_await self.sleep(3s);
     const auto verdict = co_await call(self, limiter, RateLimiter::CheckRate{"ada"});
     std::printf("later: %s\n", verdict ? "ok" : "rate limit exceeded");
   });

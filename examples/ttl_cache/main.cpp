@@ -8,10 +8,10 @@ using ttl_cache::Cache;
 int main() {
   return run([](Process& self) -> Async<> {
     const auto cache = co_await Cache::start_link(self);
-    cast(cache, Cache::Put{"greeting", "hello", 50ms});
+    cast(cache, Cache::Put{"greeting", "hello", 2s});
     std::printf("at once: %s\n",
                 (co_await call(self, cache, Cache::Get{"greeting"})).value_or("-").c_str());
-    co_await self.sleep(200ms);
+    co_await self.sleep(3s);
     std::printf("later: %s\n",
                 (co_await call(self, cache, Cache::Get{"greeting"})).value_or("-").c_str());
   });
