@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 // A run this long hangs: every scenario gives up by itself long before.
 constexpr auto hang_limit = std::chrono::seconds{90};
 // How often what differed in real time is run again.
-constexpr int runs_alone = 10;
+constexpr int runs_alone = 3;
 
 struct Failure {
   std::string scenario;
