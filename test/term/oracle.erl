@@ -20,6 +20,8 @@ loop(Port) ->
     end.
 
 %% What Erlang makes of each term: its hash, how ~w prints it, and the term itself.
+answer(otp_release) ->
+    list_to_integer(erlang:system_info(otp_release));
 answer({facts, Terms}) ->
     [{erlang:phash2(T), erlang:phash2(T, 1000),
       unicode:characters_to_binary(io_lib:format("~w", [T])), T}
