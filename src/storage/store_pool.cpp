@@ -101,18 +101,22 @@ struct OpenStore {
   std::shared_ptr<Store> store;
 };
 
+// What no store takes would have the whole batch refused, and with it what others have asked for.
+Result<void> over_the_limit(const std::string& key) {
+  return failure(ErrorKind::too_large, "a key of " + std::to_string(key.size()) +
+                                           " bytes, or its value, is over the limit");
+}
+
 Result<void> checked(const Write& write) {
   if (write.key.size() > max_key_bytes || size_of(write) > max_value_bytes) {
-    return failure(ErrorKind::too_large, "a key of " + std::to_string(write.key.size()) +
-                                             " bytes, or its value, is over the limit");
+    return over_the_limit(write.key);
   }
   return {};
 }
 
-// One that is too long would have the batch refused, and with it what others have asked for.
 Result<void> checked(const RemoveAll& removal) {
   for (const std::string& key : removal.keys) {
-    if (key.size() > max_key_bytes) return checked(Write{key, std::nullopt});
+    if (key.size() > max_key_bytes) return over_the_limit(key);
   }
   return {};
 }
