@@ -8,6 +8,8 @@
 
 #include <troupe/troupe.hpp>
 
+#include "base/sanitizer.hpp"
+
 namespace troupe {
 namespace {
 
@@ -99,7 +101,10 @@ TEST(SchedulingTest, who_is_sent_much_by_timers_keeps_up_with_who_sets_them) {
       for (int i = 0; i < per_round; ++i) send_after(taker, 0ms, Number{i});
       co_await self.yield();
     }
-    EXPECT_GT(taken, (rounds - 12) * per_round) << "of " << rounds * per_round;
+    // A sanitizer makes a receipt dearer than the timer's part, and so nobody keeps up.
+    if (!TROUPE_ADDRESS_SANITIZER && !TROUPE_THREAD_SANITIZER) {
+      EXPECT_GT(taken, (rounds - 12) * per_round) << "of " << rounds * per_round;
+    }
   });
   EXPECT_TRUE(result.has_value());
 }

@@ -48,37 +48,75 @@ struct Batch {
 // How far the reader of a shard is ahead of the process that enters what it reads. A few batches
 // stay in the processor's caches, and their memory is used again and again. Without a bound it was
 // a hundred megabytes when the reader was the faster one, and all of it was fetched twice.
+//
+// It also keeps the reader from outliving what it reads: the pool lets a job go on when its process
+// is gone, and the owner of store and house may be gone a moment later.
 class Lead {
  public:
-  // The reader's, before it sends a batch: waits while it is too far ahead.
-  void grow() {
+  // The reader's; false: there is nothing to be read any more.
+  bool begin() {
+    const std::lock_guard guard{lock_};
+    is_reading_ = !is_over_;
+    return is_reading_;
+  }
+  void finish() {
+    const std::lock_guard guard{lock_};
+    is_reading_ = false;
+    changed_.notify_one();
+  }
+  // The reader's, before it sends a batch: waits while it is too far ahead. False: as begin().
+  bool grow() {
     std::unique_lock guard{lock_};
     // Not for ever: in a simulation whoever enters them runs on this very thread.
-    smaller_.wait_for(guard, longest_wait, [&] { return is_over_ || batches_ < longest; });
+    changed_.wait_for(guard, longest_wait, [&] { return is_over_ || batches_ < longest; });
     ++batches_;
+    return !is_over_;
   }
   // The other's, when it has entered one.
   void shrink() {
     const std::lock_guard guard{lock_};
-    if (--batches_ == longest / 2) smaller_.notify_one();
+    if (--batches_ == longest / 2) changed_.notify_one();
   }
-  // Nobody enters any more.
+  // Nobody enters any more. Waits for the reader, which has a batch to go at most; where all went
+  // well it has finished.
   void end() {
-    const std::lock_guard guard{lock_};
+    std::unique_lock guard{lock_};
     is_over_ = true;
-    smaller_.notify_one();
+    changed_.notify_one();
+    changed_.wait(guard, [&] { return !is_reading_; });
   }
 
  private:
   static constexpr int longest = 8;
   static constexpr auto longest_wait = 100ms;
   std::mutex lock_;
-  std::condition_variable smaller_;
+  std::condition_variable changed_;  // one side waits at a time
   int batches_ = 0;
+  bool is_reading_ = false;
   bool is_over_ = false;
 };
 struct LeadPtr {
   std::shared_ptr<Lead> lead;
+};
+// The owner's end of it: ends with its process, however that ends.
+struct OwnLead : LeadPtr {
+  OwnLead() : LeadPtr{std::make_shared<Lead>()} {}
+  OwnLead(const OwnLead&) = delete;
+  ~OwnLead() { lead->end(); }
+};
+// The reader's, on the pool's thread.
+class Reading {
+ public:
+  explicit Reading(Lead& lead) : lead_{lead}, may_read_{lead.begin()} {}
+  Reading(const Reading&) = delete;
+  ~Reading() {
+    if (may_read_) lead_.finish();
+  }
+  bool may_read() const { return may_read_; }
+
+ private:
+  Lead& lead_;
+  bool may_read_;
 };
 // The end of a shard, or of the attempt.
 struct ShardRead {
@@ -130,7 +168,7 @@ class ShardReader {
                                                       : &ShardReader::add_session);
     });
     if (!swept && error_.empty()) error_ = swept.error().text;
-    if (!batch_.sessions.empty()) send_batch();
+    if (!batch_.sessions.empty()) (void)send_batch();
     return std::move(error_);
   }
 
@@ -164,13 +202,14 @@ class ShardReader {
     if (batch_.sessions.capacity() == 0) batch_.sessions.reserve(batch_sessions);
     batch_.add(key, *facts,
                SleepingSession::of_record(house_, {}, value, {.armed_ms = facts->ends_at_ms}));
-    if (batch_.sessions.size() == batch_sessions) send_batch();
-    return true;
+    return batch_.sessions.size() < batch_sessions || send_batch();
   }
 
-  void send_batch() {
-    lead_.lead->grow();
+  // False: nobody enters it.
+  bool send_batch() {
+    const bool is_wanted = lead_.lead->grow();
     send(to_, std::exchange(batch_, {}));
+    return is_wanted;
   }
 
   bool fail(std::string error) {
@@ -188,6 +227,8 @@ class ShardReader {
 
 Async<> read_shard(Process& self, Pid loader, HouseRef house, StoreHandle store, LeadPtr lead) {
   ShardRead read = co_await blocking(self, [=]() -> ShardRead {
+    const Reading reading{*lead.lead};
+    if (!reading.may_read()) return {};
     return ShardRead{ShardReader{house, store, loader, lead}.read_sessions()};
   });
   send(loader, std::move(read));
@@ -269,20 +310,15 @@ void enter_all(HouseRef house, Batch batch) {
 }
 
 Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) {
-  // Ends with this process, however it ends: the reader must not wait for it then.
-  struct Entered : LeadPtr {
-    Entered() : LeadPtr{std::make_shared<Lead>()} {}
-    ~Entered() { lead->end(); }
-  };
-  const Entered entered;
-  spawn_link(read_shard, self.pid(), house, store, LeadPtr{entered});
+  const OwnLead own;
+  spawn_link(read_shard, self.pid(), house, store, LeadPtr{own});
   Loaded loaded;
   for (bool is_done = false; !is_done;) {
     is_done = co_await self.receive(
         [&](Batch batch) {
           loaded.sessions += batch.sessions.size();
           enter_all(house, std::move(batch));
-          entered.lead->shrink();
+          own.lead->shrink();
           return false;
         },
         [&](ShardRead read) {
@@ -296,9 +332,12 @@ Async<> load_shard(Process& self, Pid owner, HouseRef house, StoreHandle store) 
 }
 
 Async<> load_dictionaries(Process& self, Pid owner, HouseRef house, StoreHandle store) {
+  const OwnLead own;
   Loaded loaded;
-  loaded.error = co_await blocking(self, [=]() -> std::string {
-    return ShardReader{house, store, Pid{}, {}}.read_dictionaries();
+  loaded.error = co_await blocking(self, [=, lead = LeadPtr{own}]() -> std::string {
+    const Reading reading{*lead.lead};
+    if (!reading.may_read()) return {};
+    return ShardReader{house, store, Pid{}, lead}.read_dictionaries();
   });
   send(owner, std::move(loaded));
 }
