@@ -293,8 +293,7 @@ Async<LoadResult> load(Process& self, const RedisUrl& target, const LoadOptions&
 
 int run_load(const LoadOptions& options) {
   Runtime runtime{{.name = "greenroom_bench", .execution = Execution::single}};
-  return runtime.run([options](Process& self) -> Async<int> {
-    const LoadOptions kept = options;
+  const auto run = [](Process& self, LoadOptions kept) -> Async<int> {
     std::vector<LoadResult> results;
     int code = 0;
     for (const RedisUrl& target : kept.targets) {
@@ -313,7 +312,8 @@ int run_load(const LoadOptions& options) {
       code = 1;
     }
     co_return code;
-  });
+  };
+  return runtime.run(run, options);
 }
 
 }  // namespace greenroom
