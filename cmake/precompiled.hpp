@@ -12,7 +12,9 @@
 #include <coroutine>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <expected>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,4 +26,5 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>

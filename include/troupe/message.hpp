@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <new>
 #include <string_view>
 #include <type_traits>
@@ -37,53 +38,78 @@ constexpr bool is_seen(Seen<S...>) noexcept {
   return (std::is_same_v<T, S> || ...);
 }
 
-// The standard library's spelling without its inline namespaces.
-constexpr bool names_std(std::string_view name, std::string_view what) noexcept {
-  if (!name.starts_with("std::")) return false;
+// The name of a thing of the standard library without its inline namespaces and its arguments, such
+// as `vector`; empty where it is not the library's own.
+constexpr std::string_view std_name(std::string_view name) noexcept {
+  if (!name.starts_with("std::")) return {};
   name.remove_prefix(5);
   if (name.starts_with("__cxx11::")) name.remove_prefix(9);
   if (name.starts_with("__1::")) name.remove_prefix(5);
-  return name.starts_with(what);
+  return name.substr(0, name.find('<'));
 }
 
-constexpr bool is_std_value(std::string_view name) noexcept {
-  for (std::string_view owner : {"basic_string<",
-                                 "vector<",
-                                 "deque<",
-                                 "list<",
-                                 "forward_list<",
-                                 "map<",
-                                 "multimap<",
-                                 "set<",
-                                 "multiset<",
-                                 "unordered_map<",
-                                 "unordered_multimap<",
-                                 "unordered_set<",
-                                 "unordered_multiset<",
-                                 "optional<",
-                                 "variant<",
-                                 "tuple<",
-                                 "pair<",
-                                 "expected<",
-                                 "unique_ptr<",
-                                 "chrono::duration<",
-                                 "chrono::time_point<"}) {
-    if (names_std(name, owner)) return true;
+constexpr bool is_one_of(std::string_view name,
+                         std::initializer_list<std::string_view> names) noexcept {
+  for (std::string_view one : names) {
+    if (name == one) return true;
   }
   return false;
 }
+
+template <class T>
+inline constexpr bool is_std_value = is_one_of(std_name(type_name<T>()), {"basic_string",
+                                                                          "vector",
+                                                                          "deque",
+                                                                          "list",
+                                                                          "forward_list",
+                                                                          "map",
+                                                                          "multimap",
+                                                                          "set",
+                                                                          "multiset",
+                                                                          "unordered_map",
+                                                                          "unordered_multimap",
+                                                                          "unordered_set",
+                                                                          "unordered_multiset",
+                                                                          "optional",
+                                                                          "variant",
+                                                                          "tuple",
+                                                                          "pair",
+                                                                          "expected",
+                                                                          "unique_ptr",
+                                                                          "chrono::duration",
+                                                                          "chrono::time_point"});
 
 // Template arguments of the standard's own that carry no data of the user's.
-constexpr bool is_std_policy(std::string_view name) noexcept {
-  for (std::string_view policy : {"allocator<", "char_traits<", "less<", "greater<", "hash<",
-                                  "equal_to<", "default_delete<", "ratio<", "chrono::"}) {
-    if (names_std(name, policy)) return true;
-  }
-  return false;
-}
+template <class T>
+inline constexpr bool is_std_policy =
+    std_name(type_name<T>()).starts_with("chrono::") ||
+    is_one_of(std_name(type_name<T>()), {"allocator", "char_traits", "less", "greater", "hash",
+                                         "equal_to", "default_delete", "ratio"});
+
+// What is a message wherever it stands: numbers, enums, what its author vouches for, and the
+// standard containers of these. Its answer is kept per type, while the walk below, which has to
+// know the way that led to a type, is a new one for every way.
+template <class T>
+inline constexpr bool is_value =
+    std::is_same_v<T, std::remove_cv_t<T>> &&
+    (std::is_arithmetic_v<T> || std::is_enum_v<T> || enable_message<T>);
+
+template <template <class...> class C, class... A>
+inline constexpr bool is_value<C<A...>> =
+    enable_message<C<A...>> ||
+    (is_std_value<C<A...>> && ((is_std_policy<A> || is_value<A>) && ...));
 
 template <class T, class Path>
 constexpr bool is_message() noexcept;
+
+template <class A, class Path>
+constexpr bool is_template_argument() noexcept {
+  if constexpr (is_std_policy<A>) {
+    return true;
+  } else {
+    return is_message<A, Path>();
+  }
+}
 
 template <class T, class Path>
 struct TemplateArguments {
@@ -93,8 +119,7 @@ struct TemplateArguments {
 template <template <class...> class C, class... A, class... S>
 struct TemplateArguments<C<A...>, Seen<S...>> {
   static constexpr bool known = true;
-  static constexpr bool are_messages =
-      ((is_std_policy(type_name<A>()) || is_message<A, Seen<S...>>()) && ...);
+  static constexpr bool are_messages = (is_template_argument<A, Seen<S...>>() && ...);
 };
 
 template <class T>
@@ -103,7 +128,7 @@ struct StdArray {
 };
 template <template <class, std::size_t> class C, class T, std::size_t N>
 struct StdArray<C<T, N>> {
-  static constexpr bool value = names_std(type_name<C<T, N>>(), "array<");
+  static constexpr bool value = std_name(type_name<C<T, N>>()) == "array";
   using Element = T;
 };
 
@@ -113,7 +138,7 @@ struct ConstPointee {
 };
 template <template <class> class P, class T>
 struct ConstPointee<P<const T>> {
-  static constexpr bool value = names_std(type_name<P<const T>>(), "shared_ptr<");
+  static constexpr bool value = std_name(type_name<P<const T>>()) == "shared_ptr";
   using Pointee = T;
 };
 
@@ -127,22 +152,20 @@ constexpr bool is_message_within(Seen<S...> path) noexcept {
   if constexpr (std::is_reference_v<T> || std::is_const_v<T> || std::is_volatile_v<T> ||
                 std::is_pointer_v<T> || std::is_member_pointer_v<T> || std::is_array_v<T>) {
     return std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>;
-  } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T> || enable_message<T>) {
-    return true;
   } else if constexpr (is_seen<T>(path)) {
     return true;  // a recursive type: whatever is wrong with it is found elsewhere in the walk
   } else if constexpr (StdArray<T>::value) {
     return is_message<typename StdArray<T>::Element, Seen<S..., T>>();
   } else if constexpr (ConstPointee<T>::value) {
     return is_message<typename ConstPointee<T>::Pointee, Seen<S..., T>>();
-  } else if constexpr (is_std_value(type_name<T>())) {
+  } else if constexpr (is_std_value<T>) {
     if constexpr (TemplateArguments<T, Seen<S..., T>>::known) {
       return TemplateArguments<T, Seen<S..., T>>::are_messages;
     } else {
       return false;
     }
   } else if constexpr (type_name<T>().starts_with("std::")) {
-    return names_std(type_name<T>(), "monostate");
+    return std_name(type_name<T>()) == "monostate";
   } else if constexpr (std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_polymorphic_v<T>) {
     if constexpr (std::is_empty_v<T>) {
       // A captureless closure is an aggregate to some compilers; it owns nothing, so it is safe.
@@ -159,7 +182,11 @@ constexpr bool is_message_within(Seen<S...> path) noexcept {
 
 template <class T, class Path>
 constexpr bool is_message() noexcept {
-  return is_message_within<T>(Path{});
+  if constexpr (is_value<T>) {
+    return true;
+  } else {
+    return is_message_within<T>(Path{});
+  }
 }
 
 }  // namespace detail
@@ -167,9 +194,14 @@ constexpr bool is_message() noexcept {
 template <class T>
 concept OwnsAllItRefersTo = detail::is_message<T, detail::Seen<>>();
 
+// Written out, because the trait of the standard library costs several times as much to compile.
 template <class T>
-concept Message =
-    std::is_nothrow_destructible_v<T> && std::is_move_constructible_v<T> && OwnsAllItRefersTo<T>;
+concept NothrowDestructible = requires(T& value) {
+  { value.~T() } noexcept;
+};
+
+template <class T>
+concept Message = NothrowDestructible<T> && std::is_move_constructible_v<T> && OwnsAllItRefersTo<T>;
 
 namespace detail {
 

@@ -34,7 +34,7 @@ TEST(ExpiryWheel, gives_each_entry_at_its_millisecond_and_not_before) {
 
 // Against a sorted list, with deadlines of all magnitudes and steps of time of all sizes.
 TEST(ExpiryWheel, agrees_with_a_sorted_list) {
-  for (unsigned seed = 0; seed < 50; ++seed) {
+  for (unsigned seed = 0; seed < 12; ++seed) {
     std::mt19937_64 random{seed};
     ExpiryWheel wheel;
     std::vector<std::int64_t> expected;

@@ -86,13 +86,6 @@ Async<> expect_place(Process& self, Waits body) {
   }
 }
 
-}  // namespace
-
-template <>
-inline constexpr bool enable_message<Waits> = true;
-
-namespace {
-
 TEST_F(WaitsAt, calls_and_what_is_built_on_them) {
   on_every_executor([](Process& self) -> Async<> {
     co_await expect_place(self, [](Process& me, Pid main, Pid busy) -> Async<> {

@@ -1,20 +1,30 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace troupe::detail {
 
+template <class T>
+constexpr std::string_view signature_with() noexcept {
+  return {__PRETTY_FUNCTION__, sizeof(__PRETTY_FUNCTION__) - 1};
+}
+
+// Where a type stands in such a text. What is around it is the same for all types, so it is looked
+// for once: a search in every text took a tenth of the front end's time for a file of messages.
+struct Spelling {
+  static constexpr std::string_view sample = signature_with<double>();
+  static constexpr std::size_t before = sample.find("double");
+  static constexpr std::size_t around = sample.size() - std::string_view{"double"}.size();
+};
+
 // The spelling of T as the compiler prints it, cut out of __PRETTY_FUNCTION__: names messages in
-// reports without RTTI and without registration. Clang ends the list with ']', GCC may go on with
-// ';' where it explains an alias.
+// reports without RTTI and without registration.
 template <class T>
 constexpr std::string_view type_name() noexcept {
-  std::string_view text = __PRETTY_FUNCTION__;
-  const auto start = text.find("T = ") + 4;
-  auto end = text.find(';', start);
-  if (end == std::string_view::npos) end = text.size() - 1;
-  return text.substr(start, end - start);
+  constexpr std::string_view text = signature_with<T>();
+  return {text.data() + Spelling::before, text.size() - Spelling::around};
 }
 
 }  // namespace troupe::detail
