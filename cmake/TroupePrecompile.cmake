@@ -55,8 +55,6 @@ function(troupe_precompile)
     LIBRARIES troupe HEADERS ${TROUPE_PRECOMPILED_OF_TROUPE})
   if(TROUPE_TESTS)
     find_package(GTest REQUIRED)
-    troupe_precompiled_header(troupe_precompiled_examples
-      OPTIONS ${TROUPE_TEST_FLAGS} LIBRARIES troupe HEADERS ${TROUPE_PRECOMPILED_OF_TROUPE})
     troupe_precompiled_header(troupe_precompiled_tests
       OPTIONS ${TROUPE_TEST_FLAGS}
       LIBRARIES troupe GTest::gtest HEADERS ${TROUPE_PRECOMPILED_OF_TROUPE} <gtest/gtest.h>)
@@ -67,6 +65,8 @@ function(troupe_precompile)
     if(directory STREQUAL ${PROJECT_SOURCE_DIR}/src)
       troupe_use_precompiled(${directory} troupe_precompiled)
     elseif(directory STREQUAL ${PROJECT_SOURCE_DIR}/examples)
+      troupe_precompiled_header(troupe_precompiled_examples
+        OPTIONS ${TROUPE_TEST_FLAGS} LIBRARIES troupe HEADERS ${TROUPE_PRECOMPILED_OF_TROUPE})
       troupe_use_precompiled(${directory} troupe_precompiled_examples)
     else()
       troupe_use_precompiled(${directory} troupe_precompiled_users)
