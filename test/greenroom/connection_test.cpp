@@ -68,7 +68,8 @@ TEST(Connection, before_auth_only_auth_hello_quit_and_reset_are_served) {
     std::string reply = connection.send(request(words));
     bool is_open = command.id == CommandId::auth || command.id == CommandId::hello ||
                    command.id == CommandId::quit || command.id == CommandId::reset;
-    EXPECT_EQ(reply == "-NOAUTH Authentication required.\r\n", !is_open) << command.name << reply;
+    EXPECT_EQ(reply.ends_with("NOAUTH Authentication required.\r\n"), !is_open)
+        << command.name << reply;
   }
 }
 

@@ -88,6 +88,40 @@ TEST_F(ServedDifferential, transactions_run_as_one_or_not_at_all) {
   });
 }
 
+TEST_F(ServedDifferential, an_exec_that_cannot_be_ends_the_transaction) {
+  compare({
+      {'a', "EXEC now"},
+      {'a', "WATCH k"},
+      {'a', "MULTI"},
+      {'a', "SET k 1"},
+      {'a', "EXEC now"},
+      {'a', "EXEC"},
+      {'a', "GET k"},
+      // It has forgotten what it watched, too.
+      {'a', "WATCH k"},
+      {'a', "MULTI"},
+      {'a', "EXEC now please"},
+      {'b', "SET k 2"},
+      {'a', "MULTI"},
+      {'a', "SET k 3"},
+      {'a', "EXEC"},
+      {'a', "GET k"},
+  });
+}
+
+TEST_F(ServedDifferential, keys_without_their_values_fail_alone_in_a_transaction) {
+  compare({
+      {'a', "MSET a 1 b"},
+      {'a', "MSETNX a 1 b"},
+      {'a', "MULTI"},
+      {'a', "MSET a 1 b"},
+      {'a', "MSETNX a 1 b"},
+      {'a', "SET c 1"},
+      {'a', "EXEC"},
+      {'a', "MGET a b c"},
+  });
+}
+
 TEST_F(ServedDifferential, a_watched_key_that_was_touched_stops_the_transaction) {
   compare({
       {'a', "WATCH"},
@@ -297,6 +331,23 @@ TEST_F(ServedDifferential, channels_and_transactions_mix_as_in_redis) {
   });
 }
 
+TEST_F(ServedDifferential, commands_for_administrators_fail_as_in_redis) {
+  compare({
+      {'a', "CONFIG SET maxmemory 0 nosuch"},
+      {'a', "CONFIG SET maxmemory"},
+      {'a', "CONFIG SET maxmemory 0 nosuch 1"},
+      {'a', "CONFIG SET maxmemory 0 MAXMEMORY 0"},
+      {'a', "CONFIG SET maxmemory many"},
+      {'a', "CONFIG SET maxmemory 0"},
+      {'a', "PUBSUB channels a b"},
+      {'a', "PUBSUB NUMPAT x"},
+      {'a', "SLOWLOG get 1 2"},
+      {'a', "SLOWLOG GET x"},
+      {'a', "ACL cat read write"},
+      {'a', "ACL CAT nosuch"},
+  });
+}
+
 TEST_F(ServedDifferential, keyspace_events_are_those_of_redis) {
   compare({
       {'p', "CONFIG SET notify-keyspace-events KEA"},
@@ -391,6 +442,7 @@ TEST_F(ServedDifferential, scripts_of_session_clients_answer_as_in_redis) {
       {'a', "SCRIPT LOAD " + release},
       {'a', "EVALSHA " + sha + " -1 k me"},
       {'a', "EVALSHA " + sha + " x k me"},
+      {'a', "EVALSHA short x k me"},
       {'a',
        "EVAL \"return redis.call('exists',KEYS[1])<1 and "
        "redis.call('setex',KEYS[1],ARGV[2],ARGV[1])\" 1 add v 100"},

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "resp/error_text.hpp"
 #include "resp/glob.hpp"
 
 namespace greenroom {
@@ -171,9 +172,7 @@ void Subscriptions::answer(const CommandSpec& command, Words words, ReplyWriter&
       }
       return;
     default: {
-      if (words.size() > 3)
-        return reply.error(
-            "ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.");
+      if (words.size() > 3) return reply.error(error_text::wrong_subcommand(words[1], "PUBSUB"));
       const auto names = channels_.channels(words.size() == 3 ? words[2] : "*");
       reply.array(names.size());
       for (const std::string& name : names) reply.bulk(name);

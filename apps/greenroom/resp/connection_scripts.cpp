@@ -11,6 +11,13 @@ namespace greenroom {
 // EVAL and EVALSHA: a known script becomes a command on its one key.
 Verdict ConnectionState::run_script(const CommandSpec& command, Words words, std::string& out) {
   ReplyWriter reply{out, version()};
+  constexpr std::string_view no_script = "NOSCRIPT No matching script. Please use EVAL.";
+  constexpr std::size_t sha_digits = 40;
+  // What cannot be a script's name is none, whatever comes behind it.
+  if (command.id == CommandId::evalsha && words[1].size() != sha_digits) {
+    reply.error(no_script);
+    return {};
+  }
   const auto keys = parse_integer(words[2]);
   if (!keys) {
     reply.error(error_text::not_an_integer);
@@ -31,7 +38,7 @@ Verdict ConnectionState::run_script(const CommandSpec& command, Words words, std
     reply.error(command.id == CommandId::eval
                     ? "ERR this script is not one that Greenroom knows: it runs the scripts of "
                       "session and lock clients, and no other Lua"
-                    : "NOSCRIPT No matching script. Please use EVAL.");
+                    : no_script);
     return {};
   }
   if (*keys != 1) {

@@ -77,11 +77,12 @@ Verdict ConnectionState::take(Words words, std::int64_t now_ms, std::string& out
   std::size_t before = out.size();
   ReplyWriter reply{out, version()};
   Verdict verdict;
-  const CommandSpec* command = find(words, reply);
-  if (command == nullptr) {
-    is_broken_ = true;  // Of a transaction, if there is one.
-  } else if (!is_refused_here(*command, reply) && !queue(*command, words, reply)) {
-    verdict = dispatch(*command, words, out);
+  if (const auto command = find(words); !command) {
+    verdict = refuse(words, command.error(), reply);
+  } else if (const auto reason = refusal_among_messages(**command)) {
+    verdict = refuse(words, *reason, reply);
+  } else if (!queue(**command, words, reply)) {
+    verdict = dispatch(**command, words, out);
   }
   verdict.wants_reply = replies_ != Replies::off && replies_ != Replies::skip_this;
   if (!verdict.wants_reply || replies_ == Replies::skip_next) out.resize(before);
@@ -95,43 +96,47 @@ void ConnectionState::step_replies() {
   if (replies_ == Replies::skip_next) replies_ = Replies::skip_this;
 }
 
-const CommandSpec* ConnectionState::find(Words words, ReplyWriter& reply) const {
+// The command, if it is one that this client may use, with a number of words that it takes; or what
+// is wrong.
+std::expected<const CommandSpec*, std::string> ConnectionState::find(Words words) const {
   const CommandSpec* command = find_command(words[0]);
-  if (command == nullptr) {
-    reply.error(unknown_command(words));
-    return nullptr;
-  }
+  if (command == nullptr) return std::unexpected(unknown_command(words));
   bool is_container = command->handler == Handler::container || command->id == CommandId::command;
   if (is_container && words.size() > 1) {
     const CommandSpec* child = find_subcommand(*command, words[1]);
-    if (child == nullptr) {
-      reply.error("ERR unknown subcommand '" + std::string(echoed(words[1])) + "'. Try " +
-                  upper_case(command->name) + " HELP.");
-      return nullptr;
-    }
+    if (child == nullptr)
+      return std::unexpected("ERR unknown subcommand '" + std::string(echoed(words[1])) +
+                             "'. Try " + upper_case(command->name) + " HELP.");
     command = child;
   }
-  // Each key of MSET has its value.
-  bool uneven = command->key_step > 1 &&
-                (words.size() - 1) % static_cast<std::size_t>(command->key_step) != 0;
-  if (!command->accepts(words.size()) || uneven) {
-    reply.error(error_text::wrong_arity(command->name));
-    return nullptr;
-  }
-  if (const auto refusal = login_.refusal_of(*command, words)) {
-    reply.error(*refusal);
-    return nullptr;
-  }
-  if (has_long_key(*command, words, rules_->max_key_bytes)) {
-    reply.error("ERR a key has at most " + std::to_string(rules_->max_key_bytes) + " bytes");
-    return nullptr;
-  }
+  if (!command->accepts(words.size()))
+    return std::unexpected(error_text::wrong_arity(command->name));
+  if (auto refusal = login_.refusal_of(*command, words)) return std::unexpected(*refusal);
+  if (has_long_key(*command, words, rules_->max_key_bytes))
+    return std::unexpected("ERR a key has at most " + std::to_string(rules_->max_key_bytes) +
+                           " bytes");
   return command;
 }
 
-bool ConnectionState::is_refused_here(const CommandSpec& command, ReplyWriter& reply) {
+// A request that is not even tried breaks a transaction, if there is one; an EXEC that is not ends
+// it.
+Verdict ConnectionState::refuse(Words words, std::string_view reason, ReplyWriter& reply) {
+  is_broken_ = true;
+  const CommandSpec* command = find_command(words[0]);
+  if (command == nullptr || command->id != CommandId::exec) {
+    reply.error(reason);
+    return {};
+  }
+  (void)take_transaction();
+  if (reason.starts_with("ERR ")) reason.remove_prefix(4);
+  reply.error("EXECABORT Transaction discarded because of: " + std::string(reason));
+  return {.action = Verdict::Action::unwatch, .command = command};
+}
+
+std::optional<std::string> ConnectionState::refusal_among_messages(
+    const CommandSpec& command) const {
   const bool listens = facts_.channels + facts_.patterns > 0;
-  if (!listens || facts_.version == RespVersion::resp3) return false;
+  if (!listens || facts_.version == RespVersion::resp3) return std::nullopt;
   switch (command.id) {
     case CommandId::subscribe:
     case CommandId::psubscribe:
@@ -140,20 +145,12 @@ bool ConnectionState::is_refused_here(const CommandSpec& command, ReplyWriter& r
     case CommandId::ping:
     case CommandId::quit:
     case CommandId::reset:
-      return false;
+      return std::nullopt;
     default:
-      break;
+      return "ERR Can't execute '" + std::string(command.name) +
+             "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+             "context";
   }
-  const std::string reason = "Can't execute '" + std::string(command.name) +
-                             "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
-                             "allowed in this context";
-  if (command.id == CommandId::exec) {
-    (void)take_transaction();
-    reply.error("EXECABORT Transaction discarded because of: " + reason);
-  } else {
-    reply.error("ERR " + reason);
-  }
-  return true;
 }
 
 // Whether the request was dealt with because a transaction is being gathered.
@@ -233,6 +230,13 @@ void ConnectionState::set_subscriptions(std::size_t channels, std::size_t patter
 Verdict ConnectionState::dispatch(const CommandSpec& command, Words words, std::string& out) {
   using enum Verdict::Action;
   facts_.last_command = command.name;
+  // Each key of MSET has its value. Redis finds that out when it carries it out, so that it breaks
+  // no transaction.
+  const auto step = static_cast<std::size_t>(std::max<int>(command.key_step, 1));
+  if (command.last_key < 0 && (words.size() - 1) % step != 0) {
+    ReplyWriter{out, version()}.error(error_text::wrong_arity(command.name));
+    return {};
+  }
   switch (command.handler) {
     case Handler::container:
     case Handler::connection:

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -104,8 +106,9 @@ class ConnectionState {
   // CLIENT REPLY: whether replies are sent, and for SKIP, that the next one is not.
   enum class Replies : std::uint8_t { on, off, skip_next, skip_this };
 
-  const CommandSpec* find(Words words, ReplyWriter& reply) const;
-  bool is_refused_here(const CommandSpec& command, ReplyWriter& reply);
+  std::expected<const CommandSpec*, std::string> find(Words words) const;
+  std::optional<std::string> refusal_among_messages(const CommandSpec& command) const;
+  Verdict refuse(Words words, std::string_view reason, ReplyWriter& reply);
   bool queue(const CommandSpec& command, Words words, ReplyWriter& reply);
   Verdict answer_exec(const CommandSpec& command, std::string& out);
   Verdict answer_script(const CommandSpec& command, Words words, std::string& out);

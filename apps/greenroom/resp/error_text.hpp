@@ -24,6 +24,12 @@ inline std::string wrong_arity(std::string_view command) {
   return "ERR wrong number of arguments for '" + std::string(command) + "' command";
 }
 
+// Of a subcommand that takes a word or none, in Redis' older way; `subcommand` is as it was asked.
+inline std::string wrong_subcommand(std::string_view subcommand, std::string_view container) {
+  return "ERR unknown subcommand or wrong number of arguments for '" +
+         std::string(subcommand.substr(0, 128)) + "'. Try " + std::string(container) + " HELP.";
+}
+
 inline std::string invalid_expire_time(std::string_view command) {
   return "ERR invalid expire time in '" + std::string(command) + "' command";
 }

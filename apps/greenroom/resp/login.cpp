@@ -103,7 +103,7 @@ void Login::answer_acl(const CommandSpec& command, std::span<const std::string_v
     for (std::string_view name : names) reply.bulk(name);
     return;
   }
-  if (words.size() > 3) return reply.error(error_text::wrong_arity(command.name));
+  if (words.size() > 3) return reply.error(error_text::wrong_subcommand(words[1], "ACL"));
   std::vector<std::string_view> found;
   const std::string wanted = words.size() == 3 ? "@" + lower_case(words[2]) : std::string{};
   for (const CommandSpec& each : all_commands()) {

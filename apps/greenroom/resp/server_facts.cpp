@@ -284,13 +284,26 @@ void answer_server(const CommandSpec& command, std::span<const std::string_view>
   }
 }
 
+namespace {
+
+// Whether the setting stands before the i-th word already.
+bool is_repeated(std::span<const std::string_view> pairs, std::size_t i) {
+  for (std::size_t before = 0; before < i; before += 2)
+    if (same_word(pairs[before], pairs[i])) return true;
+  return false;
+}
+
+}  // namespace
+
 void answer_config_set(const ServerFacts& facts, std::span<const std::string_view> words,
                        SettingChanges& changes, ReplyWriter& reply) {
   const auto pairs = words.subspan(2);
-  if (pairs.size() % 2 != 0) return reply.error(error_text::wrong_arity("config|set"));
+  if (pairs.size() % 2 != 0) return reply.error(error_text::syntax);
   for (const auto mode : {SettingChanges::Mode::check, SettingChanges::Mode::apply}) {
     for (std::size_t i = 0; i < pairs.size(); i += 2) {
-      const auto refusal = changes.change(pairs[i], pairs[i + 1], mode);
+      auto refusal = changes.change(pairs[i], pairs[i + 1], mode);
+      if (mode == SettingChanges::Mode::check && is_repeated(pairs, i))
+        refusal = "duplicate parameter";
       if (!refusal) continue;
       if (find_setting(facts, pairs[i]) == nullptr && refusal->empty())
         return reply.error("ERR Unknown option or number of arguments for CONFIG SET - '" +

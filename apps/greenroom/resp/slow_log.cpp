@@ -46,7 +46,7 @@ void SlowLog::answer(const CommandSpec& command, std::span<const std::string_vie
   }
   constexpr std::int64_t shown_by_default = 10;
   std::int64_t count = shown_by_default;
-  if (words.size() > 3) return reply.error(error_text::wrong_arity(command.name));
+  if (words.size() > 3) return reply.error(error_text::wrong_subcommand(words[1], "SLOWLOG"));
   if (words.size() == 3) {
     const auto asked = parse_integer(words[2]);
     if (!asked || *asked < -1)

@@ -45,27 +45,32 @@ std::vector<Found> step(const HashValue& pairs, std::uint64_t& cursor, std::size
   return found;
 }
 
+// Of what is not there.
+void answer_end(CommandCall& call) {
+  call.reply.array(2);
+  call.reply.bulk("0");
+  call.reply.array(0);
+}
+
 }  // namespace
 
 void apply_field_scan(CommandCall& call) {
   const bool is_hash = call.command.id == CommandId::hscan;
-  // The words behind the key are those of SCAN, but for TYPE.
+  // The words behind the key are those of SCAN, but for TYPE. As in Redis, the cursor is looked at
+  // first, then the value, then the options.
   const auto request = parse_scan(call.words.subspan(1));
+  const bool is_bad_cursor = !request && request.error() == error_text::invalid_cursor;
+  if (is_bad_cursor) return call.reply.error(request.error());
+  if (call.refuses_type(is_hash ? ValueType::hash : ValueType::set)) return;
+  if (!call.session.exists()) return answer_end(call);
   if (!request) return call.reply.error(request.error());
   if (!request->type.empty()) return call.reply.error(error_text::syntax);
-  if (call.refuses_type(is_hash ? ValueType::hash : ValueType::set)) return;
   std::uint64_t cursor = request->cursor;
-  std::vector<Found> found;
-  if (call.session.exists()) {
-    const HashValue& pairs = is_hash ? call.session.hash() : call.session.set();
-    const auto count = pairs.is_packed() ? SIZE_MAX : static_cast<std::size_t>(request->count);
-    if (pairs.is_packed()) cursor = 0;
-    found = step(pairs, cursor, count);
-    std::erase_if(found,
-                  [&](const Found& one) { return !glob_match(request->pattern, one.field); });
-  } else {
-    cursor = 0;
-  }
+  const HashValue& pairs = is_hash ? call.session.hash() : call.session.set();
+  const auto count = pairs.is_packed() ? SIZE_MAX : static_cast<std::size_t>(request->count);
+  if (pairs.is_packed()) cursor = 0;
+  std::vector<Found> found = step(pairs, cursor, count);
+  std::erase_if(found, [&](const Found& one) { return !glob_match(request->pattern, one.field); });
   call.reply.array(2);
   call.reply.bulk(std::to_string(cursor));
   call.reply.array(found.size() * (is_hash ? 2 : 1));
