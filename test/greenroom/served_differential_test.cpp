@@ -122,6 +122,22 @@ TEST_F(ServedDifferential, keys_without_their_values_fail_alone_in_a_transaction
   });
 }
 
+TEST_F(ServedDifferential, a_deadline_that_is_set_to_what_it_was_counts_as_a_change) {
+  compare({
+      {'a', "SET k 1 EXAT 9999999999"},
+      {'a', "WATCH k"},
+      {'b', "EXPIREAT k 9999999999"},
+      {'a', "MULTI"},
+      {'a', "GET k"},
+      {'a', "EXEC"},
+      {'a', "WATCH k"},
+      {'b', "GETEX k EXAT 9999999999"},
+      {'a', "MULTI"},
+      {'a', "GET k"},
+      {'a', "EXEC"},
+  });
+}
+
 TEST_F(ServedDifferential, a_watched_key_that_was_touched_stops_the_transaction) {
   compare({
       {'a', "WATCH"},
@@ -411,6 +427,27 @@ TEST_F(ServedDifferential, keyspace_events_are_those_of_redis) {
       {'p', "DEL z"},
       {'p', "EXEC"},
       {'s', "", 4},
+      // A key that is made anew is new, whatever was there.
+      {'p', "MSET a 1 b 2"},
+      {'s', "", 8},
+      {'p', "RENAME a b"},
+      {'s', "", 6},
+      {'p', "SET c 1"},
+      {'s', "", 4},
+      {'p', "COPY c b REPLACE"},
+      {'s', "", 4},
+      {'p', "MULTI"},
+      {'p', "DEL b"},
+      {'p', "SET b 1"},
+      {'p', "EXPIREAT b 9999999999"},
+      {'p', "EXPIREAT b 9999999999"},
+      {'p', "EXEC"},
+      {'s', "", 10},
+      {'p', "EXPIREAT b 9999999999"},
+      {'s', "", 2},
+      {'p', "SET b 1 EXAT 1"},
+      {'p', "GET b"},
+      {'s', "", 6},
       {'p', "CONFIG SET notify-keyspace-events Ex"},
       {'p', "SET a 1 PX 1"},
       {'s', ""},

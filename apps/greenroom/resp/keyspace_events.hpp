@@ -42,7 +42,7 @@ struct Event {
 
 class Events {
  public:
-  // No command makes more: a SET of a new key with an expiry that has passed makes four.
+  // No command makes more: a SET with a deadline that has passed, of a key that was due, has four.
   static constexpr std::size_t max_events = 4;
 
   void add(EventFlag kind, std::string_view name) {

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "session/apply.hpp"
 
+#include <algorithm>
+
 #include "session/command_call.hpp"
 
 namespace greenroom {
@@ -167,11 +169,12 @@ Outcome apply(Session& session, const CommandSpec& command, std::span<const std:
 
   bool created = !found && session.exists();
   note_use(session, command, context, created);
+  const bool expired = std::ranges::find(events, event_expired, &Event::kind) != events.end();
   return {.value_changed = session.revision() != revision,
           .expiry_changed = session.expires_at_ms() != expires_at_ms,
           .created = created,
           .deleted = was_there && !session.exists(),
-          .expired = expiry.expired,
+          .expired = expired,
           .hit = found,
           .events = events};
 }

@@ -33,7 +33,9 @@ struct Outcome {
   bool deleted = false;         // There was a value, now there is none; by expiry too.
   bool expired = false;         // The value found was due, and counted as gone.
   bool hit = false;             // A value was found, for the hit and miss counters.
-  Events events;                // For whoever listens to keyspace events, in order.
+  // For whoever listens to keyspace events, in order. A deadline that is set to what it was is
+  // told, as in Redis, though nothing has to be stored.
+  Events events;
 
   // Whether the stored copy is out of date: replace it, or remove it if the session has no value
   // now.

@@ -28,9 +28,12 @@ struct HeldCall {
   HeldKey* find(std::string_view key) { return keys.find(storage_key(database, key)); }
 };
 
+constexpr Event created_event{event_new, "new"};
+
 void note(HeldKey& key, const KeyOutcome& outcome) {
-  key.changed |= outcome.must_store();
+  key.changed |= outcome.must_store() || outcome.events.size() > 0;
   key.revoked |= outcome.revoked;
+  if (outcome.created) key.events.push_back(created_event);
   key.events.insert(key.events.end(), outcome.events.begin(), outcome.events.end());
 }
 
@@ -92,6 +95,8 @@ void move_value(Session value, HeldKey& to) {
   value.set_revision(std::max(value.revision(), to.state.session.revision()) + 1);
   to.state.session = std::move(value);
   to.changed = true;
+  // Also where there was one: Redis makes the key anew.
+  to.events.push_back(created_event);
 }
 
 void apply_rename(HeldCall& call) {

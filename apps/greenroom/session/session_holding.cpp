@@ -72,7 +72,8 @@ Next SessionServer::handle_call(Process& self, TakeOver message, From<std::strin
   outcome.revoked = message.was_revoked;
   for (const Event& event : message.events) outcome.expired |= event.kind == event_expired;
   count(outcome.expired);
-  note_change(before.revision, message.events, outcome.created);
+  // Among the events is that it is new, at its place: it may have come, gone and come again.
+  note_change(before.revision, message.events, false);
   record_event(self, outcome);
   place(self);
   if (before.user != state_.user()) note_user(before.user);

@@ -188,6 +188,11 @@ void SessionServer::note_change(std::uint64_t revision_before, std::span<const E
   state_.session.set_revision(std::max(state_.session.revision(), revision_before + 1));
   asleep_.reset();
   if (house_->writers.empty()) stored_revision_ = state_.session.revision();
+  tell(events, is_new);
+}
+
+// Whoever watches the key or listens to its events.
+void SessionServer::tell(std::span<const Event> events, bool is_new) {
   if (company_) {
     for (Watcher& watcher : company_->watchers) watcher.touched = true;
   }
@@ -212,6 +217,8 @@ void SessionServer::note_outcome(Process& self, const KeyOutcome& outcome, const
   if (outcome.must_store() || outcome.deleted || outcome.created) {
     note_change(before.revision, outcome.events, outcome.created);
     record_event(self, outcome);
+  } else if (outcome.events.size() > 0) {
+    tell(outcome.events, false);
   }
   if (!state_.session.exists()) forget_lock_setter(self);
   place(self);

@@ -274,6 +274,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void forget_watcher(troupe::Process& self, troupe::Pid watcher);
 
   void serve(troupe::Process& self, Apply message, troupe::From<std::string> from);
+  void tell(std::span<const Event> events, bool is_new);
   void note_change(std::uint64_t revision_before, std::span<const Event> events, bool is_new);
   void count(bool expired);
   bool is_superfluous(troupe::Process& self);

@@ -77,7 +77,15 @@ void apply_set(CommandCall& call) {
   call.session.set_string(call.word(2));
   call.tell(event_string, "set");
   call.session.set_expiry(options->keeps_expiry ? deadline : 0);
-  if (options->expiry) set_deadline(call, deadline);
+  if (options->expiry) {
+    call.session.set_expiry(deadline);
+    call.tell(event_generic, "expire");
+  }
+  // One that has passed is no error, and the value expires at once; Redis tells so when it notices.
+  if (options->expiry && deadline <= call.now_ms()) {
+    call.session.clear();
+    call.tell(event_expired, "expired");
+  }
   if (!options->returns_old) call.reply.ok();
 }
 
