@@ -18,12 +18,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
 from greenroom_process import Client, Greenroom, pack
+from redis_process import RedisServer
 
 RULE = "tombstone=60s merge=json"
 LIVE = int(os.environ.get("TROUPE_SESSIONS", "50000"))
@@ -33,37 +33,14 @@ WAIT = 5.0  # seconds, for the events of sessions that fell due
 FIELDS, TRIALS, LOGOUTS, WRITES = 10, 20, 20, 20_000
 
 
-class Redis:
-    """A real redis-server with its default settings, but for the port and the folder."""
-
+class Redis(RedisServer):
     name = "redis-server"
     wait = WAIT
-
-    def __init__(self, data):
-        self.data, self.port = data, free_port()
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.data],
-            stdout=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                with Client(self.port) as client:
-                    client("PING")
-                return
-            except (OSError, EOFError):
-                time.sleep(0.05)
-        raise AssertionError("redis-server did not start")
 
     def kill_and_restart(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.start()
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
 
 
 class Ours:
@@ -88,13 +65,6 @@ class Ours:
 
     def end(self):
         self.server.__exit__()
-
-
-def free_port():
-    import socket
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def lost_update(port):
