@@ -54,8 +54,9 @@ namespace {
 struct StoresPtr {
   storage::ShardedStore* stores = nullptr;  // null: nothing is stored
   const ValueCipher* cipher = nullptr;      // null: payloads are stored as they are
+  StorageHealth* health = nullptr;
 
-  StoreHandle shard(unsigned index) const { return {&stores->shard(index), cipher}; }
+  StoreHandle shard(unsigned index) const { return {&stores->shard(index), cipher, health}; }
 };
 
 }  // namespace
@@ -302,6 +303,7 @@ int serve(const Config& config) {
     server.house.writers.emplace_back("greenroom_writer_" + std::to_string(shard));
   }
 
+  if (!config.file.empty()) server.config_file = std::filesystem::absolute(config.file).string();
   server.house.max_memory_bytes = static_cast<std::int64_t>(options.max_memory_bytes);
   for (const PrefixRule& rule : config.prefixes) (void)server.house.rules.set(rule);
 
@@ -344,7 +346,7 @@ int serve(const Config& config) {
     // Tokens grow over restarts too, and stay below what a double can count.
     server.house.last_lock_token = static_cast<std::uint64_t>(server.started_at_ms) * 1'000;
     code = runtime.run(run_tree, OperationPtr{&operation},
-                       StoresPtr{stores.get(), cipher ? &*cipher : nullptr},
+                       StoresPtr{stores.get(), cipher ? &*cipher : nullptr, &server.storage_health},
                        ReloadPtr{&reload_signal});
   }
   if (stores) {

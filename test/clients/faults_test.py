@@ -6,16 +6,24 @@ What prevents a start is one sentence on stderr and exit code 1, never a crash. 
 refuses writes in Redis' words, keeps serving what is there, and is used again when it has room.
 """
 import pathlib
+import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 from greenroom_process import Client, Greenroom, ServerError
 
 PROGRAM = ""
+
+
+def metric(port, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        text = answer.read().decode()
+    return float(re.search(rf"^greenroom_{name} (\S+)$", text, re.M)[1])
 
 
 class Faults(unittest.TestCase):
@@ -137,7 +145,7 @@ class Faults(unittest.TestCase):
                 self.fill_disk(engine)
 
     def fill_disk(self, engine):
-        flags = ("--shards", "1", "--engine", engine)
+        flags = ("--shards", "1", "--engine", engine, "--http-port", "0")
         with self.serve(*flags) as server, Client(server.port) as client:
             self.assertEqual(client("SET", "before", "kept"), "OK")
             # A limit of the size of files is a full disk to the program that has it.
@@ -157,6 +165,8 @@ class Faults(unittest.TestCase):
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
             self.assertEqual(client("SET", "after", "stored"), "OK")
             self.assertIn("writes are refused", server.log_text())
+            server.process.stdout.readline()  # what to try
+            http = re.search(r"HTTP on http://[\d.]+:(\d+)", server.process.stdout.readline())[1]
             server.kill()
         with self.serve() as server, Client(server.port) as client:
             self.assertEqual(client("GET", "before"), b"kept")
@@ -169,10 +179,17 @@ class Faults(unittest.TestCase):
 exec unshare --mount sh -c 'mount -t tmpfs -o size=4m tmpfs "{self.data}" &&
   head -c 2000000 /dev/zero >"{self.data}/somebody-elses" && exec "{PROGRAM}" "$@"' sh "$@"
 """)
+            self.assertIn(b"aof_last_write_status:err", client("INFO", "persistence"))
+            self.assertEqual(metric(http, "storage_shards_failing"), 1)
+            failed = metric(http, "storage_writes_failed_total")
+            self.assertGreater(failed, 0)
         wrapper.chmod(0o755)
         self.data.mkdir()
         if subprocess.run(["unshare", "--mount", "true"], capture_output=True,
                           check=False).returncode != 0:
+            self.assertIn(b"aof_last_write_status:ok", client("INFO", "persistence"))
+            self.assertEqual(metric(http, "storage_shards_failing"), 0)
+            self.assertGreaterEqual(metric(http, "storage_writes_failed_total"), failed)
             self.skipTest("mounting a file system needs root")
         acknowledged = []
         with Greenroom(str(wrapper), self.data, "--shards", "1") as server:

@@ -124,6 +124,11 @@ std::string metrics_text(Process& self, const Operation& operation) {
   add_keys(metrics, facts);
   metrics.gauge("greenroom_processes", "Processes of the runtime, one per session and connection.",
                 number(facts.processes));
+  metrics.gauge("greenroom_storage_shards_failing",
+                "Parts of the data directory whose last write has failed.",
+                number(facts.shards_failing));
+  metrics.counter("greenroom_storage_writes_failed_total", "Writes to disk that have failed.",
+                  number(facts.writes_failed));
   metrics.gauge("greenroom_last_snapshot_timestamp_seconds", "The last snapshot; 0: none yet.",
                 static_cast<double>(operation.last_snapshot_ms) / 1'000);
   metrics.counter("greenroom_snapshots_failed_total", "Snapshots that could not be made.",

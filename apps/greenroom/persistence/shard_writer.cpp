@@ -143,6 +143,40 @@ Async<std::string> flush(Process& self, StoreHandle store) {
   });
 }
 
+// What a writer's last write came to. Once per change of state it is told: a full disk must not
+// fill the log too. A writer that ends takes its part of the statistics with it.
+class LastWrite {
+ public:
+  explicit LastWrite(StorageHealth* health) : health_{health} {}
+  LastWrite(const LastWrite&) = delete;
+  ~LastWrite() { count(false); }
+
+  // Empty: it went well.
+  void note(std::string error) {
+    if (!error.empty() && health_) health_->writes_failed.fetch_add(1, std::memory_order_relaxed);
+    if (error == error_) return;
+    if (error.empty()) {
+      log::notice("storage works again");
+    } else {
+      log::error("storage failed, writes are refused: {}", error);
+    }
+    count(!error.empty());
+    error_ = std::move(error);
+  }
+
+ private:
+  void count(bool failing) {
+    if (health_ && failing != is_counted_) {
+      health_->shards_failing.fetch_add(failing ? 1u : -1u, std::memory_order_relaxed);
+    }
+    is_counted_ = failing;
+  }
+
+  StorageHealth* health_;
+  std::string error_;
+  bool is_counted_ = false;
+};
+
 // What the writer does next, as plain values: a receive clause must not await.
 struct Step {
   enum class Kind : std::uint8_t { store, fetch, read_page, flush, stop } kind;
@@ -159,12 +193,15 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
   const bool is_relaxed = durability == storage::Durability::relaxed;
   bool dirty = false;
   Duration last_flush = self.monotonic_time();
-  std::string failing;  // the error of the last write, while writes fail
+  LastWrite last_write{store.health};
   while (true) {
     // Under load there is always a message: the clock decides, not the silence.
     if (is_relaxed && dirty && self.monotonic_time() - last_flush >= flush_interval) {
       std::string error = co_await flush(self, store);
-      if (!error.empty()) log::error("storage could not be flushed: {}", error);
+      if (!error.empty()) {
+        log::error("storage could not be flushed: {}", error);
+        last_write.note(std::move(error));
+      }
       dirty = false;
       last_flush = self.monotonic_time();
     }
@@ -179,15 +216,7 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
       case Step::Kind::store: {
         std::optional<std::string> error = co_await commit(self, store, std::move(step.value));
         if (!error) break;
-        // Once per change of state: a full disk must not fill the log too.
-        if (*error != failing) {
-          if (error->empty()) {
-            log::notice("storage works again");
-          } else {
-            log::error("storage failed, writes are refused: {}", *error);
-          }
-          failing = std::move(*error);
-        }
+        last_write.note(std::move(*error));
         dirty = true;
         break;
       }

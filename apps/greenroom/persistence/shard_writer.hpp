@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,12 @@
 
 namespace greenroom {
 
+// How the writers of a server fare, for its statistics.
+struct StorageHealth {
+  std::atomic<std::uint32_t> shards_failing{0};  // whose last write has failed
+  std::atomic<std::uint64_t> writes_failed{0};   // batches, and flushes
+};
+
 // A store that a writer uses from the blocking pool, one job at a time. The store outlives the
 // runtime's processes: it is opened before them and closed after them.
 struct StoreHandle {
@@ -20,6 +27,7 @@ struct StoreHandle {
   // Of the values on disk; null: they are plain. Whoever reads without it gets them as they are
   // stored.
   const ValueCipher* cipher = nullptr;
+  StorageHealth* health = nullptr;  // null: nobody asks
 };
 
 // Make this key's stored value so, or, without a value, forget it. Answered with Stored or

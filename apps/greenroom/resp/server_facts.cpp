@@ -66,7 +66,7 @@ void server_section(const ServerFacts& facts, Lines& out) {
       .line("uptime_in_seconds", uptime)
       .line("uptime_in_days", uptime / 86400)
       .line("executable", facts.executable)
-      .line("config_file", "");
+      .line("config_file", facts.config_file);
 }
 
 void clients_section(const ServerFacts& facts, Lines& out) {
@@ -96,13 +96,13 @@ void persistence_section(const ServerFacts& facts, Lines& out) {
   out.section("Persistence")
       .line("loading", facts.loading ? 1 : 0)
       .line("async_loading", 0)
-      .line("rdb_changes_since_last_save", facts.unsaved_changes)
+      .line("rdb_changes_since_last_save", 0)
       .line("rdb_bgsave_in_progress", 0)
       .line("rdb_last_save_time", from_ms(facts.last_save_at_ms))
       .line("rdb_last_bgsave_status", facts.last_save_failed ? "err" : "ok")
-      .line("aof_enabled", 0)
+      .line("aof_enabled", facts.engine == "none" ? 0 : 1)
       .line("aof_rewrite_in_progress", 0)
-      .line("aof_last_write_status", facts.last_save_failed ? "err" : "ok")
+      .line("aof_last_write_status", facts.shards_failing == 0 ? "ok" : "err")
       .line("greenroom_durability", facts.durability)
       .line("greenroom_engine", facts.engine);
 }
@@ -158,7 +158,7 @@ void keyspace_section(const ServerFacts& facts, Lines& out) {
 void greenroom_section(const ServerFacts& facts, Lines& out) {
   out.section("Greenroom")
       .line("greenroom_processes", facts.processes)
-      .line("greenroom_unsaved_changes", facts.unsaved_changes)
+      .line("greenroom_writes_failed", facts.writes_failed)
       .line("greenroom_users", facts.users)
       .line("greenroom_dead_writes", facts.dead_writes)
       .line("greenroom_merged_saves", facts.merged_saves)

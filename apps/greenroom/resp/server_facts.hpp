@@ -42,6 +42,7 @@ struct ServerFacts {
   std::string run_id;  // 40 hexadecimal digits, new at each start.
   std::string os;
   std::string executable;
+  std::string config_file;  // empty: there is none
   std::int64_t process_id = 0;
   std::uint16_t tcp_port = 0;
   std::int64_t now_ms = 0;
@@ -57,7 +58,8 @@ struct ServerFacts {
 
   std::string durability = "memory";  // commit, relaxed or memory.
   std::string engine = "none";        // log, sqlite, or none if nothing is kept.
-  std::uint64_t unsaved_changes = 0;
+  std::uint32_t shards_failing = 0;   // Whose last write to disk has failed.
+  std::uint64_t writes_failed = 0;
   std::int64_t last_save_at_ms = 0;
   bool last_save_failed = false;
 

@@ -66,7 +66,9 @@ Connection::Connection(Process& self, ServerPtr server, net::Channel stream)
       stream_{std::move(stream)},
       id_{server->clients.next_id()},
       state_{server->rules, id_, stream_.peer().host + ":" + std::to_string(stream_.peer().port),
-             server->options.bind + ":" + std::to_string(server->port), now_ms()},
+             server->options.bind + ":" +
+                 std::to_string(stream_.is_encrypted() ? server->tls_port : server->port),
+             now_ms()},
       parser_{limits_of(server->options)},
       buffer_(read_bytes),
       values_limit_{first_values_pending},

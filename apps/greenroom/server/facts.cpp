@@ -1,5 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -79,6 +80,9 @@ ServerFacts gather_facts(Process& self, const Server& server) {
     facts.os = std::string{system.sysname} + " " + system.release + " " + system.machine;
   }
   facts.process_id = getpid();
+  std::error_code unreadable;
+  facts.executable = std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
+  facts.config_file = server.config_file;
   facts.tcp_port = server.port;
   facts.now_ms = self.system_time() / 1ms;
   facts.started_at_ms = server.started_at_ms;
@@ -90,7 +94,9 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.max_memory_bytes = static_cast<std::uint64_t>(server.house.max_memory_bytes.load());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  facts.peak_memory_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  // The kernel notes the peak later than what is resident.
+  facts.peak_memory_bytes =
+      std::max(static_cast<std::uint64_t>(usage.ru_maxrss) * 1024, facts.used_memory_bytes);
   facts.cpu_system_seconds = seconds(usage.ru_stime);
   facts.cpu_user_seconds = seconds(usage.ru_utime);
   facts.durability = std::string{name_of(server.options.durability)};
@@ -108,6 +114,8 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.keys_expired = counters.expired.load();
   facts.key_hits = counters.hits.load();
   facts.key_misses = counters.misses.load();
+  facts.shards_failing = server.storage_health.shards_failing.load();
+  facts.writes_failed = server.storage_health.writes_failed.load();
   facts.error_replies = counters.errors.load();
   facts.channels = server.house.channels.channel_count();
   facts.patterns = server.house.channels.patterns();

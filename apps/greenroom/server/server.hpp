@@ -9,6 +9,7 @@
 
 #include <troupe/tls.hpp>
 
+#include "persistence/shard_writer.hpp"
 #include "resp/connection_state.hpp"
 #include "resp/server_facts.hpp"
 #include "resp/slow_log.hpp"
@@ -26,9 +27,11 @@ struct Server {
   SessionHouse house;
   ClientRegistry clients;
   SlowLog slow_log;
+  StorageHealth storage_health;
   std::shared_ptr<const ServerRules> rules;
   IdHash id_hash;  // how ids are called where people see them
   std::string run_id;
+  std::string config_file;  // with its folder; empty: there is none
   std::int64_t started_at_ms = 0;
   // Asked to end: connections finish what has come, and take leave.
   std::atomic<bool> is_draining{false};
