@@ -65,10 +65,10 @@ class HttpGreenroom(Greenroom):
         _, _, page = self.ask("GET", "/admin", fields={"Cookie": cookie})
         return cookie, re.search(r'name="csrf" value="(\w+)"', page)[1]
 
-    def wait_for_log(self, text):
-        """Until a line with the text is in the log."""
+    def wait_for_log(self, text, times=1):
+        """Until so many lines with the text are in the log."""
         limit = time.monotonic() + 60
-        while text not in self.log_text():
+        while self.log_text().count(text) < times:
             assert time.monotonic() < limit, f"no {text!r} in {self.log_text()}"
             self.ask("GET", "/healthz")
 
@@ -352,6 +352,19 @@ class Configuration(unittest.TestCase):
             self.assertEqual(server.post_form("/admin/login", password="another")[0], 303)
 
     def test_rules_of_prefixes_are_in_force_from_the_start_and_again_at_sighup(self):
+    def test_what_needs_a_restart_is_named_and_stays_what_it_was(self):
+        changed = CONFIG.replace("[http]", "protected_mode = false\n[http]")
+        with HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            server.config.write_text(changed, encoding="utf-8")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("only a restart changes: protected_mode")
+            server.config.write_text(CONFIG, encoding="utf-8")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("the configuration was read again", 2)
+            # Nothing differs any more.
+            self.assertEqual(server.log_text().count("only a restart changes"), 1)
+            self.assertIn(str(server.config).encode(), client("INFO", "server"))
+
         rules = ('[[prefix]]\nprefix = "sess:"\ntombstone = "60s"\nmerge = "json"\ncap = 3\n'
                  '[[prefix]]\nprefix = "lock:"\nlock_wait = "500ms"\nlock_suffix = ":l"\n')
         with HttpGreenroom(self.folder.name, config=CONFIG + rules) as server, \

@@ -65,12 +65,14 @@ std::string fixed_differences(const Config& before, const Config& after) {
   compare("port", before.serve.port, after.serve.port);
   compare("data", before.serve.data, after.serve.data);
   compare("durability", before.serve.durability, after.serve.durability);
+  compare("engine", before.serve.engine, after.serve.engine);
   compare("shards", before.serve.shards, after.serve.shards);
   compare("workers", before.serve.workers, after.serve.workers);
   compare("max_clients", before.serve.max_clients, after.serve.max_clients);
   compare("max_value", before.serve.max_value_bytes, after.serve.max_value_bytes);
   compare("max_events", before.serve.max_events, after.serve.max_events);
   compare("max_reply", before.serve.max_reply_bytes, after.serve.max_reply_bytes);
+  compare("protected_mode", before.serve.protected_mode, after.serve.protected_mode);
   compare("tls port", before.serve.tls_port, after.serve.tls_port);
   compare("encryption_key_file", before.encryption_key_file, after.encryption_key_file);
   compare("password", before.serve.requirepass, after.serve.requirepass);
@@ -81,6 +83,22 @@ std::string fixed_differences(const Config& before, const Config& after) {
   compare("whether there is an admin password", before.http.admin_password.empty(),
           after.http.admin_password.empty());
   return names;
+}
+
+// The configuration goes on saying what is in force: the next reload compares with it, and what
+// starts later (a snapshot, the HTTP port after a crash) goes by it.
+void keep_fixed(const Config& before, Config& after) {
+  const std::size_t max_memory = after.serve.max_memory_bytes;
+  after.serve = before.serve;
+  after.serve.max_memory_bytes = max_memory;
+  after.users = before.users;
+  after.encryption_key_file = before.encryption_key_file;
+  after.http.bind = before.http.bind;
+  after.http.port = before.http.port;
+  after.http.with_tls = before.http.with_tls;
+  if (before.http.admin_password.empty() != after.http.admin_password.empty()) {
+    after.http.admin_password = before.http.admin_password;
+  }
 }
 
 void renew_certificates(Server& server, const Config& config, Pid http_server) {
@@ -141,6 +159,7 @@ void reload(Operation& operation) {
   }
   const std::string fixed = fixed_differences(before, config);
   if (!fixed.empty()) log::warning("only a restart changes: {}", fixed);
+  keep_fixed(before, config);
   operation.set_config(std::move(config));
   operation.audit.write({.act = "reload"});
   log::notice("the configuration was read again");
