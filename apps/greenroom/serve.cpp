@@ -150,6 +150,8 @@ std::string sentence_of(const Term& reason) {
   return {};
 }
 
+std::string in_url(const std::string& host) { return host.contains(':') ? "[" + host + "]" : host; }
+
 void greet(const Operation& operation) {
   const Server& server = operation.server;
   const unsigned port = server.port;
@@ -159,16 +161,21 @@ void greet(const Operation& operation) {
           ? "durability memory: nothing is kept"
           : "data in " + options.data + ", durability " +
                 (options.durability == storage::Durability::commit ? "commit" : "relaxed");
-  std::printf("Greenroom listens on %s:%u (%s).\nTry: redis-cli -p %u SET greeting hello EX 60\n",
-              options.bind.c_str(), port, kept.c_str(), port);
+  const std::string host = in_url(options.bind);
+  // What redis-cli would not do by itself.
+  std::string also;
+  const bool is_usual = options.bind == "127.0.0.1" || options.bind == "0.0.0.0";
+  if (!is_usual) also += " -h " + options.bind;
+  if (server.has_passwords) also += " --askpass";
+  std::printf("Greenroom listens on %s:%u (%s).\n", host.c_str(), port, kept.c_str());
+  std::printf("Try: redis-cli%s -p %u SET greeting hello EX 60\n", also.c_str(), port);
   if (server.tls_port != 0) {
-    std::printf("With TLS on %s:%u.\n", server.options.bind.c_str(),
-                static_cast<unsigned>(server.tls_port));
+    std::printf("With TLS on %s:%u.\n", host.c_str(), static_cast<unsigned>(server.tls_port));
   }
   if (operation.http_port != 0) {
     const Config config = operation.config();
     std::printf("HTTP on %s://%s:%u (%s).\n", config.http.with_tls ? "https" : "http",
-                config.http.bind.c_str(), static_cast<unsigned>(operation.http_port),
+                in_url(config.http.bind).c_str(), static_cast<unsigned>(operation.http_port),
                 config.http.admin_password.empty() ? "health and metrics; no admin password is set"
                                                    : "health, metrics, API, admin page");
   }
@@ -296,6 +303,7 @@ int serve(const Config& config) {
   server.options = options;
   if (stores) server.options.engine = stores->engine();
   server.run_id = random_hexadecimal(40);
+  if (!config.file.empty()) server.config_file = std::filesystem::absolute(config.file).string();
   server.house.durability = options.durability;
   server.house.max_value_bytes = options.max_value_bytes;
   const unsigned shards = stores ? stores->shard_count() : 0;
@@ -303,7 +311,6 @@ int serve(const Config& config) {
     server.house.writers.emplace_back("greenroom_writer_" + std::to_string(shard));
   }
 
-  if (!config.file.empty()) server.config_file = std::filesystem::absolute(config.file).string();
   server.house.max_memory_bytes = static_cast<std::int64_t>(options.max_memory_bytes);
   for (const PrefixRule& rule : config.prefixes) (void)server.house.rules.set(rule);
 

@@ -78,11 +78,28 @@ class Faults(unittest.TestCase):
         for words, flags in (("--bogus", ("serve", "--bogus")),
                              ("--port", ("serve", "--port", "many")),
                              ("--port", ("serve", "--port", "99999")),
-                             ("--durability", ("serve", "--durability", "often")),
+                             ('"often" is none of commit, memory, relaxed',
+                              ("serve", "--durability", "often")),
+                             ("--max-memory", ("serve", "--max-memory", "-1")),
+                             ("--max-memory", ("serve", "--max-memory", "1000")),
+                             ("serve, import", ("sevre", "--port", "0")),
+                             ("serve, import", ()),
                              ("--max-value-bytes", ("serve", "--max-value-bytes", "-1")),
                              ("nowhere", ("serve", "--bind", "nowhere", "--data", str(self.data)))):
             with self.subTest(flags):
                 self.assert_refused(words, *flags)
+
+    def test_a_directory_in_the_place_of_the_configuration_file_is_named(self):
+        done = subprocess.run([PROGRAM, "serve", "--config", self.folder.name, "--check-config"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn(f"{self.folder.name}: is a directory", done.stderr)
+
+    def test_a_version_is_told(self):
+        done = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"^greenroom \d+\.\d+\.\d+\n$")
 
     def test_damaged_files_are_refused(self):
         for engine, pattern in (("log", "*.log/log-*"), ("sqlite", "*.db")):
@@ -148,6 +165,8 @@ class Faults(unittest.TestCase):
         flags = ("--shards", "1", "--engine", engine, "--http-port", "0")
         with self.serve(*flags) as server, Client(server.port) as client:
             self.assertEqual(client("SET", "before", "kept"), "OK")
+            server.process.stdout.readline()  # what to try
+            http = re.search(r"HTTP on http://[\d.]+:(\d+)", server.process.stdout.readline())[1]
             # A limit of the size of files is a full disk to the program that has it.
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (256 << 10, -1))
             refused = None
@@ -160,13 +179,18 @@ class Faults(unittest.TestCase):
             self.assertIsNotNone(refused, "the disk was never full")
             self.assertTrue(refused.startswith("MISCONF "), refused)
             self.assertEqual(client("GET", "before"), b"kept")
+            self.assertIn(b"aof_last_write_status:err", client("INFO", "persistence"))
+            self.assertEqual(metric(http, "storage_shards_failing"), 1)
+            failed = metric(http, "storage_writes_failed_total")
+            self.assertGreater(failed, 0)
             with Client(server.port) as other:
                 self.assertEqual(other("PING"), "PONG")
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
             self.assertEqual(client("SET", "after", "stored"), "OK")
+            self.assertIn(b"aof_last_write_status:ok", client("INFO", "persistence"))
+            self.assertEqual(metric(http, "storage_shards_failing"), 0)
+            self.assertGreaterEqual(metric(http, "storage_writes_failed_total"), failed)
             self.assertIn("writes are refused", server.log_text())
-            server.process.stdout.readline()  # what to try
-            http = re.search(r"HTTP on http://[\d.]+:(\d+)", server.process.stdout.readline())[1]
             server.kill()
         with self.serve() as server, Client(server.port) as client:
             self.assertEqual(client("GET", "before"), b"kept")
@@ -179,17 +203,10 @@ class Faults(unittest.TestCase):
 exec unshare --mount sh -c 'mount -t tmpfs -o size=4m tmpfs "{self.data}" &&
   head -c 2000000 /dev/zero >"{self.data}/somebody-elses" && exec "{PROGRAM}" "$@"' sh "$@"
 """)
-            self.assertIn(b"aof_last_write_status:err", client("INFO", "persistence"))
-            self.assertEqual(metric(http, "storage_shards_failing"), 1)
-            failed = metric(http, "storage_writes_failed_total")
-            self.assertGreater(failed, 0)
         wrapper.chmod(0o755)
         self.data.mkdir()
         if subprocess.run(["unshare", "--mount", "true"], capture_output=True,
                           check=False).returncode != 0:
-            self.assertIn(b"aof_last_write_status:ok", client("INFO", "persistence"))
-            self.assertEqual(metric(http, "storage_shards_failing"), 0)
-            self.assertGreaterEqual(metric(http, "storage_writes_failed_total"), failed)
             self.skipTest("mounting a file system needs root")
         acknowledged = []
         with Greenroom(str(wrapper), self.data, "--shards", "1") as server:

@@ -322,6 +322,7 @@ class Configuration(unittest.TestCase):
                 ("[server\nport = 1\n", ":1: "),
                 ("[server]\nport = 1\nport = 2\n", ":3: "),
                 ("[http]\nport = 0\ntls = true\n", "needs [tls] certificate and key"),
+                ("[server]\nport = 7001\n[tls]\nport = 7001\n", "the same port with TLS"),
                 ("[tls]\ncertificate = \"/none.pem\"\nkey = \"/none.key\"\n", "/none.pem")):
             code, said = self.check(text)
             self.assertEqual(code, 1, text)
@@ -351,7 +352,6 @@ class Configuration(unittest.TestCase):
             server.wait_for_log("the configuration stays as it was")
             self.assertEqual(server.post_form("/admin/login", password="another")[0], 303)
 
-    def test_rules_of_prefixes_are_in_force_from_the_start_and_again_at_sighup(self):
     def test_what_needs_a_restart_is_named_and_stays_what_it_was(self):
         changed = CONFIG.replace("[http]", "protected_mode = false\n[http]")
         with HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
@@ -365,6 +365,7 @@ class Configuration(unittest.TestCase):
             self.assertEqual(server.log_text().count("only a restart changes"), 1)
             self.assertIn(str(server.config).encode(), client("INFO", "server"))
 
+    def test_rules_of_prefixes_are_in_force_from_the_start_and_again_at_sighup(self):
         rules = ('[[prefix]]\nprefix = "sess:"\ntombstone = "60s"\nmerge = "json"\ncap = 3\n'
                  '[[prefix]]\nprefix = "lock:"\nlock_wait = "500ms"\nlock_suffix = ":l"\n')
         with HttpGreenroom(self.folder.name, config=CONFIG + rules) as server, \

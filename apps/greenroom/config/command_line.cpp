@@ -2,10 +2,12 @@
 #include "config/command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <map>
 
 #include "config/config_file.hpp"
+#include "resp/server_facts.hpp"
 #include "text/units.hpp"
 
 namespace greenroom {
@@ -23,6 +25,32 @@ std::string config_file_of(int count, const char* const* words) {
     if (word.starts_with("--config=")) return std::string{word.substr(9)};
   }
   return {};
+}
+
+// The word becomes the number of the choice it names. CLI11 has such a check, whose error shows the
+// numbers too.
+template <class Value>
+CLI::Validator one_of(std::map<std::string, Value> choices) {
+  return {[choices = std::move(choices)](std::string& word) -> std::string {
+            const auto found = choices.find(CLI::detail::to_lower(word));
+            if (found != choices.end()) {
+              word = std::to_string(static_cast<unsigned>(found->second));
+              return {};
+            }
+            std::string names;
+            for (const auto& [name, value] : choices) names += (names.empty() ? "" : ", ") + name;
+            return "\"" + word + "\" is none of " + names;
+          },
+          ""};
+}
+
+// As in the file; 0 takes back what the file says.
+std::string check_max_memory(const std::string& text) {
+  std::uint64_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  const bool is_number = error == std::errc{} && end == text.data() + text.size();
+  const bool is_fit = bytes == 0 || (bytes >= 1u << 20 && bytes <= std::uint64_t{1} << 50);
+  return is_number && is_fit ? "" : "is a size from 1MiB to 1024TiB, or 0 for no limit";
 }
 
 void add_network(CLI::App& serve, Config& config) {
@@ -68,14 +96,14 @@ void add_storage(CLI::App& serve, Config& config) {
                   "commit: a write is acknowledged when it is on disk (default); relaxed: on disk "
                   "within a second; memory: nothing is kept")
       ->group("Storage")
-      ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))
+      ->transform(one_of(modes))
       ->option_text("commit|relaxed|memory");
   const std::map<std::string, Engine> engines{{"log", Engine::log}, {"sqlite", Engine::sqlite}};
   serve
       .add_option("--engine", config.serve.engine,
                   "Of a new data directory; log: append logs (default); sqlite: SQLite files")
       ->group("Storage")
-      ->transform(CLI::CheckedTransformer(engines, CLI::ignore_case))
+      ->transform(one_of(engines))
       ->option_text("log|sqlite");
   serve
       .add_option("--shards", config.serve.shards,
@@ -93,6 +121,7 @@ void add_storage(CLI::App& serve, Config& config) {
                   "writes are refused")
       ->group("Storage")
       ->transform(CLI::AsSizeValue(false))
+      ->check(check_max_memory)
       ->option_text("BYTES [no limit]");
   serve
       .add_option("--max-reply-bytes", config.serve.max_reply_bytes,
@@ -139,7 +168,7 @@ void add_operation(CLI::App& serve, Config& config) {
       ->option_text("N");
   serve.add_option("--log-format", config.log.format, "Lines on stderr as text or as JSON objects")
       ->group("Operation")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
+      ->transform(one_of(formats))
       ->option_text("text|json");
   serve
       .add_option("--audit-file", config.log.audit_file,
@@ -232,6 +261,19 @@ std::string understand(const ToolWords& words, CommandLine& line) {
   return {};
 }
 
+// What is wrong with the first word, which names the command; empty: nothing.
+std::string problem_of_command(const CLI::App& app, int count, const char* const* words) {
+  if (count > 1 && words[1][0] == '-') return {};
+  const std::string asked = count > 1 ? words[1] : "";
+  std::string names;
+  for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (each->get_name() == asked) return {};
+    names += (names.empty() ? "" : ", ") + each->get_name();
+  }
+  return (asked.empty() ? "a command is missing" : "there is no command \"" + asked + "\"") +
+         ": it is one of " + names + " (--help says more)";
+}
+
 int say_mistake(const std::string& text) {
   std::fprintf(stderr, "greenroom: %s\n", text.c_str());
   return 1;
@@ -254,6 +296,7 @@ std::optional<CommandLine> parse_command_line(int count, const char* const* word
 
   CLI::App app{"Greenroom: web sessions in supervised processes, over the Redis protocol"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", "greenroom " + ServerFacts{}.greenroom_version);
   app.get_formatter()->column_width(28);
   CLI::App* serve = app.add_subcommand("serve", "Run the server until SIGTERM or SIGINT");
   std::string config_again;
@@ -294,10 +337,14 @@ std::optional<CommandLine> parse_command_line(int count, const char* const* word
   restore->add_option("--data", line.snapshot.data, "Directory to make")->required();
   restore->add_option("--shards", line.snapshot.shards, "Parts of it; 0: one per core")
       ->check(CLI::Range(0, 1024));
+  if (const std::string problem = problem_of_command(app, count, words); !problem.empty()) {
+    exit_code = say_mistake(problem);
+    return std::nullopt;
+  }
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) {  // --help, which is no mistake
+    if (error.get_exit_code() == 0) {  // --help and --version, which are no mistakes
       exit_code = app.exit(error);
     } else {
       exit_code = say_mistake(std::string{error.what()} + " (--help lists the flags)");

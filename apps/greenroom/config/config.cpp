@@ -71,6 +71,15 @@ std::vector<std::string> problems_of(const Config& config) {
     problems.push_back("HTTP and the Redis protocol cannot share port " +
                        std::to_string(config.serve.port));
   }
+  const std::int32_t tls_port = config.serve.tls_port;
+  if (tls_port > 0 && tls_port == config.serve.port) {
+    problems.push_back("the Redis protocol has the same port with TLS and without, " +
+                       std::to_string(tls_port));
+  }
+  if (tls_port > 0 && tls_port == config.http.port && config.http.bind == config.serve.bind) {
+    problems.push_back("HTTP and the Redis protocol with TLS cannot share port " +
+                       std::to_string(tls_port));
+  }
   if (config.http.with_tls && config.http.port < 0) {
     problems.push_back("[http] tls without [http] port");
   }

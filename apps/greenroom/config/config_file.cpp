@@ -2,6 +2,7 @@
 #include "config/config_file.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <set>
 #include <sstream>
@@ -275,6 +276,10 @@ void take_snapshots(Section section, Config& config) {
 }  // namespace
 
 std::expected<Config, std::string> read_config_file(const std::string& file, Config config) {
+  // It can be opened, and reads as an empty file.
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored))
+    return std::unexpected(file + ": is a directory; --config names a file\n");
   const toml::parse_result parsed = toml::parse_file(file);
   if (!parsed) {
     std::ostringstream text;
