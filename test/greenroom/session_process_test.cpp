@@ -3,14 +3,10 @@
 // The processes of sessions in simulated schedules and virtual time: locks and who gets them when
 // their owner is gone, the limit of memory, statistics.
 #include <gtest/gtest.h>
-#include <map>
 #include <optional>
 
-#include <troupe/simulation.hpp>
-#include <troupe/troupe.hpp>
-
+#include "greenroom/session_world.hpp"
 #include "server/key_locks.hpp"
-#include "server/key_request.hpp"
 #include "server/memory_keeper.hpp"
 #include "server/statistics.hpp"
 
@@ -19,92 +15,7 @@ namespace {
 
 using namespace troupe;
 using namespace std::chrono_literals;
-
-struct Ask {
-  std::vector<std::string> words;
-};
-struct Answer {
-  std::uint64_t client = 0;
-  std::string reply;
-};
-
-Async<std::string> ask(Process& self, HouseRef house, std::uint64_t id,
-                       std::vector<std::string> words) {
-  const std::vector<std::string_view> views{words.begin(), words.end()};
-  KeyRequest::Asker asker;
-  asker.client = id;
-  KeyRequest request{house, *find_command(views[0]), views, 0, asker};
-  co_await request.send(self);
-  co_return co_await request.reply(self);
-}
-
-// A connection, as sessions see one: a process with a number.
-Async<> client(Process& self, Pid owner, HouseRef house, std::uint64_t id) {
-  for (;;) {
-    Ask question = co_await self.receive<Ask>();
-    Answer answer;
-    answer.client = id;
-    answer.reply = co_await ask(self, house, id, std::move(question.words));
-    send(owner, std::move(answer));
-  }
-}
-
-class World {
- public:
-  World(Process& self, ServerPtr server) : self_{self}, server_{server} {}
-
-  SessionHouse& house() { return server_->house; }
-  void rule(std::string_view prefix, std::string_view words) {
-    house().rules.set(*parse_prefix_rule(prefix, words));
-  }
-  // Client number `id` begins to ask; the answer comes to whoever looks for it.
-  void begin_to_ask(std::uint64_t id, std::vector<std::string> words) {
-    Pid& pid = clients_[id];
-    if (!pid) pid = spawn(client, self_.pid(), HouseRef{&house()}, std::uint64_t{id});
-    send(pid, Ask{std::move(words)});
-  }
-  Async<std::string> answer_to(std::uint64_t id) {
-    Answer answer =
-        co_await self_.receive(when([id](const Answer& each) { return each.client == id; },
-                                    [](Answer each) { return each; }),
-                               after(1h, [] { return Answer{0, "(nothing)"}; }));
-    co_return answer.reply;
-  }
-  Async<std::string> operator()(std::uint64_t id, std::vector<std::string> words) {
-    begin_to_ask(id, std::move(words));
-    co_return co_await answer_to(id);
-  }
-  // Ends the client's process without a word, as a connection that is cut.
-  Async<> cut(std::uint64_t id) {
-    const Pid pid = std::exchange(clients_[id], Pid{});
-    const Ref down = self_.monitor(pid);
-    troupe::exit(pid, ExitReason{atoms::kill});
-    (void)co_await self_.receive(
-        when([&](const Down& each) { return each.ref == down; }, [](Down) { return true; }));
-  }
-  // Until so many commands wait for a lock.
-  Async<> until_waiting(std::uint64_t count) {
-    while (house().counters.lock_waits < count) co_await self_.sleep(1ms);
-  }
-  std::int64_t now_ms() const { return self_.system_time() / 1ms; }
-
- private:
-  Process& self_;
-  ServerPtr server_;
-  std::map<std::uint64_t, Pid> clients_;
-};
-
-using Words = std::vector<std::string>;
-
-template <class Body>
-void in_every_schedule(Body body) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    Server server;
-    Simulation simulation{{.seed = seed}};
-    auto result = simulation.runtime().try_run(body, ServerPtr{&server});
-    EXPECT_TRUE(result.has_value()) << "seed " << seed << ": " << to_erlang(result.error().term());
-  }
-}
+using namespace test;
 
 std::int64_t token_in(const std::string& reply) {
   EXPECT_EQ(reply.substr(0, 1), ":") << reply;

@@ -110,25 +110,25 @@ Async<FoundRow> describe(Process& self, Operation& operation, std::string storag
 }
 
 // Keys of the database that are this id or fit this pattern, one more than is shown.
-std::vector<std::string> search(const Operation& operation, std::uint8_t database,
-                                std::string_view pattern) {
-  const KeyTable& table = operation.server.house.sessions;
+Async<std::vector<std::string>> search(Process& self, OperationPtr operation, std::uint8_t database,
+                                       std::string pattern) {
+  const KeyTable& table = operation->server.house.sessions;
   std::vector<std::string> keys;
   if (pattern.find_first_of("*?[") == std::string_view::npos) {
     std::string key = storage_key(database, pattern);
     if (table.find(key)) keys.push_back(std::move(key));
-    return keys;
+    co_return keys;
   }
-  std::uint64_t cursor = 0;
-  do {
+  for (std::uint64_t cursor = 0;;) {
     cursor = table.scan(cursor, 1'000, [&](std::string_view stored, Pid) {
       if (keys.size() <= max_rows && database_of(stored) == database &&
           glob_match(pattern, key_in(stored))) {
         keys.emplace_back(stored);
       }
     });
-  } while (cursor != 0 && keys.size() <= max_rows);
-  return keys;
+    if (cursor == 0 || keys.size() > max_rows) co_return keys;
+    co_await self.yield();  // a pattern that nothing fits is looked for among all keys
+  }
 }
 
 std::optional<std::size_t> number_of(std::string_view text) {
@@ -166,9 +166,9 @@ Async<http::Response> show_found(Process& self, OperationPtr operation, http::Ex
   const auto visitor = sender_of(self, *operation, request);
   if (!visitor) co_return forbidden();
   const std::size_t database = number_of(request.form("db").value_or("")).value_or(0);
-  std::vector<std::string> keys =
-      search(*operation, static_cast<std::uint8_t>(std::min<std::size_t>(database, 15)),
-             request.form("id").value_or(""));
+  std::vector<std::string> keys = co_await search(
+      self, operation, static_cast<std::uint8_t>(std::min<std::size_t>(database, 15)),
+      request.form("id").value_or(""));
   AdminView view = view_of(self, *operation, *visitor);
   view.has_searched = true;
   view.has_more = keys.size() > max_rows;

@@ -332,27 +332,29 @@ Async<http::Response> delete_session(Process& self, OperationPtr operation, cons
   co_return http::Response{.status = 204};
 }
 
-http::Response list_sessions(const Operation& operation, const http::Request& request) {
+Async<http::Response> list_sessions(Process& self, OperationPtr operation,
+                                    const http::Request& request) {
   const auto database = database_parameter(request);
   const auto cursor = number_of(request.query("cursor").value_or("0"));
   const auto limit = number_of(request.query("limit").value_or("100"));
   if (!database || !cursor || !limit || *limit == 0)
-    return error(400, "db, cursor and limit are numbers");
+    co_return error(400, "db, cursor and limit are numbers");
   const std::string pattern = request.query("match").value_or("*");
   Json ids = Json::array();
   std::uint64_t at = *cursor;
   const std::size_t wanted = std::min<std::size_t>(*limit, max_listed);
   // As long as little is found, but not for ever: a page looks at a bounded number of keys.
   for (int steps = 0; steps < 100 && ids.size() < wanted; ++steps) {
-    at = operation.server.house.sessions.scan(at, wanted, [&](std::string_view stored, Pid) {
+    at = operation->server.house.sessions.scan(at, wanted, [&](std::string_view stored, Pid) {
       if (greenroom::database_of(stored) == *database && glob_match(pattern, key_in(stored))) {
         ids.push_back(key_in(stored));
       }
     });
     if (at == 0) break;
+    co_await self.yield();
   }
   const Json json{{"ids", std::move(ids)}, {"cursor", std::to_string(at)}};
-  return http::Response::json(200, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  co_return http::Response::json(200, json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 http::Response tell_stats(Process& self, const Operation& operation) {
@@ -390,7 +392,7 @@ void add_sessions_api(http::Router& router, OperationPtr operation) {
   router.on("GET", "/v1/sessions",
             [operation](Process& self, http::Exchange& exchange) -> Async<http::Response> {
               if (auto refusal = refuse_api(self, *operation, exchange)) co_return *refusal;
-              co_return list_sessions(*operation, exchange.request());
+              co_return co_await list_sessions(self, operation, exchange.request());
             });
   router.on("GET", "/v1/stats",
             [operation](Process& self, http::Exchange& exchange) -> Async<http::Response> {

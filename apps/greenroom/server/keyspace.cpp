@@ -21,34 +21,25 @@ namespace {
 constexpr std::int64_t max_scan_count = 10'000;
 // Requests under way at once when every key is asked something.
 constexpr std::size_t max_in_flight = 512;
+// Keys looked at in one go when all are, in a few hundred microseconds; then the others of this
+// worker have their turn.
+constexpr std::size_t looked_at_at_once = 1'000;
 
-// Keys of the database that match, from `cursor` on; moves the cursor.
+// The keys, as stored, that match in a database (none: in all), from `cursor` on; moves the cursor.
 std::vector<std::string> some_keys(const KeyTable& table, std::uint64_t& cursor, std::size_t count,
-                                   std::uint8_t database, std::string_view pattern) {
+                                   std::optional<std::uint8_t> database, std::string_view pattern) {
   std::vector<std::string> keys;
   cursor = table.scan(cursor, count, [&](std::string_view stored, Pid) {
-    if (database_of(stored) == database && glob_match(pattern, key_in(stored))) {
-      keys.emplace_back(key_in(stored));
+    if (database.value_or(database_of(stored)) == database_of(stored) &&
+        glob_match(pattern, key_in(stored))) {
+      keys.emplace_back(stored);
     }
   });
   return keys;
 }
 
-std::vector<std::string> all_keys(const KeyTable& table, std::uint8_t database,
-                                  std::string_view pattern) {
-  std::vector<std::string> keys;
-  std::uint64_t cursor = 0;
-  do {
-    for (std::string& key : some_keys(table, cursor, 1'000, database, pattern)) {
-      keys.push_back(std::move(key));
-    }
-  } while (cursor != 0);
-  return keys;
-}
-
 // Asks the process of each key the same command; the replies in the same order.
 Async<std::vector<std::string>> ask_all(Process& self, HouseRef house, CommandId command,
-                                        std::uint8_t database,
                                         const std::vector<std::string>& keys) {
   std::vector<std::string> replies;
   replies.reserve(keys.size());
@@ -56,8 +47,9 @@ Async<std::vector<std::string>> ask_all(Process& self, HouseRef house, CommandId
   std::deque<KeyRequest> in_flight;
   for (std::size_t next = 0; next < keys.size() || !in_flight.empty();) {
     if (next < keys.size() && in_flight.size() < max_in_flight) {
-      const std::string_view words[] = {spec.name, keys[next++]};
-      in_flight.emplace_back(house, spec, words, database,
+      const std::string& key = keys[next++];
+      const std::string_view words[] = {spec.name, key_in(key)};
+      in_flight.emplace_back(house, spec, words, database_of(key),
                              KeyRequest::Asker{0, RespVersion::resp2, false, false});
       co_await in_flight.back().send(self);
       continue;
@@ -68,9 +60,36 @@ Async<std::vector<std::string>> ask_all(Process& self, HouseRef house, CommandId
   co_return replies;
 }
 
-Async<> remove_all(Process& self, HouseRef house, std::uint8_t database) {
-  const std::vector<std::string> keys = all_keys(house->sessions, database, "*");
-  (void)co_await ask_all(self, house, CommandId::del, database, keys);
+Async<std::string> answer_keys(Process& self, HouseRef house, std::uint8_t database,
+                               std::string_view pattern, RespVersion version) {
+  std::string names;
+  ReplyWriter name{names, version};
+  std::size_t count = 0;
+  for (std::uint64_t cursor = 0;;) {
+    for (const std::string& key :
+         some_keys(house->sessions, cursor, looked_at_at_once, database, pattern)) {
+      name.bulk(key_in(key));
+      ++count;
+    }
+    if (cursor == 0) break;
+    co_await self.yield();
+  }
+  std::string out;
+  ReplyWriter{out, version}.array(count);
+  out += names;
+  co_return out;
+}
+
+// Those of a database, or all. Goes on behind what it has deleted, so that somebody who writes all
+// the time does not keep it from coming to an end.
+Async<> remove_all(Process& self, HouseRef house, std::optional<std::uint8_t> database) {
+  for (std::uint64_t cursor = 0;;) {
+    const std::vector<std::string> keys =
+        some_keys(house->sessions, cursor, looked_at_at_once, database, "*");
+    (void)co_await ask_all(self, house, CommandId::del, keys);
+    if (cursor == 0) co_return;
+    co_await self.yield();
+  }
 }
 
 Async<std::string> answer_scan(Process& self, HouseRef house,
@@ -84,12 +103,18 @@ Async<std::string> answer_scan(Process& self, HouseRef house,
     co_return out;
   }
   std::uint64_t cursor = request->cursor;
-  const auto count = static_cast<std::size_t>(std::min(request->count, max_scan_count));
-  std::vector<std::string> keys =
-      some_keys(house->sessions, cursor, count, database, request->pattern);
+  std::vector<std::string> keys;
+  for (auto left = static_cast<std::size_t>(std::min(request->count, max_scan_count));;) {
+    const std::size_t count = std::min(left, looked_at_at_once);
+    for (std::string& key : some_keys(house->sessions, cursor, count, database, request->pattern)) {
+      keys.push_back(std::move(key));
+    }
+    left -= count;
+    if (left == 0 || cursor == 0) break;
+    co_await self.yield();
+  }
   if (!request->type.empty()) {
-    const std::vector<std::string> types =
-        co_await ask_all(self, house, CommandId::type, database, keys);
+    const std::vector<std::string> types = co_await ask_all(self, house, CommandId::type, keys);
     const std::string wanted = "+" + std::string{request->type} + "\r\n";
     std::vector<std::string> of_type;
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -100,21 +125,21 @@ Async<std::string> answer_scan(Process& self, HouseRef house,
   reply.array(2);
   reply.bulk(std::to_string(cursor));
   reply.array(keys.size());
-  for (const std::string& key : keys) reply.bulk(key);
+  for (const std::string& key : keys) reply.bulk(key_in(key));
   co_return out;
 }
 
-// A key from a random place of the table; empty if there is none.
-std::optional<std::string> random_key(Process& self, const KeyTable& table, std::uint8_t database) {
+// A key from a random place of the table; nothing if there is none.
+Async<std::optional<std::string>> random_key(Process& self, HouseRef house, std::uint8_t database) {
   // The cursor counts shards, of which there are 4096 (key_table.cpp); any start will do, and the
   // scan goes around once.
   std::uint64_t cursor = self.random() % 4096;
   bool wrapped = false;
-  for (;;) {
-    const std::vector<std::string> keys = some_keys(table, cursor, 16, database, "*");
-    if (!keys.empty()) return keys[self.random() % keys.size()];
-    if (cursor != 0) continue;
-    if (std::exchange(wrapped, true)) return std::nullopt;
+  for (std::size_t count = 16;; count = looked_at_at_once) {
+    const std::vector<std::string> keys = some_keys(house->sessions, cursor, count, database, "*");
+    if (!keys.empty()) co_return std::string{key_in(keys[self.random() % keys.size()])};
+    if (cursor == 0 && std::exchange(wrapped, true)) co_return std::nullopt;
+    co_await self.yield();
   }
 }
 
@@ -129,16 +154,12 @@ Async<std::string> answer_keyspace(Process& self, HouseRef house, const CommandS
     case CommandId::dbsize:
       reply.integer(house->counters.keys[database].load(std::memory_order_relaxed));
       break;
-    case CommandId::keys: {
-      const std::vector<std::string> keys = all_keys(house->sessions, database, words[1]);
-      reply.array(keys.size());
-      for (const std::string& key : keys) reply.bulk(key);
-      break;
-    }
+    case CommandId::keys:
+      co_return co_await answer_keys(self, house, database, words[1], version);
     case CommandId::scan:
       co_return co_await answer_scan(self, house, words, database, version);
     case CommandId::randomkey: {
-      const auto key = random_key(self, house->sessions, database);
+      const auto key = co_await random_key(self, house, database);
       if (key) {
         reply.bulk(*key);
       } else {
@@ -155,11 +176,7 @@ Async<std::string> answer_keyspace(Process& self, HouseRef house, const CommandS
       }
       // ASYNC asks for no more than not to be blocked, and nobody else is by either.
       const bool everything = command.id == CommandId::flushall;
-      const unsigned first = everything ? 0 : database;
-      const unsigned last = everything ? 15 : database;
-      for (unsigned each = first; each <= last; ++each) {
-        co_await remove_all(self, house, static_cast<std::uint8_t>(each));
-      }
+      co_await remove_all(self, house, everything ? std::nullopt : std::optional{database});
       reply.ok();
       break;
     }

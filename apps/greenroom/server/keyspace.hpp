@@ -13,8 +13,10 @@
 namespace greenroom {
 
 // Answers the commands that concern all keys of a database: DBSIZE, KEYS, SCAN, RANDOMKEY, FLUSHDB,
-// FLUSHALL. They see each key's process through the common table, without stopping anybody: like
-// Redis' SCAN, not like its KEYS, they tell of keys that come and go meanwhile or not.
+// FLUSHALL. They see each key's process through the common table, without stopping anybody, and let
+// others have their turn every thousand keys. So all of them are like Redis' SCAN, not like its
+// KEYS: a key that is there all the while is told, or deleted, and one that comes or goes meanwhile
+// is or is not.
 troupe::Async<std::string> answer_keyspace(troupe::Process& self, HouseRef house,
                                            const CommandSpec& command,
                                            std::span<const std::string_view> words,

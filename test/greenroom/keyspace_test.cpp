@@ -1,0 +1,102 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// Commands on all keys: that nobody waits for them, and that they do what they say meanwhile.
+#include "server/keyspace.hpp"
+
+#include <gtest/gtest.h>
+
+#include "greenroom/session_world.hpp"
+
+namespace greenroom {
+namespace {
+
+using namespace troupe;
+using namespace std::chrono_literals;
+using namespace test;
+
+Async<std::string> answer(Process& self, ServerPtr server, Words words, std::uint8_t database) {
+  const std::vector<std::string_view> views{words.begin(), words.end()};
+  co_return co_await answer_keyspace(self, HouseRef{&server->house}, *find_command(views[0]), views,
+                                     database, RespVersion::resp2);
+}
+
+struct Counted {
+  int turns = 0;  // that somebody else had before the answer was there
+  std::string reply;
+};
+
+Async<Counted> count_turns(Process& self, ServerPtr server, Words words, std::uint8_t database) {
+  spawn_link(
+      [](Process& asker, Pid owner, ServerPtr of, Words what, std::uint8_t where) -> Async<> {
+        Answer told;
+        told.reply = co_await answer(asker, of, std::move(what), where);
+        send(owner, std::move(told));
+      },
+      self.pid(), server, std::move(words), std::uint8_t{database});
+  Counted counted;
+  for (;;) {
+    ++counted.turns;
+    co_await self.yield();
+    auto told = co_await self.receive<Answer>(0ms);
+    if (!told) continue;
+    counted.reply = std::move(told->reply);
+    co_return counted;
+  }
+}
+
+Async<> others_have_their_turn(Process& self, ServerPtr server) {
+  // Their names are enough.
+  constexpr int keys = 50'000;
+  for (int i = 0; i < keys; ++i) {
+    server->house.sessions.insert(storage_key(0, "key:" + std::to_string(i)), self.pid());
+  }
+  const struct {
+    Words words;
+    std::uint8_t database;
+    std::string reply;
+  } cases[] = {
+      {{"KEYS", "*"}, 0, "*50000\r\n"},
+      {{"KEYS", "nothing:*"}, 0, "*0\r\n"},
+      {{"SCAN", "0", "COUNT", "10000", "MATCH", "nothing:*"}, 0, "*2\r\n"},
+      {{"RANDOMKEY"}, 1, "$-1\r\n"},
+      {{"FLUSHDB"}, 1, "+OK\r\n"},
+  };
+  for (const auto& each : cases) {
+    const Counted counted = co_await count_turns(self, server, each.words, each.database);
+    EXPECT_TRUE(counted.reply.starts_with(each.reply)) << each.words[0];
+    const int slices = each.words[0] == "SCAN" ? 10 : keys / 1'000;
+    EXPECT_GT(counted.turns, slices / 3) << each.words[0];
+  }
+}
+
+TEST(Keyspace, lets_others_have_their_turn_while_it_looks_at_all_keys) {
+  in_every_schedule(others_have_their_turn);
+}
+
+Async<> every_key_is_deleted(Process& self, ServerPtr server) {
+  World world{self, server};
+  SessionHouse& house = world.house();
+  for (int i = 0; i < 3'000; ++i) {
+    Words save{"SET", "key:" + std::to_string(i), "x"};
+    EXPECT_EQ(co_await world(1, save), "+OK\r\n");
+  }
+  // Names of another database, of nobody who could be asked.
+  house.sessions.insert(storage_key(3, "other"), self.pid());
+  Words flush{"FLUSHDB"};
+  EXPECT_EQ(co_await answer(self, server, flush, 0), "+OK\r\n");
+  EXPECT_EQ(house.sessions.size(), 1u);
+  EXPECT_EQ(house.counters.keys[0], 0);
+  house.sessions.erase(storage_key(3, "other"), self.pid());
+  Words save{"SET", "key", "x"};
+  EXPECT_EQ(co_await world(1, save), "+OK\r\n");
+  Words all{"FLUSHALL"};
+  EXPECT_EQ(co_await answer(self, server, all, 7), "+OK\r\n");
+  EXPECT_EQ(house.sessions.size(), 0u);
+}
+
+TEST(Keyspace, flushing_deletes_slice_by_slice_until_all_are_gone) {
+  in_every_schedule(every_key_is_deleted);
+}
+
+}  // namespace
+}  // namespace greenroom
