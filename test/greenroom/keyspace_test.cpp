@@ -4,6 +4,8 @@
 #include "server/keyspace.hpp"
 
 #include <gtest/gtest.h>
+#include <optional>
+#include <set>
 
 #include "greenroom/session_world.hpp"
 
@@ -72,6 +74,20 @@ Async<> others_have_their_turn(Process& self, ServerPtr server) {
 TEST(Keyspace, lets_others_have_their_turn_while_it_looks_at_all_keys) {
   in_every_schedule(others_have_their_turn);
 }
+
+Async<> any_key_may_be_drawn(Process& self, ServerPtr server) {
+  for (int i = 0; i < 2'000; ++i) {
+    server->house.sessions.insert(storage_key(0, "key:" + std::to_string(i)), self.pid());
+  }
+  std::set<std::string> drawn;
+  for (int i = 0; i < 100; ++i) {
+    Words draw{"RANDOMKEY"};
+    drawn.insert(co_await answer(self, server, draw, 0));
+  }
+  EXPECT_GT(drawn.size(), 60u) << "about 97, where each of them is as likely";
+}
+
+TEST(Keyspace, a_random_key_may_be_any_of_them) { in_every_schedule(any_key_may_be_drawn); }
 
 Async<> every_key_is_deleted(Process& self, ServerPtr server) {
   World world{self, server};

@@ -131,9 +131,10 @@ Async<std::string> answer_scan(Process& self, HouseRef house,
 
 // A key from a random place of the table; nothing if there is none.
 Async<std::optional<std::string>> random_key(Process& self, HouseRef house, std::uint8_t database) {
-  // The cursor counts shards, of which there are 4096 (key_table.cpp); any start will do, and the
-  // scan goes around once.
-  std::uint64_t cursor = self.random() % 4096;
+  // A cursor is a shard and a hash in it (base/concurrent_map.hpp). One beyond the last shard is an
+  // end like any other, and then the scan begins at the first key.
+  constexpr std::uint64_t shards = 64;
+  std::uint64_t cursor = self.random() % (shards << 32);
   bool wrapped = false;
   for (std::size_t count = 16;; count = looked_at_at_once) {
     const std::vector<std::string> keys = some_keys(house->sessions, cursor, count, database, "*");
