@@ -2,8 +2,10 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -31,6 +33,9 @@
 //
 // **Limits**: every one is a field of ServerOptions. A request's header has to be complete within
 // `header_timeout` of its first byte, however slowly its bytes trickle.
+//
+// **Before the body**: whoever has not shown who he is should not have memory for a large one.
+// Router::admit() sees each request when its header is there, and refuses it or bounds its body.
 //
 // **End**: on an exit signal from its parent the server stops listening, lets every request that is
 // being answered finish for up to `drain_timeout`, and closes the rest.
@@ -82,7 +87,31 @@ class ResponseStream {
   detail::Connection* connection_;
 };
 
+// What becomes of a request whose header is there, before any of its body is read.
+struct Admission {
+  // Is answered in the place of the handler's answer. A body that was to come is not waited for:
+  // the connection is closed then.
+  std::optional<Response> refusal = {};
+  std::size_t max_body_bytes = SIZE_MAX;  // ServerOptions::max_body_bytes holds all the same
+};
+
 namespace detail {
+
+struct Gate {
+  Gate() = default;
+  Gate(const Gate&) = delete;
+  virtual ~Gate();
+  virtual Admission admit(Process& self, const Exchange& exchange) const = 0;
+};
+
+template <class F>
+struct CallableGate final : Gate {
+  explicit CallableGate(F f) : callable{std::move(f)} {}
+  Admission admit(Process& self, const Exchange& exchange) const override {
+    return callable(self, exchange);
+  }
+  F callable;
+};
 
 struct Handler {
   Handler() = default;
@@ -140,8 +169,20 @@ class Router {
     return *this;
   }
 
+  // Asks `gate`, an Admission (Process&, const Exchange&), about every request, also one that has
+  // no route, before its body is read. It answers at once; the exchange has no body and no captures
+  // yet. Called from many connections at once, as handlers are. One that throws costs its
+  // connection. The last one given counts; with none, everything is let in.
+  template <class F>
+    requires std::is_invocable_r_v<Admission, const F&, Process&, const Exchange&>
+  Router& admit(F gate) {
+    set_gate(std::make_shared<detail::CallableGate<F>>(std::move(gate)));
+    return *this;
+  }
+
  private:
   friend class detail::Connection;
+  void set_gate(std::shared_ptr<const detail::Gate> gate);
   void add(std::string_view method, std::string_view pattern,
            std::shared_ptr<const detail::Handler> handler);
   std::shared_ptr<Table> table_;

@@ -56,6 +56,7 @@ Async<> Connection::run() {
   while (!closing_) {
     MessageParser parser{MessageParser::Kind::request,
                          {options().max_header_bytes, options().max_body_bytes}};
+    if (shared_.server->router.table_->gate) parser.stop_behind_header();
     const bool is_there = co_await read_request(parser);
     if (!is_there) co_return;
     shared_.is_busy = true;
@@ -97,14 +98,18 @@ Async<bool> Connection::read_request(MessageParser& parser) {
       co_await refuse(parser.status(), parser.error().text);
       co_return false;
     }
-    if (parser.state() == MessageParser::State::complete) co_return true;
     if (parser.has_header() && !is_in_body) {
       is_in_body = true;
-      if (parser.expects_continue() && buffer_.empty()) {
+      const bool goes_on = co_await admit(parser);
+      if (!goes_on) co_return false;
+      const bool is_expected = parser.state() == MessageParser::State::incomplete;
+      if (is_expected && parser.expects_continue() && buffer_.empty()) {
         const bool written = co_await write("HTTP/1.1 100 Continue\r\n\r\n");
         if (!written) co_return false;
       }
+      if (parser.state() != MessageParser::State::complete) continue;
     }
+    if (parser.state() == MessageParser::State::complete) co_return true;
     const Got got = read_some();
     if (got == Got::nothing) co_return false;
     if (got == Got::bytes) continue;
@@ -116,11 +121,41 @@ Async<bool> Connection::read_request(MessageParser& parser) {
   }
 }
 
+// The header is there. False: that was all of it, and the client has been told so.
+Async<bool> Connection::admit(MessageParser& parser) {
+  const std::shared_ptr<const Gate>& gate = shared_.server->router.table_->gate;
+  refusal_.reset();
+  if (!gate) co_return true;
+  request_ = &parser.request();
+  is_http_1_1_ = parser.is_http_1_1();
+  captures_.clear();
+  Exchange exchange{*this};
+  Admission admission = gate->admit(self_, exchange);
+  bool goes_on = true;
+  if (!admission.refusal) {
+    parser.limit_body(admission.max_body_bytes);
+  } else if (parser.state() == MessageParser::State::complete) {
+    refusal_ = std::move(admission.refusal);
+  } else {
+    goes_on = false;
+    closing_ = true;
+    co_await respond(std::move(*admission.refusal));
+    co_await linger();
+  }
+  request_ = nullptr;
+  co_return goes_on;
+}
+
 Async<> Connection::serve(MessageParser& parser) {
   const Request& request = parser.request();
   request_ = &request;
   is_http_1_1_ = parser.is_http_1_1();
   has_begun_ = false;
+  if (refusal_) {
+    co_await respond(std::move(*refusal_));
+    request_ = nullptr;
+    co_return;
+  }
   auto found = shared_.server->router.table_->find(request.method, request.path());
   if (found.handler) {
     captures_ = std::move(found.captures);

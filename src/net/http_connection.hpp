@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include <troupe/http_server.hpp>
@@ -71,6 +72,7 @@ class Connection {
   bool is_head() const noexcept { return request_ && request_->method == "HEAD"; }
   Got read_some();
   Async<bool> read_request(MessageParser& parser);
+  Async<bool> admit(MessageParser& parser);
   Async<> serve(MessageParser& parser);
   Async<> call_handler(const Handler& handler);
   Async<> respond(Response response);
@@ -88,6 +90,7 @@ class Connection {
 
   // Of the request that is being answered.
   const Request* request_ = nullptr;
+  std::optional<Response> refusal_;  // in the place of the handler's answer
   Router::Table::Captures captures_;
   bool is_http_1_1_ = true;
   bool has_begun_ = false;

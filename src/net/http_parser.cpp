@@ -72,6 +72,8 @@ struct MessageParser::Grammar {
   virtual ~Grammar() = default;
   virtual std::size_t put(std::string_view bytes, boost::beast::error_code& error) = 0;
   virtual void go_on_with_body() = 0;
+  // False: more is announced.
+  virtual bool limit_body(std::uint64_t bytes) = 0;
   virtual void put_eof(boost::beast::error_code& error) = 0;
   virtual bool is_header_done() const = 0;
   virtual bool is_done() const = 0;
@@ -98,6 +100,11 @@ struct MessageParser::GrammarOf final : Grammar {
     return parser.put(boost::asio::const_buffer{bytes.data(), bytes.size()}, error);
   }
   void go_on_with_body() override { parser.eager(true); }
+  bool limit_body(std::uint64_t bytes) override {
+    parser.body_limit(bytes);  // of chunks; the length has been compared with the former limit
+    const auto length = parser.content_length();
+    return !length || *length <= bytes;
+  }
   void put_eof(boost::beast::error_code& error) override { parser.put_eof(error); }
   bool is_header_done() const override { return parser.is_header_done(); }
   bool is_done() const override { return parser.is_done(); }
@@ -150,13 +157,15 @@ std::size_t MessageParser::feed(std::string_view bytes) {
     boost::beast::error_code error;
     const std::size_t count = grammar_->put(bytes.substr(used), error);
     used += count;
-    if (!has_header_ && grammar_->is_header_done()) header_is_there();
+    const bool is_new_header = !has_header_ && grammar_->is_header_done();
+    if (is_new_header) header_is_there();
     if (state_ == State::failed) return used;
     if (grammar_->is_done()) {
       state_ = State::complete;
       (kind_ == Kind::request ? request_.body : response_.body) = std::move(grammar_->body());
       return used;
     }
+    if (is_new_header && stops_behind_header_) return used;
     if (error == beast::error::need_more || (!error && count == 0 && !has_header_)) {
       if (count != 0) continue;
       const std::size_t limit = (has_header_ ? 0 : limits_.header_bytes) + max_waiting_bytes;
@@ -171,6 +180,13 @@ std::size_t MessageParser::feed(std::string_view bytes) {
     }
   }
   return used;
+}
+
+void MessageParser::limit_body(std::size_t bytes) {
+  if (state_ != State::incomplete || bytes >= limits_.body_bytes) return;
+  if (grammar_->limit_body(bytes)) return;
+  const Explanation why = explain(beast::error::body_limit);
+  fail(why.kind, why.status, why.text);
 }
 
 void MessageParser::end_of_stream() {

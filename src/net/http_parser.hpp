@@ -31,6 +31,12 @@ class MessageParser {
   // Takes what belongs to the message from the front of `bytes` and returns how much that was. What
   // is left is to be given again, with more behind it; or it belongs to the next message.
   std::size_t feed(std::string_view bytes);
+  // Before the first feed(): the one that completes the header takes nothing of the body, so that
+  // the header can be looked at first.
+  void stop_behind_header() noexcept { stops_behind_header_ = true; }
+  // When the header of a request is there: its body may have so many bytes and no more, beside what
+  // Limits say. A body that is announced as larger fails at once.
+  void limit_body(std::size_t bytes);
   // The connection has ended, which is how some answers end.
   void end_of_stream();
 
@@ -66,6 +72,7 @@ class MessageParser {
   Limits limits_;
   Kind kind_;
   State state_ = State::incomplete;
+  bool stops_behind_header_ = false;
   bool has_begun_ = false;
   bool has_header_ = false;
   bool expects_continue_ = false;

@@ -71,10 +71,13 @@ void note_method(std::string& allowed, std::string_view method) {
 }  // namespace
 
 namespace detail {
+Gate::~Gate() = default;
 Handler::~Handler() = default;
-}
+}  // namespace detail
 
 Router::Router() : table_{std::make_shared<Table>()} {}
+
+void Router::set_gate(std::shared_ptr<const detail::Gate> gate) { table_->gate = std::move(gate); }
 
 void Router::add(std::string_view method, std::string_view pattern,
                  std::shared_ptr<const detail::Handler> handler) {

@@ -33,6 +33,7 @@ struct Router::Table {
   Found find(std::string_view method, std::string_view path) const;
 
   std::vector<Route> routes;
+  std::shared_ptr<const detail::Gate> gate;  // null: everything is let in
 };
 
 }  // namespace troupe::http

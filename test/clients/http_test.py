@@ -250,6 +250,33 @@ class AdminPage(unittest.TestCase):
             self.assertEqual(
                 server.post_form("/admin/revoke", cookie, csrf=csrf, number="0")[0], 403)
 
+    def test_a_stranger_is_refused_before_a_large_body_is_read(self):
+        with HttpGreenroom(self.folder.name) as server:
+            def answer_to(path, *fields, body=b""):
+                """The status of a POST, of which nothing is sent but this."""
+                head = "\r\n".join((f"POST {path} HTTP/1.1", "Host: h", *fields)) + "\r\n\r\n"
+                with Client(server.http_port) as client:
+                    client.socket.sendall(head.encode() + body)
+                    return int(client.file.readline().split()[1])
+
+            large = "Content-Length: 60000000"
+            right = f"Authorization: Bearer {PASSWORD}"
+            self.assertEqual(answer_to("/v1/sessions/a", large), 401)
+            self.assertEqual(answer_to("/v1/sessions/a", large, "Authorization: Bearer no"), 401)
+            self.assertEqual(answer_to("/v1/snapshots", "Transfer-Encoding: chunked"), 401)
+            for path in ("/admin/login", "/admin/search", "/%76%31/sessions/a", "/nowhere"):
+                self.assertEqual(answer_to(path, large), 413, path)
+                chunk = b"2000\r\n" + b"x" * 0x2000
+                self.assertEqual(answer_to(path, "Transfer-Encoding: chunked", body=chunk), 413)
+            # Who is logged in searches by longer patterns, and who has the password stores values.
+            cookie, csrf = server.log_in()
+            self.assertEqual(server.post_form("/admin/search", cookie, csrf=csrf, db="0",
+                                              id="x" * 60_000)[0], 200)
+            self.assertEqual(answer_to("/admin/search", large, "Cookie: " + cookie), 413)
+            value = json.dumps({"value": "x" * 5_000_000})
+            name, password = right.split(": ")
+            self.assertEqual(server.ask("PUT", "/v1/sessions/a", value, {name: password})[0], 201)
+
     def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(self):
         with HttpGreenroom(self.folder.name) as server:
             _, fields, _ = server.post_form("/admin/login", password=PASSWORD)

@@ -206,6 +206,54 @@ TEST(HttpServer, bad_requests_are_told_what_is_wrong_and_the_server_goes_on) {
   });
 }
 
+// Strangers may send 100 bytes; who names a wrong key is refused.
+http::Admission look_at_key(Process&, const http::Exchange& exchange) {
+  const auto key = exchange.request().fields.find("key");
+  if (!key) return {.max_body_bytes = 100};
+  if (*key == "right") return {};
+  return {.refusal = http::Response::text(401, "wrong key\n")};
+}
+
+TEST(HttpServer, who_is_not_let_in_is_told_before_the_body_is_read) {
+  test::on_every_executor([](Process& self) -> Async<> {
+    http::Router router = routes();
+    router.admit(look_at_key);
+    auto server = co_await http::start_link(self, small(), router);
+    const net::Address at{"127.0.0.1", co_await http::listening_port(self, *server)};
+    const auto post = [](std::string_view fields, std::string_view body = "") {
+      return "POST /echo HTTP/1.1\r\nHost: h\r\n" + std::string{fields} + "\r\n" +
+             std::string{body};
+    };
+    // Nothing of what is announced is sent, and nobody waits for it.
+    std::string answer = co_await talk(self, at, post("Key: no\r\nContent-Length: 1000\r\n"));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 401 ")) << answer;
+    EXPECT_TRUE(has(answer, "\r\nConnection: close\r\n")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\nwrong key\n")) << answer;
+    answer = co_await talk(self, at, post("Content-Length: 101\r\nExpect: 100-continue\r\n"));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+    answer = co_await talk(
+        self, at,
+        post("Transfer-Encoding: chunked\r\n", "40\r\n" + std::string(64, 'x') + "\r\n40\r\n"));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+    // Without a body the connection goes on.
+    answer = co_await talk(self, at,
+                           get("/", "Key: no\r\n") + get("/nowhere", "Key: no\r\n") +
+                               post("Content-Length: 2\r\n", "ab") +
+                               post("Transfer-Encoding: chunked\r\n", "2\r\ncd\r\n0\r\n\r\n") +
+                               get("/"));
+    EXPECT_EQ(count_of(answer, "HTTP/1.1 401 "), 2u) << answer;
+    EXPECT_TRUE(has(answer, "\r\n\r\nabHTTP/1.1 200 ")) << answer;
+    EXPECT_TRUE(has(answer, "\r\n\r\ncdHTTP/1.1 200 ")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\nroot\n")) << answer;
+    const std::string large(1'500, 'x');
+    answer = co_await talk(
+        self, at, post("Key: right\r\nConnection: close\r\nContent-Length: 1500\r\n", large));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n" + large));
+    answer = co_await talk(self, at, post("Key: right\r\nContent-Length: 2001\r\n"));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << "the server's own limit";
+  });
+}
+
 TEST(HttpServer, a_request_that_trickles_is_ended_by_its_deadline_and_an_idle_one_by_its_own) {
   // In the simulator the minutes cost nothing.
   test::on_every_seed([](Process& self) -> Async<> {

@@ -13,6 +13,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// What a stranger may send: the form with the password.
+constexpr std::size_t max_stranger_body_bytes = 4 * 1024;
+// What who is logged in to the page sends: a pattern to search for.
+constexpr std::size_t max_form_bytes = 256 * 1024;
+
 // Nothing if it is no base64.
 std::optional<std::string> base64_decode(std::string_view text) {
   if (text.size() % 4 != 0 || text.size() > 4'096) return std::nullopt;
@@ -76,6 +81,17 @@ std::optional<http::Response> refuse_api(Process& self, Operation& operation,
   http::Response response = http::Response::json(401, R"({"error":"unauthorized"})");
   response.fields.add("WWW-Authenticate", "Basic realm=\"Greenroom\", charset=\"UTF-8\"");
   return response;
+}
+
+http::Admission admit(Process& self, Operation& operation, const http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  // Without a password there is neither page nor API.
+  if (operation.config().http.admin_password.empty())
+    return {.max_body_bytes = max_stranger_body_bytes};
+  if (request.path().starts_with("/v1/")) return {refuse_api(self, operation, exchange)};
+  const auto token = request.cookie(admin_cookie);
+  const bool is_known = token && operation.logins.find(*token, self.monotonic_time());
+  return {.max_body_bytes = is_known ? max_form_bytes : max_stranger_body_bytes};
 }
 
 }  // namespace greenroom

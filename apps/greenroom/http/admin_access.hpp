@@ -25,6 +25,14 @@ PasswordCheck check_admin_password(troupe::Process& self, Operation& operation,
 std::optional<troupe::http::Response> refuse_api(troupe::Process& self, Operation& operation,
                                                  const troupe::http::Exchange& exchange);
 
+// Before the body of any request is read: whoever has shown no password gets no memory for a large
+// one, however many connections there are.
+troupe::http::Admission admit(troupe::Process& self, Operation& operation,
+                              const troupe::http::Exchange& exchange);
+
+// Carries the token of a login to the page.
+inline constexpr const char* admin_cookie = "greenroom_admin";
+
 troupe::http::Response too_many_attempts(troupe::Duration wait);
 
 }  // namespace greenroom

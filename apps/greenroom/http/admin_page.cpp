@@ -17,7 +17,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t max_rows = 50;
-constexpr const char* cookie_name = "greenroom_admin";
 
 // A page's answer: nothing of it is kept by anybody, run by anybody, or framed by anybody.
 http::Response guarded(http::Response response) {
@@ -31,7 +30,7 @@ http::Response guarded(http::Response response) {
 }
 
 void set_cookie(http::Response& response, const std::string& token, bool is_encrypted) {
-  std::string cookie = std::string{cookie_name} + "=" + token +
+  std::string cookie = std::string{admin_cookie} + "=" + token +
                        "; Path=/admin; HttpOnly; SameSite=Strict; Max-Age=" +
                        (token.empty() ? "0" : std::to_string(AdminLogins::idle_limit / 1s));
   if (is_encrypted) cookie += "; Secure";
@@ -53,7 +52,7 @@ struct Visitor {
 
 std::optional<Visitor> visitor_of(Process& self, Operation& operation,
                                   const http::Request& request) {
-  const auto token = request.cookie(cookie_name);
+  const auto token = request.cookie(admin_cookie);
   if (!token) return std::nullopt;
   auto login = operation.logins.find(*token, self.monotonic_time());
   if (!login) return std::nullopt;

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "http/http_port.hpp"
 
+#include "http/admin_access.hpp"
 #include "http/admin_page.hpp"
 #include "http/events_api.hpp"
 #include "http/metrics.hpp"
@@ -46,6 +47,9 @@ Async<std::expected<Pid, ExitReason>> start_http_port(Process& supervisor, Opera
   const Config config = operation->config();
   http::Router router;
   add_health(router, operation);
+  router.admit([operation](Process& self, const http::Exchange& exchange) {
+    return admit(self, *operation, exchange);
+  });
   if (!config.http.admin_password.empty()) {
     add_sessions_api(router, operation);
     add_events_api(router, operation);
