@@ -349,6 +349,13 @@ class MemoryLimit(unittest.TestCase):
         self.assertEqual(refusal(), "OOM command not allowed when used memory > 'maxmemory'.")
         self.assertGreater(users, 200)
         self.assertEqual(client("DBSIZE"), users)
+        # Locks on what is not there take memory like anything else; who has a session may lock it.
+        def lock_all():
+            for i in range(10_000):
+                client("SESS.LOCK", f"absent:{i}")
+        self.assertRaisesRegex(ServerError, "^OOM ", lock_all)
+        token = client("SESS.LOCK", "s:user:0")
+        self.assertEqual(client("SESS.UNLOCK", "s:user:0", token), 1)
         # Reading and deleting go on, and so do transactions that only do that.
         self.assertIsNotNone(client("GET", "s:user:0"))
         limit = time.monotonic() + 60

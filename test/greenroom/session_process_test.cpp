@@ -104,6 +104,42 @@ TEST(SessionLock, of_a_session_that_is_not_there_leaves_nothing_behind) {
   in_every_schedule(nothing_is_left);
 }
 
+Async<> locks_are_counted(Process& self, ServerPtr server) {
+  World world{self, server};
+  const auto& bytes = world.house().counters.dataset_bytes;
+  for (int i = 0; i < 100; ++i) {
+    Words lock{"SESS.LOCK", "absent:" + std::to_string(i)};
+    (void)token_in(co_await world(1, lock));
+  }
+  EXPECT_GT(bytes, 100 * 640) << "each has a process";
+  // So does what waits for a lock, commands with their values.
+  const std::int64_t alone = bytes;
+  world.rule("php:", "lock-wait=1s");
+  Words taken{"SET", "php:a_LOCK", "x", "NX", "PX", "600000"};
+  EXPECT_EQ(co_await world(2, taken), "+OK\r\n");
+  Words wanted{"SET", "php:a_LOCK", std::string(100'000, 'x'), "NX", "PX", "600000"};
+  world.begin_to_ask(3, wanted);
+  world.begin_to_ask(4, wanted);
+  Words in_line{"SESS.LOCK", "absent:0", "WAIT", "10000"};
+  world.begin_to_ask(5, in_line);
+  co_await world.until_waiting(3);
+  EXPECT_GT(bytes, alone + 200'000);
+  co_await world.cut(3);
+  EXPECT_EQ(co_await world.answer_to(4), "$-1\r\n");
+  EXPECT_EQ(co_await world.answer_to(5), "$-1\r\n");
+  EXPECT_LT(bytes, alone + 2'000);
+  // Who takes over and who does not give back alike.
+  co_await world.cut(1);
+  Words end{"DEL", "php:a_LOCK"};
+  EXPECT_EQ(co_await world(2, end), ":1\r\n");
+  while (world.house().processes != 0) co_await self.sleep(1ms);
+  EXPECT_EQ(bytes, 0);
+}
+
+TEST(SessionLock, counts_for_the_limit_of_memory_with_what_waits_for_it) {
+  in_every_schedule(locks_are_counted);
+}
+
 Async<> lock_keys_end_with_their_connection(Process& self, ServerPtr server) {
   World world{self, server};
   world.rule("php:", "lock-wait=1s lock-owner=connection");

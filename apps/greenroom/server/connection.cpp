@@ -231,6 +231,11 @@ Async<> Connection::request(Words words) {
 bool Connection::takes_memory(const Verdict& verdict) const {
   switch (verdict.action) {
     case Verdict::Action::ask_key:
+      // A lock on a session that is there takes little, and who has to change the session needs it.
+      if (verdict.command->id == CommandId::sess_lock) {
+        return !server_->house.sessions.find(storage_key(state_.database(), verdict.words[1]));
+      }
+      return verdict.command->has(flag_denyoom);
     case Verdict::Action::ask_keys:
     case Verdict::Action::ask_together:
       return verdict.command->has(flag_denyoom);

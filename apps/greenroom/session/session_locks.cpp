@@ -78,6 +78,7 @@ void SessionServer::hand_lock_on(Process& self) {
     if (!is_free && company_->lock_waiters.front().until_ms > now_ms(self)) return;
     LockWaiter next = std::move(company_->lock_waiters.front());
     company_->lock_waiters.pop_front();
+    company_->lock_waiters_bytes -= next.bytes();
     (void)self.demonitor(next.monitor, Flush::yes);
     if (is_free) {
       serve(self, std::move(next.command), std::move(next.from));
@@ -189,6 +190,7 @@ void SessionServer::end_overdue_locks(Process& self) {
 void SessionServer::forget_locks_of(Process& self, Pid client) {
   std::erase_if(company_->lock_waiters, [&](LockWaiter& waiter) {
     if (waiter.from.caller() != client) return false;
+    company_->lock_waiters_bytes -= waiter.bytes();
     std::move(waiter.from).reply({});  // nobody is there to hear it
     return true;
   });
@@ -219,6 +221,15 @@ std::int64_t SessionServer::next_lock_end_ms() const {
     for (const OwnLock::Waiting& waiting : lock->waiting) consider(waiting.until_ms);
   }
   return first;
+}
+
+std::size_t SessionServer::lock_bytes() const {
+  if (!company_) return 0;
+  std::size_t bytes = company_->lock_waiters_bytes;
+  if (const OwnLock* lock = company_->own_lock.get()) {
+    bytes += sizeof(Company) + sizeof(OwnLock) + lock->waiting.size() * sizeof(OwnLock::Waiting);
+  }
+  return bytes;
 }
 
 }  // namespace greenroom

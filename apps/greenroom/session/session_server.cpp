@@ -132,8 +132,15 @@ void SessionServer::count(bool expired) {
     counters.keys_with_expiry[database].fetch_add(expires ? 1 : -1, std::memory_order_relaxed);
     counted_expiry_ = expires;
   }
-  std::size_t bytes = 0;
-  if (counted_) bytes = process_bytes + storage_key_.size() + state_.session.memory_bytes();
+  count_bytes();
+}
+
+// What it takes: of a session that is not there, its locks.
+void SessionServer::count_bytes() {
+  Counters& counters = house_->counters;
+  std::size_t bytes = lock_bytes();
+  if (counted_) bytes += state_.session.memory_bytes();
+  if (bytes != 0) bytes += process_bytes + storage_key_.size();
   const auto bounded = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, UINT32_MAX));
   if (bounded == counted_bytes_) return;
   counters.dataset_bytes.fetch_add(std::int64_t{bounded} - counted_bytes_,
@@ -162,7 +169,10 @@ Next SessionServer::end(Process& self) {
 }
 
 Next SessionServer::next(Process& self) {
-  if (company_ && company_->is_gone()) company_.reset();
+  if (company_) {
+    if (company_->is_gone()) company_.reset();
+    count_bytes();  // locks come and go without a change of the value
+  }
   if (is_held()) return Next::noreply();
   std::int64_t wake_ms =
       state_.session.exists() ? state_.session.expires_at_ms() : state_.dead_until_ms();
@@ -260,8 +270,9 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
     house_->counters.lock_waits.fetch_add(1, std::memory_order_relaxed);
     const std::int64_t until = now_ms(self) + rule_->lock_wait_ms;
     const Ref monitor = self.monitor(from.caller());
-    company().lock_waiters.push_back(
-        LockWaiter{std::move(message), std::move(from), until, monitor});
+    Company& all = company();
+    all.lock_waiters.push_back(LockWaiter{std::move(message), std::move(from), until, monitor});
+    all.lock_waiters_bytes += all.lock_waiters.back().bytes();
     return;
   }
   const CommandWords words{message.command};

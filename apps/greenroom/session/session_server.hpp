@@ -169,6 +169,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     troupe::From<std::string> from;
     std::int64_t until_ms;
     troupe::Ref monitor;
+    std::size_t bytes() const { return sizeof(*this) + command.command.bytes.size(); }
   };
   // SESS.LOCK: who has the session to itself, and who comes next.
   struct OwnLock {
@@ -198,6 +199,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     std::list<LateReply> late;
     std::list<Waiting> waiting;          // at most what the connections have under way
     std::list<LockWaiter> lock_waiters;  // likewise
+    std::size_t lock_waiters_bytes = 0;
     std::vector<Watcher> watchers;
     troupe::Pid holder;
     troupe::Ref holder_monitor;
@@ -253,6 +255,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void end_overdue_locks(troupe::Process& self);
   void forget_locks_of(troupe::Process& self, troupe::Pid client);
   std::int64_t next_lock_end_ms() const;
+  std::size_t lock_bytes() const;
 
   // session_storing.cpp
   void answer(troupe::Process& self, bool changed, std::string reply,
@@ -277,6 +280,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void tell(std::span<const Event> events, bool is_new);
   void note_change(std::uint64_t revision_before, std::span<const Event> events, bool is_new);
   void count(bool expired);
+  void count_bytes();
   bool is_superfluous(troupe::Process& self);
   // Ends what is due, and says whether anything was.
   bool expire(troupe::Process& self);
