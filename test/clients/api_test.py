@@ -271,6 +271,44 @@ class Snapshots(Folder):
             self.assertIn(first, said)
             self.assertFalse((self.path / "new").exists())
 
+    def test_one_that_cannot_be_made_is_told_in_the_log_in_info_and_in_the_metrics(self):
+        # A file stands where the directory would be.
+        place = self.path / "place"
+        place.write_text("taken", encoding="utf-8")
+        config = self.config + f'[snapshots]\ndirectory = "{place}/snapshots"\n'
+        with (http_test.HttpGreenroom(self.folder.name, config=config) as server,
+              Client(server.port) as client):
+            def told():
+                """(what INFO says, what the metrics say)"""
+                info = dict(line.split(":", 1) for line in client("INFO").decode().splitlines()
+                            if ":" in line)
+                metrics = dict(line.rsplit(" ", 1)
+                               for line in server.ask("GET", "/metrics")[2].splitlines())
+                return ([info[name] for name in ("rdb_last_bgsave_status",
+                                                 "rdb_bgsave_in_progress",
+                                                 "greenroom_snapshots_failed")],
+                        [metrics["greenroom_last_snapshot_failed"],
+                         metrics["greenroom_snapshots_failed_total"]])
+
+            self.assertEqual(told(), (["ok", "0", "0"], ["0", "0"]))
+            self.assertIn(b"rdb_last_bgsave_time_sec:-1\r\n", client("INFO", "persistence"))
+            client("BGSAVE")
+            server.wait_for_log("no snapshot: ")
+            # The log is written before the attempt has ended.
+            limit = time.monotonic() + 60
+            while told()[0][2] == "0":
+                self.assertLess(time.monotonic(), limit)
+            self.assertEqual(told(), (["err", "0", "1"], ["1", "1"]))
+            status, _, answer = self.api(server, "POST", "/v1/snapshots")
+            self.assertEqual((status, "Not a directory" in answer["error"]), (503, True))
+            self.assertEqual(told(), (["err", "0", "2"], ["1", "2"]))
+            self.assertEqual(server.log_text().count("no snapshot: "), 2)
+            place.unlink()
+            self.assertEqual(self.api(server, "POST", "/v1/snapshots")[0], 201)
+            self.assertEqual(told(), (["ok", "0", "2"], ["0", "2"]))
+            self.assertRegex(client("INFO", "persistence").decode(),
+                             r"greenroom_last_snapshot_time:1\d{9}\r\n")
+
     def test_they_are_made_by_themselves_and_the_oldest_go(self):
         config = self.config + '[snapshots]\nevery = "50ms"\nkeep = 2\n'
         with http_test.HttpGreenroom(self.folder.name, config=config) as server:

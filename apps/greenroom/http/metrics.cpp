@@ -130,9 +130,11 @@ std::string metrics_text(Process& self, const Operation& operation) {
   metrics.counter("greenroom_storage_writes_failed_total", "Writes to disk that have failed.",
                   number(facts.writes_failed));
   metrics.gauge("greenroom_last_snapshot_timestamp_seconds", "The last snapshot; 0: none yet.",
-                static_cast<double>(operation.last_snapshot_ms) / 1'000);
+                static_cast<double>(facts.last_snapshot_at_ms) / 1'000);
   metrics.counter("greenroom_snapshots_failed_total", "Snapshots that could not be made.",
-                  number(operation.snapshots_failed));
+                  number(facts.snapshots_failed));
+  metrics.gauge("greenroom_last_snapshot_failed", "1 if the last attempt made no snapshot.",
+                facts.has_last_snapshot_failed ? 1 : 0);
   metrics.gauge("process_resident_memory_bytes", "Resident memory.",
                 number(facts.used_memory_bytes));
   metrics.counter("process_cpu_seconds_total", "Processor time.",

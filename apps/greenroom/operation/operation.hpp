@@ -25,8 +25,6 @@ struct Operation {
   AdminLogins logins;
   std::atomic<bool> is_loaded{false};  // the stored sessions are back
   std::atomic<std::uint16_t> http_port{0};
-  std::atomic<std::int64_t> last_snapshot_ms{0};
-  std::atomic<std::uint64_t> snapshots_failed{0};
 
   Config config() const {
     const std::lock_guard guard{lock_};

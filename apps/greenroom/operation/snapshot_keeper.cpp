@@ -33,6 +33,7 @@ class Making {
     auto created = co_await blocking(self_, [directory, file = made.file, now_ms]() -> Created {
       std::error_code error;
       std::filesystem::create_directories(directory, error);
+      if (error) return std::unexpected(directory + ": " + error.message());
       return SnapshotWriter::create(file, now_ms);
     });
     if (!created) {
@@ -120,22 +121,51 @@ class Making {
   WriterPtr writer_;
 };
 
+// One attempt, as INFO and the metrics tell of it. One that ends without success, by an exception
+// say, has failed.
+class Attempt {
+ public:
+  Attempt(Process& self, SnapshotState& state)
+      : self_{self}, state_{state}, began_{self.monotonic_time()} {
+    state_.is_under_way = true;
+  }
+  ~Attempt() {
+    state_.last_took_ms = took() / 1ms;
+    state_.has_last_failed = !has_succeeded_;
+    if (!has_succeeded_) state_.failed.fetch_add(1, std::memory_order_relaxed);
+    state_.is_under_way = false;
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+  void note_success() {
+    has_succeeded_ = true;
+    state_.last_made_at_ms = self_.system_time() / 1ms;
+  }
+  Duration took() const { return self_.monotonic_time() - began_; }
+
+ private:
+  Process& self_;
+  SnapshotState& state_;
+  Duration began_;
+  bool has_succeeded_ = false;
+};
+
 Async<SnapshotMade> make(Process& self, Operation& operation) {
-  const Duration begin = self.monotonic_time();
+  Attempt attempt{self, operation.server.snapshots};
   Making making{self, operation};
   SnapshotMade made = co_await making.run();
   if (!made.error.empty()) {
-    operation.snapshots_failed.fetch_add(1, std::memory_order_relaxed);
     log::error("no snapshot: {}", made.error);
     co_return made;
   }
-  operation.last_snapshot_ms = self.system_time() / 1ms;
+  attempt.note_success();
   const Config config = operation.config();
   const std::string directory = snapshot_directory(config);
   const auto removed = co_await blocking(
       self, [directory, keep = config.snapshots.keep] { return prune_snapshots(directory, keep); });
   log::info("snapshot {}: {} sessions in {} ms, {} older ones removed", made.file, made.records,
-            (self.monotonic_time() - begin) / 1ms, removed);
+            attempt.took() / 1ms, removed);
   co_return made;
 }
 

@@ -93,18 +93,24 @@ void memory_section(const ServerFacts& facts, Lines& out) {
 }
 
 void persistence_section(const ServerFacts& facts, Lines& out) {
+  // In whole seconds, and -1 before the first.
+  const std::string took =
+      facts.last_snapshot_took_ms ? std::to_string(*facts.last_snapshot_took_ms / 1000) : "-1";
   out.section("Persistence")
       .line("loading", facts.loading ? 1 : 0)
       .line("async_loading", 0)
       .line("rdb_changes_since_last_save", 0)
-      .line("rdb_bgsave_in_progress", 0)
+      .line("rdb_bgsave_in_progress", facts.is_snapshot_under_way ? 1 : 0)
       .line("rdb_last_save_time", from_ms(facts.last_save_at_ms))
-      .line("rdb_last_bgsave_status", facts.last_save_failed ? "err" : "ok")
+      .line("rdb_last_bgsave_status", facts.has_last_snapshot_failed ? "err" : "ok")
+      .line("rdb_last_bgsave_time_sec", took)
       .line("aof_enabled", facts.engine == "none" ? 0 : 1)
       .line("aof_rewrite_in_progress", 0)
       .line("aof_last_write_status", facts.shards_failing == 0 ? "ok" : "err")
       .line("greenroom_durability", facts.durability)
-      .line("greenroom_engine", facts.engine);
+      .line("greenroom_engine", facts.engine)
+      .line("greenroom_last_snapshot_time", from_ms(facts.last_snapshot_at_ms))
+      .line("greenroom_snapshots_failed", facts.snapshots_failed);
 }
 
 void stats_section(const ServerFacts& facts, Lines& out) {

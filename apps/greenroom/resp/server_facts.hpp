@@ -61,7 +61,11 @@ struct ServerFacts {
   std::uint32_t shards_failing = 0;   // Whose last write to disk has failed.
   std::uint64_t writes_failed = 0;
   std::int64_t last_save_at_ms = 0;
-  bool last_save_failed = false;
+  bool is_snapshot_under_way = false;
+  bool has_last_snapshot_failed = false;
+  std::uint64_t snapshots_failed = 0;
+  std::int64_t last_snapshot_at_ms = 0;                 // 0: none yet
+  std::optional<std::int64_t> last_snapshot_took_ms{};  // none: there was no attempt
 
   std::uint64_t connections_received = 0;
   std::uint64_t connections_rejected = 0;

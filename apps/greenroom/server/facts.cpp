@@ -125,6 +125,14 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   facts.last_save_at_ms = durability == commit    ? facts.now_ms
                           : durability == relaxed ? facts.now_ms - 1'000
                                                   : facts.started_at_ms;
+  const SnapshotState& snapshots = server.snapshots;
+  facts.is_snapshot_under_way = snapshots.is_under_way;
+  facts.has_last_snapshot_failed = snapshots.has_last_failed;
+  facts.snapshots_failed = snapshots.failed;
+  facts.last_snapshot_at_ms = snapshots.last_made_at_ms;
+  if (snapshots.last_made_at_ms != 0 || snapshots.failed != 0) {
+    facts.last_snapshot_took_ms = snapshots.last_took_ms;
+  }
   facts.users = server.house.users.users();
   facts.dead_writes = counters.dead_writes.load();
   facts.merged_saves = counters.merged_saves.load();

@@ -21,6 +21,15 @@
 
 namespace greenroom {
 
+// How making snapshots goes, for INFO and /metrics. Relaxed: each is a fact of its own.
+struct SnapshotState {
+  std::atomic<bool> is_under_way{false};
+  std::atomic<bool> has_last_failed{false};
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::int64_t> last_made_at_ms{0};  // 0: none yet
+  std::atomic<std::int64_t> last_took_ms{0};     // also of one that failed
+};
+
 // A running server, as its connections see it. Made before the first process, gone after the last.
 struct Server {
   ServeOptions options;
@@ -28,6 +37,7 @@ struct Server {
   ClientRegistry clients;
   SlowLog slow_log;
   StorageHealth storage_health;
+  SnapshotState snapshots;
   std::shared_ptr<const ServerRules> rules;
   IdHash id_hash;  // how ids are called where people see them
   std::string run_id;
