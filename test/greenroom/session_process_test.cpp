@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "greenroom/session_world.hpp"
+#include "persistence/shard_writer.hpp"
 #include "server/key_locks.hpp"
 #include "server/memory_keeper.hpp"
 #include "server/statistics.hpp"
@@ -365,6 +366,55 @@ Async<> both_ways_tell_the_same(Process& self, ServerPtr server) {
 
 TEST(SessionEnd, is_told_the_same_by_a_command_and_by_a_transaction) {
   in_every_schedule(both_ways_tell_the_same);
+}
+
+struct AskedForValue {};
+
+// The writer of a shard that cannot be read.
+Async<> broken_writer(Process& self, Pid owner) {
+  self.register_name("broken_writer");
+  for (;;) {
+    const FetchValue request = co_await self.receive<FetchValue>();
+    send(owner, AskedForValue{});
+    send(request.from, Fetched{request.key, std::nullopt, "the disk is on fire"});
+  }
+}
+
+Async<int> times_asked(Process& self) {
+  int times = 0;
+  while (co_await self.receive<AskedForValue>(0ms)) ++times;
+  co_return times;
+}
+
+Async<> starts_fail(Process& self, ServerPtr server) {
+  World world{self, server};
+  SessionHouse& house = world.house();
+  house.writers = {Name{"broken_writer"}};
+  spawn(broken_writer, self.pid());
+  while (!whereis("broken_writer")) co_await self.yield();
+  // A process that has crashed leaves its entry.
+  const auto [dead, down] = spawn_monitor([](Process&) -> Async<> { co_return; });
+  co_await self.receive<Down>();
+  house.sessions.insert(storage_key(0, "s"), dead);
+
+  for (const char* name : {"GET", "INCR"}) {
+    Words words{name, "s"};
+    EXPECT_EQ(co_await world(1, words), "-ERR the session cannot be reached now\r\n");
+    EXPECT_EQ(co_await times_asked(self), 3) << name;
+  }
+  {
+    KeyLocks locks{self, HouseRef{&house}};
+    std::vector<std::string> keys{storage_key(0, "s")};
+    EXPECT_FALSE(co_await locks.hold(std::move(keys)));
+    EXPECT_EQ(co_await times_asked(self), 3) << "EXEC";
+  }
+  EXPECT_FALSE(co_await watch_key(self, HouseRef{&house}, storage_key(0, "s")));
+  EXPECT_EQ(co_await times_asked(self), 3) << "WATCH";
+  exit(whereis("broken_writer"), ExitReason{atoms::kill});
+}
+
+TEST(SessionStart, that_fails_is_tried_a_few_times_and_then_the_client_is_told) {
+  in_every_schedule(starts_fail);
 }
 
 // Values of this size stay awake, and see to their expiry themselves.

@@ -16,22 +16,34 @@ namespace {
 // How often a key's process may turn out to be gone before the client is told.
 constexpr int max_attempts = 1'000;
 
-}  // namespace
-
-Async<Pid> start_session(Process& self, HouseRef house, const std::string& storage_key) {
-  auto started = co_await SessionServer::try_start(self, house, storage_key);
-  // Somebody else was faster: theirs serves as well.
-  co_return started ? started->pid() : house->find(storage_key);
+// The process of a key that is to be asked: the one that is there, a new one where there is none,
+// or a successor where `before`, which was asked a moment ago and did not answer, has crashed.
+Async<FoundSession> session_to_ask(Process& self, HouseRef house, const std::string& storage_key,
+                                   Pid before) {
+  const Pid pid = house->find(storage_key);
+  if (!pid) co_return new_session(house, storage_key);
+  if (pid != before) co_return pid;
+  co_return co_await start_session(self, house, storage_key);
 }
 
-Pid new_session(HouseRef house, const std::string& storage_key) {
+}  // namespace
+
+Async<FoundSession> start_session(Process& self, HouseRef house, const std::string& storage_key) {
+  auto started = co_await SessionServer::try_start(self, house, storage_key);
+  if (started) co_return started->pid();
+  // Somebody else was faster: theirs serves as well.
+  if (started.error().code == StartError::Code::ignored) co_return house->find(storage_key);
+  co_return std::unexpected(NoSession{});
+}
+
+FoundSession new_session(HouseRef house, const std::string& storage_key) {
   house->processes.fetch_add(1, std::memory_order_relaxed);
   Pid pid;
   try {
     pid = spawn_dormant(SleepingSession::of_new_key(house, storage_key));
   } catch (const ErrorException& failure) {
     log::error("no process for a new session: {}", failure.what());
-    return Pid{};
+    return std::unexpected(NoSession{});
   }
   if (pid && house->absent.insert(storage_key, pid)) return pid;
   // Somebody else was faster: theirs serves as well.
@@ -39,22 +51,18 @@ Pid new_session(HouseRef house, const std::string& storage_key) {
   return house->find(storage_key);
 }
 
-Pid find_or_start_session(HouseRef house, const std::string& storage_key) {
-  const Pid pid = house->find(storage_key);
-  return pid ? pid : new_session(house, storage_key);
-}
-
 Async<bool> watch_key(Process& self, HouseRef house, std::string storage_key) {
   Pid before;
-  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+  int failed_starts = 0;
+  for (int attempt = 0; attempt < max_attempts && failed_starts < max_failed_starts; ++attempt) {
     if (attempt > 2) co_await self.sleep(1ms);
-    Pid pid = find_or_start_session(house, storage_key);
-    if (pid && pid == before) pid = co_await start_session(self, house, storage_key);
-    if (!pid) continue;
-    auto pending = send_request(self, ServerRef<SessionServer>{pid}, SessionServer::Watch{});
+    const FoundSession pid = co_await session_to_ask(self, house, storage_key, before);
+    if (!pid) ++failed_starts;
+    if (!pid || !*pid) continue;
+    auto pending = send_request(self, ServerRef<SessionServer>{*pid}, SessionServer::Watch{});
     const auto answer = co_await pending.response(infinity);
     if (answer && *answer) co_return true;
-    before = pid;
+    before = *pid;
   }
   co_return false;
 }
@@ -80,20 +88,20 @@ Async<bool> KeyLocks::hold(std::vector<std::string> storage_keys) {
 
 Async<bool> KeyLocks::hold_one(const std::string& key) {
   Pid before;
-  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+  int failed_starts = 0;
+  for (int attempt = 0; attempt < max_attempts && failed_starts < max_failed_starts; ++attempt) {
     if (attempt > 2) co_await self_.sleep(1ms);
-    Pid pid = find_or_start_session(house_, key);
-    // It was there a moment ago and did not answer: a crash left its entry.
-    if (pid && pid == before) pid = co_await start_session(self_, house_, key);
-    if (!pid) continue;
-    auto pending = send_request(self_, ServerRef<SessionServer>{pid}, SessionServer::Hold{});
+    const FoundSession pid = co_await session_to_ask(self_, house_, key, before);
+    if (!pid) ++failed_starts;
+    if (!pid || !*pid) continue;
+    auto pending = send_request(self_, ServerRef<SessionServer>{*pid}, SessionServer::Hold{});
     auto held = co_await pending.response(infinity);
     if (held) {
-      owners_.push_back(Owner{key, pid, held->was_touched});
+      owners_.push_back(Owner{key, *pid, held->was_touched});
       keys_.add(key, std::move(held->state));
       co_return true;
     }
-    before = pid;
+    before = *pid;
   }
   co_return false;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,13 +77,20 @@ class KeyLocks {
   bool has_begun_ = false;
 };
 
-// The process of a key, a new one if there is none; the null pid if that fails.
-troupe::Pid find_or_start_session(HouseRef house, const std::string& storage_key);
+// A session's process cannot be started; why has been logged.
+struct NoSession {};
+// The null pid: look again, for whoever was faster has gone since.
+using FoundSession = std::expected<troupe::Pid, NoSession>;
+
+// So often a client's command has a session's process started in vain, before it is answered with
+// an error. Each attempt is a report in the log, and may wait for the storage for half a minute.
+inline constexpr int max_failed_starts = 3;
+
 // A process for a key that has none: asleep, with the first command before it.
-troupe::Pid new_session(HouseRef house, const std::string& storage_key);
+FoundSession new_session(HouseRef house, const std::string& storage_key);
 // Starts a process in the place of a dead one, which reads what is stored.
-troupe::Async<troupe::Pid> start_session(troupe::Process& self, HouseRef house,
-                                         const std::string& storage_key);
+troupe::Async<FoundSession> start_session(troupe::Process& self, HouseRef house,
+                                          const std::string& storage_key);
 
 // Asks the key's process, started if need be, to watch it for this process. False: unreachable.
 troupe::Async<bool> watch_key(troupe::Process& self, HouseRef house, std::string storage_key);

@@ -30,11 +30,11 @@ KeyRequest::KeyRequest(HouseRef house, const CommandSpec& command,
       key_{greenroom::storage_key(database, words[command.key_at(0)])} {}
 
 Async<> KeyRequest::send(Process& self) {
-  Pid pid = destination();
-  if (pid && pid == sent_to_) {
+  FoundSession found = destination();
+  if (*found && *found == sent_to_) {
     // It was there a moment ago and is not: a crash left its entry. Its successor takes it over.
-    pid = co_await start_session(self, house_, key_);
-  } else if (!pid) {
+    found = co_await start_session(self, house_, key_);
+  } else if (!*found) {
     const CommandWords words{packed_};
     const ApplyContext context{.now_ms = self.system_time() / 1ms,
                                .version = asker_.version,
@@ -55,12 +55,16 @@ Async<> KeyRequest::send(Process& self) {
       request_.reset();
       co_return;
     }
-    pid = new_session(house_, key_);
+    found = new_session(house_, key_);
   }
-  sent_to_ = pid;
-  if (pid) {
+  if (found) {
+    sent_to_ = *found;
+  } else {
+    ++failed_starts_;  // it stays sent to the dead one, and the next attempt starts another
+  }
+  if (found && *found) {
     request_.emplace(
-        send_request(self, ServerRef<SessionServer>{pid},
+        send_request(self, ServerRef<SessionServer>{*found},
                      SessionServer::Apply{packed_, asker_.version, asker_.counts_as_access,
                                           asker_.leaves_tombstone, asker_.client}));
   } else {
@@ -69,7 +73,7 @@ Async<> KeyRequest::send(Process& self) {
 }
 
 Async<std::string> KeyRequest::reply(Process& self) {
-  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+  for (int attempt = 0; attempt < max_attempts && failed_starts_ < max_failed_starts; ++attempt) {
     if (!answered_.empty()) co_return std::move(answered_);
     if (request_) {
       auto response = co_await request_->response(infinity);

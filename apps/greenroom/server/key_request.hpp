@@ -51,6 +51,7 @@ class KeyRequest {
   troupe::Pid sent_to_;
   std::optional<troupe::PendingReply<std::string>> request_;
   std::string answered_;
+  int failed_starts_ = 0;
 };
 
 }  // namespace greenroom
