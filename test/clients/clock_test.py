@@ -61,6 +61,33 @@ class Clock(unittest.TestCase):
             self.assertEqual(client("OBJECT", "IDLETIME", "s:a"), 0)
             self.assertEqual(server.stop(), 0)
 
+    def test_an_hour_forward_a_large_session_that_is_due_is_gone_unasked(self):
+        with self.serve() as server, Client(server.port) as client:
+            # Values of this size stay awake.
+            client("SET", "soon", "x" * 20_000, "EX", 1_800)
+            client("SET", "later", "x" * 20_000, "EX", 2 * HOUR)
+            self.set_clock(HOUR)
+            self.wait_until(lambda: client("DBSIZE") == 1, "it was still there")
+            self.assertEqual(client("STRLEN", "later"), 20_000)
+            self.assertEqual(server.stop(), 0)
+
+    def test_locks_and_waits_for_them_take_their_time_whatever_the_clock_says(self):
+        with (self.serve() as server, Client(server.port) as owner, Client(server.port) as other):
+            # An hour forward a lock is not over.
+            token = owner("SESS.LOCK", "s", "PX", 600_000)
+            self.set_clock(HOUR)
+            self.assertIsNone(other("SESS.LOCK", "s"))
+            self.assertEqual(owner("SESS.UNLOCK", "s", token), 1)
+            # An hour back it ends in its time, and so does waiting for it.
+            token = owner("SESS.LOCK", "s", "PX", 500)
+            other.send("SESS.LOCK", "s", "WAIT", 60_000, "PX", 600_000)
+            self.set_clock(-HOUR)
+            self.assertGreater(other.read(), token)
+            owner.send("SESS.LOCK", "s", "WAIT", 500)
+            self.set_clock(-2 * HOUR)
+            self.assertIsNone(owner.read())
+            self.assertEqual(server.stop(), 0)
+
     def test_an_hour_back_nothing_new_is_late_and_nothing_is_busy(self):
         with self.serve() as server, Client(server.port) as client:
             # On a busy machine some are due before the clock is set; then they have to live longer.

@@ -417,9 +417,10 @@ TEST(SessionStart, that_fails_is_tried_a_few_times_and_then_the_client_is_told) 
   in_every_schedule(starts_fail);
 }
 
-// Values of this size stay awake, and see to their expiry themselves.
+// Values of this size stay awake.
 Async<> deadlines_near_and_far(Process& self, ServerPtr server) {
   World world{self, server};
+  spawn_link(expiry_clock, ExpiryClockRef{&world.house().expiry});
   const std::string large(9'000, 'x');
   Words length{"STRLEN", "s"};
   // The last that there is, and some whose distance is no number of nanoseconds any more.

@@ -75,7 +75,7 @@ bool SessionServer::waits_for_lock(const Apply& message, std::int64_t now_ms) {
 void SessionServer::hand_lock_on(Process& self) {
   while (company_ && !is_held() && !company_->lock_waiters.empty()) {
     const bool is_free = !state_.session.exists();
-    if (!is_free && company_->lock_waiters.front().until_ms > now_ms(self)) return;
+    if (!is_free && company_->lock_waiters.front().until_ms > monotonic_ms(self)) return;
     LockWaiter next = std::move(company_->lock_waiters.front());
     company_->lock_waiters.pop_front();
     company_->lock_waiters_bytes -= next.bytes();
@@ -114,7 +114,7 @@ void SessionServer::take_own_lock(Process& self, const Apply& message, From<std:
   }
   if (!company().own_lock) company_->own_lock = std::make_unique<OwnLock>();
   OwnLock& lock = *company_->own_lock;
-  const std::int64_t now = now_ms(self);
+  const std::int64_t now = monotonic_ms(self);
   const bool is_free = lock.token == 0 || (lock.until_ms <= now && lock.waiting.empty());
   // The same connection is refused at once: its own unlock may stand behind.
   const bool may_wait = wish->wait_ms > 0 && lock.client != message.client;
@@ -140,7 +140,7 @@ void SessionServer::give_own_lock(Process& self, OwnLock::Waiting to) {
   lock.client = to.client;
   lock.owner = to.from.caller();
   lock.monitor = to.monitor;
-  lock.until_ms = now_ms(self) + to.hold_ms;
+  lock.until_ms = monotonic_ms(self) + to.hold_ms;
   std::move(to.from).reply(":" + std::to_string(lock.token) + "\r\n");
 }
 
@@ -175,7 +175,7 @@ void SessionServer::unlock(Process& self, const Apply& message, From<std::string
 void SessionServer::end_overdue_locks(Process& self) {
   if (!company_ || !company_->own_lock) return;
   OwnLock& lock = *company_->own_lock;
-  const std::int64_t now = now_ms(self);
+  const std::int64_t now = monotonic_ms(self);
   std::erase_if(lock.waiting, [&](OwnLock::Waiting& waiting) {
     if (waiting.until_ms > now) return false;
     house_->counters.lock_timeouts.fetch_add(1, std::memory_order_relaxed);

@@ -44,10 +44,7 @@ bool SessionServer::can_rest() const {
 Next SessionServer::rest(Process& self) {
   const Session& session = state_.session;
   const std::int64_t due_ms = session.exists() ? session.expires_at_ms() : state_.dead_until_ms();
-  if (due_ms != 0 && (armed_ms_ == 0 || due_ms < armed_ms_)) {
-    armed_ms_ = due_ms;
-    house_->expiry.arm(due_ms, self.pid());
-  }
+  arm(self, due_ms);
   if (kept_key_.empty()) {
     const KeyTable& table = is_listed_ ? house_->sessions : house_->absent;
     kept_key_ = table.kept_key(storage_key_, self.pid());

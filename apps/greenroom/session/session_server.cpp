@@ -18,9 +18,6 @@ namespace {
 // How long a restarted session waits for its value; the writer may be busy with a batch.
 constexpr Duration fetch_limit = 30s;
 constexpr Duration first_rest = 5s;
-// A deadline that is further off is looked at again by then. It may be further off than any number
-// of nanoseconds tells, which is what a wait is counted in.
-constexpr std::int64_t longest_wait_ms = 24 * 3'600'000;
 
 // A session's process, its server and its places in the tables, beside key and value. An estimate;
 // the performance document has the measurements.
@@ -174,22 +171,28 @@ Next SessionServer::next(Process& self) {
     count_bytes();  // locks come and go without a change of the value
   }
   if (is_held()) return Next::noreply();
-  std::int64_t wake_ms =
+  const std::int64_t due_ms =
       state_.session.exists() ? state_.session.expires_at_ms() : state_.dead_until_ms();
-  if (!state_.session.exists() && wake_ms == 0) {
+  if (!state_.session.exists() && due_ms == 0) {
     const bool is_busy =
         under_way_ != 0 || company_ || stored_revision_ != state_.session.revision();
     if (!is_busy) return end(self);
   } else if (can_rest()) {
     return rest(self);
   }
-  if (company_) {
-    const std::int64_t until = next_lock_end_ms();
-    if (until != 0 && (wake_ms == 0 || until < wake_ms)) wake_ms = until;
-  }
-  if (wake_ms == 0) return Next::noreply();
-  const std::int64_t left = std::clamp<std::int64_t>(wake_ms - now_ms(self), 0, longest_wait_ms);
+  arm(self, due_ms);
+  const std::int64_t lock_end_ms = company_ ? next_lock_end_ms() : 0;
+  if (lock_end_ms == 0) return Next::noreply();
+  const std::int64_t left = std::max<std::int64_t>(lock_end_ms - monotonic_ms(self), 0);
   return Next::timeout(std::chrono::milliseconds{left});
+}
+
+// Sees to it that the clock tells this process by then (0: never). No timer of its own, awake or
+// not: deadlines are moments of the calendar, and only the clock notices that somebody sets it.
+void SessionServer::arm(Process& self, std::int64_t due_ms) {
+  if (due_ms == 0 || (armed_ms_ != 0 && armed_ms_ <= due_ms)) return;
+  armed_ms_ = due_ms;
+  house_->expiry.arm(due_ms, self.pid());
 }
 
 // After every change: revisions only grow, watchers are touched, listeners are told.
@@ -268,7 +271,7 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
   if (message.command.id == CommandId::sess_unlock) return unlock(self, message, std::move(from));
   if (waits_for_lock(message, now_ms(self))) {
     house_->counters.lock_waits.fetch_add(1, std::memory_order_relaxed);
-    const std::int64_t until = now_ms(self) + rule_->lock_wait_ms;
+    const std::int64_t until = monotonic_ms(self) + rule_->lock_wait_ms;
     const Ref monitor = self.monitor(from.caller());
     Company& all = company();
     all.lock_waiters.push_back(LockWaiter{std::move(message), std::move(from), until, monitor});
@@ -375,7 +378,6 @@ bool SessionServer::expire(Process& self) {
 }
 
 Next SessionServer::handle_timeout(Process& self) {
-  expire(self);
   end_overdue_locks(self);
   hand_lock_on(self);
   return next(self);

@@ -28,11 +28,16 @@ inline std::int64_t now_ms(troupe::Process& self) {
   return self.system_time() / std::chrono::milliseconds{1};
 }
 
+// The clock that waiting is counted by, as milliseconds: nobody sets it.
+inline std::int64_t monotonic_ms(troupe::Process& self) {
+  return self.monotonic_time() / std::chrono::milliseconds{1};
+}
+
 // The process of one session: it owns the value of one key. Commands on the key are calls to it, so
 // they take effect one after the other; the reply is the bytes the client gets.
 //
 // It lives as long as the key has a value, or somebody watches or holds the key. When the value
-// goes (deleted, or expired by its own timer, exact to the millisecond) and that is stored, it
+// goes (deleted, or expired: the house's clock tells it, to the millisecond) and that is stored, it
 // takes its entry out of the table and ends; a call that comes too late is answered by nobody,
 // which the caller takes as "look again".
 //
@@ -42,7 +47,7 @@ inline std::int64_t now_ms(troupe::Process& self) {
 // under way for longer than `relaxed_limit`.
 //
 // When nothing is under way it falls asleep: the process goes on as a SleepingSession, a record of
-// a hundred bytes, and the next message wakes it. Its expiry is seen to by the house's clock then.
+// a hundred bytes, and the next message wakes it.
 // Where nothing is stored, one that is written to often sleeps uncompressed at first.
 // What stays awake: a large value, a session that somebody waits for, watches or holds, and one
 // that remembers what its readers have seen (merge=json, a tombstone that was asked for).
@@ -163,7 +168,8 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     std::optional<troupe::From<std::string>> from;
     std::optional<troupe::From<Held>> holder;
   };
-  // A SET NX on a lock that somebody has; it gets the lock in its turn.
+  // A SET NX on a lock that somebody has; it gets the lock in its turn. Waits and locks end by the
+  // monotonic clock.
   struct LockWaiter {
     Apply command;
     troupe::From<std::string> from;
@@ -282,6 +288,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void count(bool expired);
   void count_bytes();
   bool is_superfluous(troupe::Process& self);
+  void arm(troupe::Process& self, std::int64_t due_ms);
   // Ends what is due, and says whether anything was.
   bool expire(troupe::Process& self);
   troupe::Next next(troupe::Process& self);
