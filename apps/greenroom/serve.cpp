@@ -159,8 +159,7 @@ void greet(const Operation& operation) {
   const std::string kept =
       options.durability == storage::Durability::memory
           ? "durability memory: nothing is kept"
-          : "data in " + options.data + ", durability " +
-                (options.durability == storage::Durability::commit ? "commit" : "relaxed");
+          : "data in " + options.data + ", durability " + std::string{name_of(options.durability)};
   const std::string host = in_url(options.bind);
   // What redis-cli would not do by itself.
   std::string also;

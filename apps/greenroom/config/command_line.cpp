@@ -12,9 +12,6 @@
 
 namespace greenroom {
 
-using troupe::storage::Durability;
-using troupe::storage::Engine;
-
 namespace {
 
 // The value of --config, which has to be known before the other flags are read over it.
@@ -84,27 +81,32 @@ void add_network(CLI::App& serve, Config& config) {
       ->option_text("N [10000]");
 }
 
+// Lets an option be one of the names, in any case, and says so in the help.
+template <class T, std::size_t Count>
+void add_choices(CLI::Option* option, const std::pair<const char*, T> (&choices)[Count]) {
+  std::string names;
+  for (const auto& [name, value] : choices) names += (names.empty() ? "" : "|") + std::string{name};
+  option->transform(one_of(std::map<std::string, T>{std::begin(choices), std::end(choices)}))
+      ->option_text(names);
+}
+
 void add_storage(CLI::App& serve, Config& config) {
-  const std::map<std::string, Durability> modes{{"commit", Durability::commit},
-                                                {"relaxed", Durability::relaxed},
-                                                {"memory", Durability::memory}};
   serve.add_option("--data", config.serve.data, "Directory of the sessions")
       ->group("Storage")
       ->capture_default_str();
-  serve
-      .add_option("--durability", config.serve.durability,
-                  "commit: a write is acknowledged when it is on disk (default); relaxed: on disk "
-                  "within a second; memory: nothing is kept")
-      ->group("Storage")
-      ->transform(one_of(modes))
-      ->option_text("commit|relaxed|memory");
-  const std::map<std::string, Engine> engines{{"log", Engine::log}, {"sqlite", Engine::sqlite}};
-  serve
-      .add_option("--engine", config.serve.engine,
-                  "Of a new data directory; log: append logs (default); sqlite: SQLite files")
-      ->group("Storage")
-      ->transform(one_of(engines))
-      ->option_text("log|sqlite");
+  add_choices(
+      serve
+          .add_option("--durability", config.serve.durability,
+                      "commit: a write is acknowledged when it is on disk (default); relaxed: on "
+                      "disk within a second; memory: nothing is kept")
+          ->group("Storage"),
+      durabilities);
+  add_choices(
+      serve
+          .add_option("--engine", config.serve.engine,
+                      "Of a new data directory; log: append logs (default); sqlite: SQLite files")
+          ->group("Storage"),
+      engines);
   serve
       .add_option("--shards", config.serve.shards,
                   "Parts of a new data directory, written side by side; 0: one per core")

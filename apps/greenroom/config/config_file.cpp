@@ -15,8 +15,6 @@
 namespace greenroom {
 
 using troupe::Duration;
-using troupe::storage::Durability;
-using troupe::storage::Engine;
 
 namespace {
 
@@ -171,11 +169,6 @@ class Section {
   std::set<std::string> asked_;
 };
 
-constexpr std::pair<const char*, Durability> durabilities[] = {{"commit", Durability::commit},
-                                                               {"relaxed", Durability::relaxed},
-                                                               {"memory", Durability::memory}};
-constexpr std::pair<const char*, Engine> engines[] = {{"log", Engine::log},
-                                                      {"sqlite", Engine::sqlite}};
 constexpr std::pair<const char*, LogConfig::Format> formats[] = {{"text", LogConfig::Format::text},
                                                                  {"json", LogConfig::Format::json}};
 constexpr std::pair<const char*, troupe::log::Level> levels[] = {

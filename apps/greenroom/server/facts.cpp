@@ -28,18 +28,6 @@ double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
-std::string_view name_of(storage::Durability durability) {
-  switch (durability) {
-    case storage::Durability::commit:
-      return "commit";
-    case storage::Durability::relaxed:
-      return "relaxed";
-    case storage::Durability::memory:
-      return "memory";
-  }
-  return "memory";
-}
-
 std::vector<Setting> settings_of(const Server& server) {
   const ServeOptions& options = server.options;
   const bool stores = options.durability != storage::Durability::memory;

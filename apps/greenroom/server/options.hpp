@@ -4,10 +4,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <troupe/storage.hpp>
 
 namespace greenroom {
+
+// What flags, the configuration file and INFO call them.
+inline constexpr std::pair<const char*, troupe::storage::Durability> durabilities[] = {
+    {"commit", troupe::storage::Durability::commit},
+    {"relaxed", troupe::storage::Durability::relaxed},
+    {"memory", troupe::storage::Durability::memory}};
+inline constexpr std::pair<const char*, troupe::storage::Engine> engines[] = {
+    {"log", troupe::storage::Engine::log}, {"sqlite", troupe::storage::Engine::sqlite}};
+
+constexpr std::string_view name_of(troupe::storage::Durability durability) {
+  for (const auto& [name, value] : durabilities) {
+    if (value == durability) return name;
+  }
+  std::unreachable();
+}
 
 // What `greenroom serve` can be told; each field is a flag of that name.
 struct ServeOptions {
