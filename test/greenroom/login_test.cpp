@@ -154,6 +154,34 @@ TEST_F(LoginTest, later_words_beat_earlier_ones_and_reset_takes_all_away) {
   EXPECT_FALSE(AccessRules::parse(wrong).has_value());
 }
 
+TEST(Acl, shows_the_rules_of_users_and_no_password) {
+  auto rules = std::make_shared<ServerRules>();
+  rules->password = "main";
+  rules->users = {user("app", {"+@all", "-@dangerous", "+client|id", "~sess:*", "%R~a:*", "&n:*"}),
+                  user("gone", {"+get", "reset", "off"})};
+  std::string out;
+  ReplyWriter reply{out, RespVersion::resp2};
+  const Login login{rules, "h:1"};
+  login.answer_acl(command_spec(CommandId::acl_list), {}, reply);
+  EXPECT_EQ(out,
+            "*3\r\n"
+            "$60\r\nuser app on ~sess:* %R~a:* &n:* +@all -@dangerous +client|id\r\n"
+            "$27\r\nuser default on ~* &* +@all\r\n"
+            "$33\r\nuser gone off resetchannels -@all\r\n");
+  out.clear();
+  login.answer_acl(command_spec(CommandId::acl_getuser),
+                   std::vector<std::string_view>{"ACL", "GETUSER", "app"}, reply);
+  EXPECT_EQ(out,
+            "*12\r\n$5\r\nflags\r\n*1\r\n$2\r\non\r\n$9\r\npasswords\r\n*0\r\n$8\r\ncommands\r\n"
+            "$28\r\n+@all -@dangerous +client|id\r\n$4\r\nkeys\r\n$14\r\n~sess:* %R~a:*\r\n"
+            "$8\r\nchannels\r\n$4\r\n&n:*\r\n$9\r\nselectors\r\n*0\r\n");
+  // With users and no password of its own, the default user is nobody.
+  rules->password.clear();
+  out.clear();
+  login.answer_acl(command_spec(CommandId::acl_list), {}, reply);
+  EXPECT_NE(out.find("user default off ~* &* +@all"), std::string::npos) << out;
+}
+
 TEST(Acl, tells_who_one_is_and_what_there_is) {
   expect_transcript(R"(
     > ACL WHOAMI

@@ -48,6 +48,7 @@ bool only_writes(const CommandSpec& command, std::span<const std::string_view> w
 AccessRules AccessRules::everything() {
   AccessRules rules;
   rules.commands_.set();
+  rules.command_text_ = "+@all";
   rules.patterns_.push_back({"*", true, true});
   rules.channels_.emplace_back("*");
   return rules;
@@ -119,7 +120,29 @@ std::expected<void, std::string> AccessRules::apply_to_commands(std::string_view
     found |= fits;
   }
   if (!found) return std::unexpected("names no command or category");
+  const std::string word = (allowed ? "+" : "-") + std::string{what};
+  if (what == "@all") {
+    command_text_ = word;
+  } else {
+    command_text_ += " " + word;
+  }
   return {};
+}
+
+std::string AccessRules::key_text() const {
+  std::string text;
+  for (const Pattern& pattern : patterns_) {
+    if (!text.empty()) text.push_back(' ');
+    text += !pattern.writes ? "%R~" : !pattern.reads ? "%W~" : "~";
+    text += pattern.glob;
+  }
+  return text;
+}
+
+std::string AccessRules::channel_text() const {
+  std::string text;
+  for (const std::string& channel : channels_) text += (text.empty() ? "&" : " &") + channel;
+  return text;
 }
 
 bool AccessRules::may_run(const CommandSpec& command) const {

@@ -42,6 +42,12 @@ class AccessRules {
   // Whether a request may listen to, or publish on, all the channels that it names.
   bool may_use_channels(const CommandSpec& command, std::span<const std::string_view> words) const;
   bool is_on() const { return is_on_; }
+  void turn_off() { is_on_ = false; }
+
+  // As ACL LIST and ACL GETUSER show them: "+@all -@dangerous", "~sess:* %R~cache:*", "&news:*".
+  std::string command_text() const { return command_text_; }
+  std::string key_text() const;
+  std::string channel_text() const;
 
  private:
   struct Pattern {
@@ -55,6 +61,7 @@ class AccessRules {
   bool may_use_channel(std::string_view channel, bool is_pattern) const;
 
   std::bitset<256> commands_;  // by CommandId
+  std::string command_text_ = "-@all";
   std::vector<Pattern> patterns_;
   std::vector<std::string> channels_;
   bool is_on_ = true;

@@ -62,7 +62,9 @@ enum class CommandId : std::uint8_t {
   // Server.
   acl,
   acl_cat,
+  acl_getuser,
   acl_help,
+  acl_list,
   acl_users,
   acl_whoami,
   bgsave,

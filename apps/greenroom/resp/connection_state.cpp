@@ -326,6 +326,8 @@ Verdict ConnectionState::answer(const CommandSpec& command, Words words, std::st
       answer_select(words, reply);
       break;
     case CommandId::acl_cat:
+    case CommandId::acl_getuser:
+    case CommandId::acl_list:
     case CommandId::acl_users:
     case CommandId::acl_whoami:
       login_.answer_acl(command, words, reply);

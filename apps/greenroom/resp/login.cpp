@@ -92,9 +92,71 @@ bool Login::may_use_key(std::string_view key, KeyUse use) const {
   return user_ == nullptr || user_->access.may_use_key(key, use);
 }
 
+namespace {
+
+void add_word(std::string& line, std::string_view word) {
+  if (!word.empty()) line.append(" ").append(word);
+}
+
+// As a line of ACL LIST.
+std::string line_of(std::string_view name, const AccessRules& access, bool has_password) {
+  std::string line = "user " + std::string{name} + (access.is_on() ? " on" : " off");
+  if (!has_password) line += " nopass";
+  add_word(line, access.key_text());
+  const std::string channels = access.channel_text();
+  add_word(line, channels.empty() ? "resetchannels" : channels);
+  add_word(line, access.command_text());
+  return line;
+}
+
+void write_user(const AccessRules& access, bool has_password, ReplyWriter& reply) {
+  reply.map(6);
+  reply.bulk("flags");
+  reply.set(has_password ? 1 : 2);
+  reply.bulk(access.is_on() ? "on" : "off");
+  if (!has_password) reply.bulk("nopass");
+  reply.bulk("passwords");
+  reply.array(0);
+  reply.bulk("commands");
+  reply.bulk(access.command_text());
+  reply.bulk("keys");
+  reply.bulk(access.key_text());
+  reply.bulk("channels");
+  reply.bulk(access.channel_text());
+  reply.bulk("selectors");
+  reply.array(0);
+}
+
+}  // namespace
+
+// The default user's rules. It is on unless there are users and it has no password.
+AccessRules Login::default_access() const {
+  AccessRules access = AccessRules::everything();
+  if (rules_->needs_login() && rules_->password.empty()) access.turn_off();
+  return access;
+}
+
+void Login::answer_getuser(std::string_view name, ReplyWriter& reply) const {
+  if (name == "default") return write_user(default_access(), rules_->needs_login(), reply);
+  const User* user = rules_->find_user(name);
+  if (user == nullptr) return reply.null();
+  write_user(user->access, true, reply);
+}
+
+// In the order of the names, as Redis has it.
+void Login::answer_list(ReplyWriter& reply) const {
+  std::vector<std::string> lines{line_of("default", default_access(), rules_->needs_login())};
+  for (const User& user : rules_->users) lines.push_back(line_of(user.name, user.access, true));
+  std::ranges::sort(lines);
+  reply.array(lines.size());
+  for (const std::string& line : lines) reply.bulk(line);
+}
+
 void Login::answer_acl(const CommandSpec& command, std::span<const std::string_view> words,
                        ReplyWriter& reply) const {
   if (command.id == CommandId::acl_whoami) return reply.bulk(user_name());
+  if (command.id == CommandId::acl_getuser) return answer_getuser(words[2], reply);
+  if (command.id == CommandId::acl_list) return answer_list(reply);
   if (command.id == CommandId::acl_users) {
     std::vector<std::string_view> names{"default"};
     for (const User& user : rules_->users) names.push_back(user.name);
