@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "persistence/shard_writer.hpp"
 
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -143,28 +144,34 @@ Async<std::string> flush(Process& self, StoreHandle store) {
   });
 }
 
-// What a writer's last write came to. Once per change of state it is told: a full disk must not
-// fill the log too. A writer that ends takes its part of the statistics with it.
-class LastWrite {
+// What a writer's last write and last flush came to. Once per change of state it is told: a full
+// disk must not fill the log too. A writer that ends takes its part of the statistics with it.
+class LastResults {
  public:
-  explicit LastWrite(StorageHealth* health) : health_{health} {}
-  LastWrite(const LastWrite&) = delete;
-  ~LastWrite() { count(false); }
+  explicit LastResults(StorageHealth* health) : health_{health} {}
+  LastResults(const LastResults&) = delete;
+  ~LastResults() { count(false); }
 
   // Empty: it went well.
-  void note(std::string error) {
-    if (!error.empty() && health_) health_->writes_failed.fetch_add(1, std::memory_order_relaxed);
-    if (error == error_) return;
-    if (error.empty()) {
-      log::notice("storage works again");
-    } else {
-      log::error("storage failed, writes are refused: {}", error);
-    }
-    count(!error.empty());
-    error_ = std::move(error);
+  void note_write(std::string error) {
+    note(write_error_, std::move(error), "storage failed, writes are refused");
+  }
+  void note_flush(std::string error) {
+    note(flush_error_, std::move(error), "storage could not be flushed");
   }
 
  private:
+  void note(std::string& last, std::string error, std::string_view what) {
+    if (!error.empty() && health_) health_->writes_failed.fetch_add(1, std::memory_order_relaxed);
+    if (error == last) return;
+    if (error.empty()) {
+      log::notice("storage works again");
+    } else {
+      log::error("{}: {}", what, error);
+    }
+    last = std::move(error);
+    count(!write_error_.empty() || !flush_error_.empty());
+  }
   void count(bool failing) {
     if (health_ && failing != is_counted_) {
       health_->shards_failing.fetch_add(failing ? 1u : -1u, std::memory_order_relaxed);
@@ -173,7 +180,8 @@ class LastWrite {
   }
 
   StorageHealth* health_;
-  std::string error_;
+  std::string write_error_;
+  std::string flush_error_;
   bool is_counted_ = false;
 };
 
@@ -193,16 +201,13 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
   const bool is_relaxed = durability == storage::Durability::relaxed;
   bool dirty = false;
   Duration last_flush = self.monotonic_time();
-  LastWrite last_write{store.health};
+  LastResults last{store.health};
   while (true) {
     // Under load there is always a message: the clock decides, not the silence.
     if (is_relaxed && dirty && self.monotonic_time() - last_flush >= flush_interval) {
       std::string error = co_await flush(self, store);
-      if (!error.empty()) {
-        log::error("storage could not be flushed: {}", error);
-        last_write.note(std::move(error));
-      }
-      dirty = false;
+      dirty = !error.empty();  // tried again, whether or not more is written
+      last.note_flush(std::move(error));
       last_flush = self.monotonic_time();
     }
     const Duration until_flush = is_relaxed && dirty ? flush_interval : infinity;
@@ -216,7 +221,7 @@ Async<> shard_writer(Process& self, StoreHandle store, storage::Durability durab
       case Step::Kind::store: {
         std::optional<std::string> error = co_await commit(self, store, std::move(step.value));
         if (!error) break;
-        last_write.note(std::move(*error));
+        last.note_write(std::move(*error));
         dirty = true;
         break;
       }

@@ -16,7 +16,7 @@ namespace greenroom {
 
 // How the writers of a server fare, for its statistics.
 struct StorageHealth {
-  std::atomic<std::uint32_t> shards_failing{0};  // whose last write has failed
+  std::atomic<std::uint32_t> shards_failing{0};  // whose last write or flush has failed
   std::atomic<std::uint64_t> writes_failed{0};   // batches, and flushes
 };
 
