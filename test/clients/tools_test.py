@@ -54,6 +54,16 @@ class Redis:
         self.process.stdout.close()
 
 
+class Snapshots(unittest.TestCase):
+    def test_a_directory_that_is_not_there_is_not_one_without_snapshots(self):
+        with tempfile.TemporaryDirectory() as folder:
+            code, said, _ = run("snapshot", "list", folder)
+            self.assertEqual((code, said), (0, f"No snapshots in {folder}.\n"))
+            code, said, complaint = run("snapshot", "list", folder + "/none")
+            self.assertEqual((code, said), (1, ""))
+            self.assertIn(f"{folder}/none is no directory", complaint)
+
+
 class Copy(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()

@@ -95,6 +95,10 @@ class Restore {
 }  // namespace
 
 int list_snapshots(const std::string& directory) {
+  std::error_code missing;
+  if (!std::filesystem::is_directory(directory, missing)) {
+    return say(directory + " is no directory");
+  }
   const auto files = snapshots_in(directory);
   if (files.empty()) {
     std::printf("No snapshots in %s.\n", directory.c_str());
