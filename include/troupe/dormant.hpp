@@ -83,6 +83,9 @@ Pid spawn_dormant(DormantPtr sleeper);
 // The same, with `prepare(pid)` called before any message can reach it: for a sleeper that has to
 // be found under a key by others, who must not find it too early or too late.
 Pid spawn_dormant(DormantPtr sleeper, bool (*prepare)(void* context, Pid pid), void* context);
+// From outside, for instance from a thread of the blocking pool: on this runtime.
+Pid spawn_dormant(Runtime& runtime, DormantPtr sleeper, bool (*prepare)(void* context, Pid pid),
+                  void* context);
 
 namespace detail {
 Async<> resume_server(Process& self, ServerCore* core);

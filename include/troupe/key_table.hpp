@@ -30,6 +30,9 @@ class KeyTable {
 
   // The null pid if there is no entry.
   Pid find(std::string_view key) const;
+  // This key is asked for or inserted soon: has the processor fetch meanwhile what that looks at.
+  // Of a large table that is most of what either takes; in a loop, some keys ahead.
+  void expect(std::string_view key) const;
   // False: the key has an entry already.
   bool insert(std::string_view key, Pid pid);
   // Replaces the entry if it is `before`'s; the null pid stands for no entry.

@@ -131,6 +131,12 @@ class ConcurrentMap {
     return found.entry ? std::optional{found.brief} : std::nullopt;
   }
 
+  // Fetches the slot where a look-up or an insertion of the key will begin.
+  void prefetch(const Query& key) const noexcept {
+    const std::uint64_t hash = hasher_(key);
+    shards_[hash & shard_mask_].prefetch(hash);
+  }
+
   // True if the key was new; otherwise nothing changes.
   bool insert_if_absent(const Query& key, V value) {
     return write(key, [&](const Entry* old, Edit& edit) {

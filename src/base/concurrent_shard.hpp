@@ -169,6 +169,12 @@ class ConcurrentShard {
     }
   }
 
+  // Under an EpochGuard or not: an address that is fetched need not be there.
+  void prefetch(std::uint64_t hash) const noexcept {
+    const TableRef table = table_.load(std::memory_order_relaxed);
+    if (table) __builtin_prefetch(table.slots() + table.home(high(hash)));
+  }
+
   // Shows decide(const Entry*, Edit<V>&) the entry, or null, and does what it asks for. Throws what
   // decide throws, or std::bad_alloc; then nothing has changed.
   template <class Decide>

@@ -1,12 +1,18 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "host/memory.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 #include <sys/mman.h>
+
+#include <troupe/expect_allocations.hpp>
+
+#include "base/sanitizer.hpp"
 
 namespace troupe {
 
@@ -58,7 +64,51 @@ void keep_freed_memory() noexcept {
   if (std::getenv("MALLOC_TRIM_THRESHOLD_") || std::getenv("GLIBC_TUNABLES")) return;
   mallopt(M_TRIM_THRESHOLD, static_cast<int>(malloc_keeps_bytes));
   // Setting the one ends the adjustment of the other, which would have come to this.
-  mallopt(M_MMAP_THRESHOLD, static_cast<int>(malloc_keeps_bytes) / 4);
+  mallopt(M_MMAP_THRESHOLD, static_cast<int>(malloc_maps_bytes));
+#endif
+}
+
+namespace {
+
+// Small pages that are in use become large ones as well, if the whole range lies in one advised
+// piece. Needs Linux 6.1; elsewhere it does nothing.
+void collapse_small_pages(void* range, std::size_t bytes) noexcept {
+#ifdef __linux__
+  constexpr int collapse = 25;  // MADV_COLLAPSE, which the library's headers do not have yet
+  madvise(range, bytes, collapse);
+#else
+  (void)range;
+  (void)bytes;
+#endif
+}
+
+}  // namespace
+
+// A block that is freed at the end of a heap stays there (keep_freed_memory), writable and advised,
+// and small blocks are cut from it next. Malloc has written behind it before the advice, and so
+// the large page there began as small ones: the next step mends that. The block must be smaller
+// than those that are mapped one by one.
+void expect_allocations(std::size_t bytes) noexcept {
+#if defined(__GLIBC__) && !TROUPE_ADDRESS_SANITIZER && !TROUPE_THREAD_SANITIZER
+  constexpr std::size_t page = 4096;
+  constexpr std::size_t step = malloc_maps_bytes - page;
+  thread_local constinit std::size_t left = 0;
+  if (bytes <= left) {
+    left -= bytes;
+    return;
+  }
+  left = step - std::min(bytes, step);
+  static const bool keeps = (keep_freed_memory(), true);  // this may come before the first runtime
+  void* const block = keeps ? std::malloc(step) : nullptr;
+  if (!block) return;
+  const std::size_t before = (page - reinterpret_cast<std::uintptr_t>(block) % page) % page;
+  std::byte* const pages = static_cast<std::byte*>(block) + before;
+  const std::size_t page_bytes = (step - before) / page * page;
+  prefer_large_pages(pages, page_bytes);
+  collapse_small_pages(pages, page_bytes);
+  std::free(block);
+#else
+  (void)bytes;
 #endif
 }
 

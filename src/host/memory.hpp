@@ -30,6 +30,8 @@ void release_memory(void* range, std::size_t bytes) noexcept;
 // malloc_keeps_bytes for each of its arenas. Does nothing where the user has set a threshold in the
 // environment, or the library is another; called by every runtime, and idempotent.
 inline constexpr std::size_t malloc_keeps_bytes = std::size_t{32} << 20;
+inline constexpr std::size_t malloc_maps_bytes =
+    malloc_keeps_bytes / 4;  // one by one, from here on
 void keep_freed_memory() noexcept;
 
 }  // namespace troupe

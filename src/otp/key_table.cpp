@@ -66,6 +66,10 @@ Pid KeyTable::find(std::string_view key) const {
   return shards_->short_keys->find(key).value_or(Pid{});
 }
 
+void KeyTable::expect(std::string_view key) const {
+  shards_->with_map([&](const auto& map) { map.prefetch(key); });
+}
+
 bool KeyTable::insert(std::string_view key, Pid pid) {
   shards_->note_node(pid);
   return shards_->with_map([&](auto& map) { return map.insert_if_absent(key, pid); });

@@ -22,8 +22,12 @@ void sleep_as(Process& self, DormantPtr sleeper) noexcept {
   block.phase = Phase::retiring;
 }
 
-Pid spawn_dormant(DormantPtr sleeper, bool (*prepare)(void* object, Pid pid), void* object) {
-  const Newborn born = conceive(nullptr, SpawnOptions{});
+namespace {
+
+// On that runtime; null: on the calling process'.
+Pid spawn_on(Runtime* runtime, DormantPtr sleeper, bool (*prepare)(void* object, Pid pid),
+             void* object) {
+  const Newborn born = conceive(runtime, SpawnOptions{});
   if (!born.process) return Pid{};
   Block& block = Block::of(*born.process);
   try {
@@ -45,8 +49,19 @@ Pid spawn_dormant(DormantPtr sleeper, bool (*prepare)(void* object, Pid pid), vo
   return born.pid;
 }
 
+}  // namespace
+
 Pid spawn_dormant(DormantPtr sleeper) {
-  return spawn_dormant(std::move(sleeper), nullptr, nullptr);
+  return spawn_on(nullptr, std::move(sleeper), nullptr, nullptr);
+}
+
+Pid spawn_dormant(DormantPtr sleeper, bool (*prepare)(void* object, Pid pid), void* object) {
+  return spawn_on(nullptr, std::move(sleeper), prepare, object);
+}
+
+Pid spawn_dormant(Runtime& runtime, DormantPtr sleeper, bool (*prepare)(void* object, Pid pid),
+                  void* object) {
+  return spawn_on(&runtime, std::move(sleeper), prepare, object);
 }
 
 }  // namespace troupe

@@ -92,7 +92,8 @@ ProcessTable::~ProcessTable() {
   if (end > 0) discard_memory(blocks_, bytes_of(end));
 }
 
-Block* ProcessTable::take_fresh(Lane& lane) noexcept {
+// Where one may be made.
+void* ProcessTable::take_fresh(Lane& lane) noexcept {
   if (lane.fresh == lane.fresh_end) {
     std::uint32_t from = fresh_.load(std::memory_order_relaxed);
     std::uint32_t to;
@@ -103,9 +104,13 @@ Block* ProcessTable::take_fresh(Lane& lane) noexcept {
     lane.fresh = from;
     lane.fresh_end = to;
   }
-  Block* block = ::new (static_cast<void*>(blocks_ + lane.fresh)) Block;
+  return blocks_ + lane.fresh++;
+}
+
+Block* ProcessTable::make(void* place) noexcept {
+  auto* block = ::new (place) Block;
   block->node = node_;
-  block->index = lane.fresh++;
+  block->index = static_cast<std::uint32_t>(block - blocks_);
   block->inbox.start_closed();
   block->generation.store(first_generation_, std::memory_order_relaxed);
   return block;
@@ -121,25 +126,27 @@ Block* ProcessTable::pop(Lane& lane) noexcept {
   return block;
 }
 
-Block* ProcessTable::allocate_from(Lane& lane) noexcept {
-  if (lane.count >= reuse_distance) return pop(lane);
-  if (Block* fresh = take_fresh(lane)) return fresh;
+ProcessTable::Slot ProcessTable::allocate_from(Lane& lane) noexcept {
+  if (lane.count >= reuse_distance) return {pop(lane), nullptr};
+  if (void* fresh = take_fresh(lane)) return {nullptr, fresh};
   // The table is as large as it may be: its own slots first, then what others have too many of.
-  if (lane.count > 0 || take_surplus(lane)) return pop(lane);
-  return nullptr;
+  if (lane.count > 0 || take_surplus(lane)) return {pop(lane), nullptr};
+  return {};
 }
 
 Block* ProcessTable::allocate(unsigned lane_number) noexcept {
   if (capacity_ < smallest_laned_table) lane_number = 0;
   Lane& lane = lanes_[lane_number];
-  Block* block;
+  Slot slot;
   {
     std::unique_lock guard{lock_, std::defer_lock};
     if (lane_number == 0) guard.lock();
-    block = allocate_from(lane);
-    if (!block) return nullptr;
+    slot = allocate_from(lane);
+    if (!slot.used && !slot.fresh) return nullptr;
     count_one(lane.allocated);
   }
+  // Not under the lock: the first touch of a large page takes milliseconds.
+  Block* const block = slot.used ? slot.used : make(slot.fresh);
   block->continuation() = Continuation{};
   block->limited.store(0, std::memory_order_relaxed);
   block->priority = Priority::normal;

@@ -73,9 +73,16 @@ class ProcessTable {
     std::atomic<std::uint64_t> released{0};
   };
 
-  Block* take_fresh(Lane& lane) noexcept;
+  // One of them, or neither.
+  struct Slot {
+    Block* used = nullptr;
+    void* fresh = nullptr;  // where a block has never been
+  };
+
+  void* take_fresh(Lane& lane) noexcept;
+  Block* make(void* place) noexcept;
   Block* pop(Lane& lane) noexcept;
-  Block* allocate_from(Lane& lane) noexcept;
+  Slot allocate_from(Lane& lane) noexcept;
   void release_to(Lane& lane, Block& block) noexcept;
   void give_surplus(Lane& lane) noexcept;
   bool take_surplus(Lane& lane) noexcept;

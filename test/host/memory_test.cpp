@@ -2,8 +2,18 @@
 #include "host/memory.hpp"
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <troupe/expect_allocations.hpp>
+
+#include "base/sanitizer.hpp"
 
 namespace troupe {
 namespace {
@@ -27,6 +37,39 @@ TEST(memory_test, what_was_discarded_reads_as_zeros) {
   for (std::size_t i = 0; i < bytes; i += 512) ASSERT_EQ(range[i], 0);
   release_memory(range, bytes);
 }
+
+#ifdef __GLIBC__
+// So many bytes of malloc's heaps are writable, as the kernel counts them.
+std::size_t writable_kib() {
+  std::ifstream status{"/proc/self/status"};
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.starts_with("VmData:")) return std::stoul(line.substr(7));
+  }
+  return 0;
+}
+
+TEST(memory_test, what_a_thread_expects_is_there_before_it_is_allocated) {
+  if (TROUPE_ADDRESS_SANITIZER || TROUPE_THREAD_SANITIZER) {
+    GTEST_SKIP() << "malloc is the sanitizer's";
+  }
+  std::thread{[] {
+    std::free(std::malloc(100));  // its heap
+    const std::size_t before = writable_kib();
+    expect_allocations(1'000'000);
+    const std::size_t expected = writable_kib();
+    EXPECT_GE(expected, before + 1'000'000 / 1024);
+    std::vector<std::unique_ptr<char[]>> blocks;
+    for (int i = 0; i < 9'000; ++i) {
+      blocks.push_back(std::make_unique_for_overwrite<char[]>(100));
+    }
+    EXPECT_EQ(writable_kib(), expected);
+    // The second time there is room.
+    expect_allocations(1'000'000);
+    EXPECT_EQ(writable_kib(), expected);
+  }}.join();
+}
+#endif
 
 }  // namespace
 }  // namespace troupe

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <stdexcept>
+#include <vector>
 
+#include <troupe/blocking.hpp>
 #include <troupe/dormant.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/request.hpp>
@@ -178,6 +180,27 @@ TEST_F(DormantServer, is_born_when_the_preparation_agrees) {
     EXPECT_TRUE((co_await self.receive<Destroyed>()).asleep);
     exit(born, ExitReason{atoms::kill});
     (void)co_await self.receive<Destroyed>();
+  });
+}
+
+TEST_F(DormantServer, is_born_on_a_thread_that_runs_no_process) {
+  on_every_executor([](Process& self) -> Async<> {
+    Runtime* const runtime = &self.runtime();
+    const Pid tell = self.pid();
+    const std::vector<Pid> born = co_await blocking(self, [=] {
+      std::vector<Pid> pids;
+      for (int i = 0; i < 100; ++i) {
+        DormantPtr sleeper{new Asleep{{&kind}, i, tell}};
+        pids.push_back(spawn_dormant(*runtime, std::move(sleeper), nullptr, nullptr));
+      }
+      return pids;
+    });
+    for (int i = 0; i < 100; ++i) {
+      const ServerRef<Sleepy> server{born[static_cast<std::size_t>(i)]};
+      EXPECT_EQ(co_await call(self, server, Count{}), i + 1);
+      exit(server.pid(), ExitReason{atoms::kill});
+      EXPECT_TRUE((co_await self.receive<Destroyed>()).asleep);
+    }
   });
 }
 

@@ -35,6 +35,21 @@ TEST(KeyTableTest, a_pid_is_found_with_its_node_whoever_else_is_in_the_table) {
   }
 }
 
+TEST(KeyTableTest, to_expect_a_key_changes_nothing) {
+  for (const auto length : both_lengths) {
+    KeyTable table{length};
+    table.expect("nobody");  // of an empty table
+    EXPECT_EQ(table.size(), 0u);
+    for (std::uint32_t i = 0; i < 5000; ++i) {
+      table.expect(std::to_string(i + 10));
+      EXPECT_TRUE(table.insert(std::to_string(i), Pid{1, i, 1}));
+    }
+    table.expect("nobody");
+    EXPECT_FALSE(table.find("nobody"));
+    EXPECT_EQ(table.size(), 5000u);
+  }
+}
+
 TEST(KeyTableTest, the_key_of_an_entry_is_kept_at_one_place_until_it_goes) {
   for (const auto length : both_lengths) {
     const Pid pid{1, 2, 3};
