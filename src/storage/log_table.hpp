@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include <troupe/expect_allocations.hpp>
 #include <troupe/storage.hpp>
 
 #include "storage/log_file.hpp"
@@ -56,6 +57,8 @@ class Table {
 class LookAhead {
  public:
   LookAhead(const Table& table, std::string_view payload) : table_{table}, ahead_{payload} {
+    // What an index keeps of an entry of a hundred bytes, which most are longer than.
+    expect_allocations(payload.size() / 4);
     for (int i = 0; i < distance; ++i) advance();
   }
   // Before each change is applied.

@@ -19,12 +19,18 @@ constexpr std::int64_t longest_sleep_ms = 1'000;
 }  // namespace
 
 void ExpiryClock::arm(std::int64_t due_ms, Pid session) {
+  const ExpiryWheel::Entry entry{due_ms, session};
+  arm(std::span{&entry, 1});
+}
+
+void ExpiryClock::arm(std::span<const ExpiryWheel::Entry> entries) {
   Pid wake;
   {
     const std::lock_guard guard{lock_};
-    wheel_.add(ExpiryWheel::Entry{due_ms, session});
-    if (due_ms < looks_at_ms_) {
-      looks_at_ms_ = due_ms;
+    for (const ExpiryWheel::Entry& entry : entries) {
+      wheel_.add(entry);
+      if (entry.due_ms() >= looks_at_ms_) continue;
+      looks_at_ms_ = entry.due_ms();
       wake = process_;
     }
   }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include <troupe/troupe.hpp>
@@ -25,6 +26,8 @@ class ExpiryClock {
   };
 
   void arm(std::int64_t due_ms, troupe::Pid session);
+  // Many at once: those who load shards would wait for each other's places otherwise.
+  void arm(std::span<const ExpiryWheel::Entry> entries);
   std::size_t size() const;
 
   // The process that tells them; after a restart its successor goes on with what is entered.

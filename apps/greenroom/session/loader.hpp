@@ -14,8 +14,8 @@
 namespace greenroom {
 
 // Brings back everything that is stored: the dictionaries, and a sleeping process for each session,
-// which is not unpacked before somebody asks for it. All shards at once; for each a thread of the
-// blocking pool that reads, checks and copies, and a process that enters what it gets.
+// which is not unpacked before somebody asks for it. All shards at once, each by a thread of the
+// blocking pool, because it waits for the disk.
 //
 // How many sessions; the error is a sentence for the operator, also if one of those processes
 // crashes: the caller traps exits, as supervisors do. Nobody may ask for a session before
