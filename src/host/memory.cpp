@@ -68,18 +68,15 @@ void keep_freed_memory() noexcept {
 #endif
 }
 
+#if defined(__GLIBC__) && !TROUPE_ADDRESS_SANITIZER && !TROUPE_THREAD_SANITIZER
+
 namespace {
 
 // Small pages that are in use become large ones as well, if the whole range lies in one advised
 // piece. Needs Linux 6.1; elsewhere it does nothing.
 void collapse_small_pages(void* range, std::size_t bytes) noexcept {
-#ifdef __linux__
   constexpr int collapse = 25;  // MADV_COLLAPSE, which the library's headers do not have yet
   madvise(range, bytes, collapse);
-#else
-  (void)range;
-  (void)bytes;
-#endif
 }
 
 }  // namespace
@@ -89,7 +86,6 @@ void collapse_small_pages(void* range, std::size_t bytes) noexcept {
 // the large page there began as small ones: the next step mends that. The block must be smaller
 // than those that are mapped one by one.
 void expect_allocations(std::size_t bytes) noexcept {
-#if defined(__GLIBC__) && !TROUPE_ADDRESS_SANITIZER && !TROUPE_THREAD_SANITIZER
   constexpr std::size_t page = 4096;
   constexpr std::size_t step = malloc_maps_bytes - page;
   thread_local constinit std::size_t left = 0;
@@ -107,9 +103,12 @@ void expect_allocations(std::size_t bytes) noexcept {
   prefer_large_pages(pages, page_bytes);
   collapse_small_pages(pages, page_bytes);
   std::free(block);
-#else
-  (void)bytes;
-#endif
 }
+
+#else
+
+void expect_allocations(std::size_t) noexcept {}
+
+#endif
 
 }  // namespace troupe
