@@ -120,10 +120,9 @@ class alignas(64) Block final : public Process {
     return static_cast<const Block&>(process);
   }
 
- private:
-  friend class ProcessTable;
-  Block() = default;
-  ~Block() = default;
+  // The table's zero pages are blocks (ProcessTable::begin_use).
+  Block() = delete;
+  ~Block() = delete;
 };
 
 inline bool is_running(const Block& block) noexcept {

@@ -92,8 +92,8 @@ ProcessTable::~ProcessTable() {
   if (end > 0) discard_memory(blocks_, bytes_of(end));
 }
 
-// Where one may be made.
-void* ProcessTable::take_fresh(Lane& lane) noexcept {
+// One that was never used.
+Block* ProcessTable::take_fresh(Lane& lane) noexcept {
   if (lane.fresh == lane.fresh_end) {
     std::uint32_t from = fresh_.load(std::memory_order_relaxed);
     std::uint32_t to;
@@ -107,13 +107,14 @@ void* ProcessTable::take_fresh(Lane& lane) noexcept {
   return blocks_ + lane.fresh++;
 }
 
-Block* ProcessTable::make(void* place) noexcept {
-  auto* block = ::new (place) Block;
-  block->node = node_;
-  block->index = static_cast<std::uint32_t>(block - blocks_);
-  block->inbox.start_closed();
-  block->generation.store(first_generation_, std::memory_order_relaxed);
-  return block;
+// The kernel's zero pages are blocks already, and whoever goes through the table looks at them as
+// such: no constructor runs, because it would write plainly what others read. Release: pairs with
+// processes(), which must find the inbox of a block that has a generation closed.
+void ProcessTable::begin_use(Block& block) noexcept {
+  block.node = node_;
+  block.index = static_cast<std::uint32_t>(&block - blocks_);
+  block.inbox.start_closed();
+  block.generation.store(first_generation_, std::memory_order_release);
 }
 
 Block* ProcessTable::pop(Lane& lane) noexcept {
@@ -127,10 +128,10 @@ Block* ProcessTable::pop(Lane& lane) noexcept {
 }
 
 ProcessTable::Slot ProcessTable::allocate_from(Lane& lane) noexcept {
-  if (lane.count >= reuse_distance) return {pop(lane), nullptr};
-  if (void* fresh = take_fresh(lane)) return {nullptr, fresh};
+  if (lane.count >= reuse_distance) return {pop(lane), false};
+  if (Block* fresh = take_fresh(lane)) return {fresh, true};
   // The table is as large as it may be: its own slots first, then what others have too many of.
-  if (lane.count > 0 || take_surplus(lane)) return {pop(lane), nullptr};
+  if (lane.count > 0 || take_surplus(lane)) return {pop(lane), false};
   return {};
 }
 
@@ -142,11 +143,12 @@ Block* ProcessTable::allocate(unsigned lane_number) noexcept {
     std::unique_lock guard{lock_, std::defer_lock};
     if (lane_number == 0) guard.lock();
     slot = allocate_from(lane);
-    if (!slot.used && !slot.fresh) return nullptr;
+    if (!slot.block) return nullptr;
     count_one(lane.allocated);
   }
+  Block* const block = slot.block;
   // Not under the lock: the first touch of a large page takes milliseconds.
-  Block* const block = slot.used ? slot.used : make(slot.fresh);
+  if (slot.is_fresh) begin_use(*block);
   block->continuation() = Continuation{};
   block->limited.store(0, std::memory_order_relaxed);
   block->priority = Priority::normal;

@@ -73,14 +73,13 @@ class ProcessTable {
     std::atomic<std::uint64_t> released{0};
   };
 
-  // One of them, or neither.
   struct Slot {
-    Block* used = nullptr;
-    void* fresh = nullptr;  // where a block has never been
+    Block* block = nullptr;
+    bool is_fresh = false;  // was never used
   };
 
-  void* take_fresh(Lane& lane) noexcept;
-  Block* make(void* place) noexcept;
+  Block* take_fresh(Lane& lane) noexcept;
+  void begin_use(Block& block) noexcept;
   Block* pop(Lane& lane) noexcept;
   Slot allocate_from(Lane& lane) noexcept;
   void release_to(Lane& lane, Block& block) noexcept;

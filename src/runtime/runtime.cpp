@@ -265,8 +265,9 @@ std::vector<Pid> Runtime::processes() const {
   const std::uint32_t end = table.used();
   for (std::uint32_t index = 0; index < end; ++index) {
     Block& block = table.at(index);
-    // A page of fresh slots that were never used reads as generation 0.
-    if (block.generation.load(std::memory_order_relaxed) != 0 && !block.inbox.is_closed()) {
+    // A page of fresh slots that were never used reads as generation 0. Acquire: pairs with
+    // ProcessTable::begin_use.
+    if (block.generation.load(std::memory_order_acquire) != 0 && !block.inbox.is_closed()) {
       result.push_back(Pid{state_->node, index, block.generation.load(std::memory_order_relaxed)});
     }
   }
