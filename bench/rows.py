@@ -75,7 +75,10 @@ ROWS = [
         goals=(("erlang", 4), ("caf", 2), ("go", 0.6)), communicates=True, messages=1),
     Row("Fan-in, 1,000 senders", "fanin", "1000 1000000", "1000 1000000", "rate", "messages/s",
         "As above, with batches of 1,000: the receiver is next after each sender, so they stay in "
-        "the cache.",
+        "the cache. With two workers a run is one of two kinds: 30 M messages/s and more with 15 "
+        "MB resident at most, presumably where senders and receiver keep to one core, or 8 to 16 M "
+        "with up to 29 MB, where the senders are ahead of a receiver on the other core. The median "
+        "is whichever came four times.",
         goals=(("erlang", 4), ("caf", 2), ("go", 0.6)), communicates=True, messages=1),
     Row("Fan-out to 60 and back", "fanout", "60 1000000", "60 500000", "rate", "round trips/s",
         "All requests are sent before the first answer is read, and without waiting: after 10 ms "
