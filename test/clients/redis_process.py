@@ -37,3 +37,9 @@ class RedisServer:
     def end(self):
         self.process.kill()
         self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()

@@ -7,7 +7,6 @@ redis-server where there is one.
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import unittest
 import xml.etree.ElementTree
 
 from greenroom_process import Client, Greenroom
+from redis_process import RedisServer
 
 PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else ""
 
@@ -28,30 +28,6 @@ def run(*words):
 
 def url(port, login=""):
     return f"redis://{login}127.0.0.1:{port}/0"
-
-
-class Redis:
-    """A real redis-server on a free port, without files."""
-
-    def __init__(self, program, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.process = subprocess.Popen(
-            [program, "--port", str(self.port), "--save", "", "--dir", folder],
-            stdout=subprocess.PIPE, text=True)
-        for line in self.process.stdout:
-            if "Ready to accept connections" in line:
-                return
-        raise AssertionError("redis-server did not start")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 class Snapshots(unittest.TestCase):
@@ -141,10 +117,9 @@ class Copy(unittest.TestCase):
                 self.assertNotIn("secret", said)
 
     def test_redis_keys_come_over_and_back_and_other_types_are_named(self):
-        program = shutil.which("redis-server")
-        if not program:
+        if not shutil.which("redis-server"):
             self.skipTest("no redis-server here")
-        with Redis(program, self.folder.name) as redis, self.greenroom("a") as greenroom:
+        with RedisServer(self.folder.name, "--save", "") as redis, self.greenroom("a") as greenroom:
             with Client(redis.port) as client:
                 self.fill(client)
                 client("RPUSH", "list", "1")

@@ -125,10 +125,10 @@ std::string metrics_text(Process& self, const Operation& operation) {
   metrics.gauge("greenroom_processes", "Processes of the runtime, one per session and connection.",
                 number(facts.processes));
   metrics.gauge("greenroom_storage_shards_failing",
-                "Parts of the data directory whose last write has failed.",
+                "Parts of the data directory whose last write or flush has failed.",
                 number(facts.shards_failing));
-  metrics.counter("greenroom_storage_writes_failed_total", "Writes to disk that have failed.",
-                  number(facts.writes_failed));
+  metrics.counter("greenroom_storage_writes_failed_total",
+                  "Writes to disk, and flushes, that have failed.", number(facts.writes_failed));
   metrics.gauge("greenroom_last_snapshot_timestamp_seconds", "The last snapshot; 0: none yet.",
                 static_cast<double>(facts.last_snapshot_at_ms) / 1'000);
   metrics.counter("greenroom_snapshots_failed_total", "Snapshots that could not be made.",

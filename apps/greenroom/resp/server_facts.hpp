@@ -58,7 +58,7 @@ struct ServerFacts {
 
   std::string durability = "memory";  // commit, relaxed or memory.
   std::string engine = "none";        // log, sqlite, or none if nothing is kept.
-  std::uint32_t shards_failing = 0;   // Whose last write to disk has failed.
+  std::uint32_t shards_failing = 0;   // Whose last write or flush has failed.
   std::uint64_t writes_failed = 0;
   std::int64_t last_save_at_ms = 0;
   bool is_snapshot_under_way = false;

@@ -12,7 +12,7 @@ constexpr std::string_view signature_with() noexcept {
 }
 
 // Where a type stands in such a text. What is around it is the same for all types, so it is looked
-// for once: a search in every text took a tenth of the front end's time for a file of messages.
+// for once and not in every text, which the compiler would have to interpret.
 struct Spelling {
   static constexpr std::string_view sample = signature_with<double>();
   static constexpr std::size_t before = sample.find("double");
