@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -24,17 +25,22 @@ constexpr int stack_signal = SIGURG;
 constexpr std::size_t max_frames = 64;
 
 // The one question that may be open. Static, because a thread that answers too late must still find
-// it. States:
+// it. Its word is the question's number, above two bits that say how far it is:
 //
-//   free      -> asked      by the asker, who holds `asking`
+//   free      -> asked      by the asker, who holds `asking`: the next number (release: what is
+//                           asked)
 //   asked     -> answering  by the thread in question, inside the handler (acquire: sees what is
 //                           asked)
 //   answering -> answered   by the same (release: the frames)
 //   asked     -> free       by the asker, after its patience; answered -> free by the same
-enum class State : int { free, asked, answering, answered };
+//
+// The number is for a thread that is interrupted between reading the word and taking the question:
+// by then there may be another one, for another thread. Whom it is for is atomic for the same
+// reason; what else was asked is read once the question is taken, when it stays as it is.
+enum State : std::uint64_t { free = 0, asked = 1, answering = 2, answered = 3, state_mask = 3 };
 struct Question {
-  std::atomic<State> state{State::free};
-  pthread_t thread{};
+  std::atomic<std::uint64_t> word{State::free};
+  std::atomic<pthread_t> thread{};
   const void* const* outermost = nullptr;
   void* frames[max_frames];
   std::size_t count = 0;
@@ -44,7 +50,9 @@ Question question;
 std::mutex asking;
 struct sigaction former_action;
 
-static_assert(std::atomic<State>::is_always_lock_free, "used in a signal handler");
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
+                  std::atomic<pthread_t>::is_always_lock_free,
+              "used in a signal handler");
 
 void call_former(int number, siginfo_t* info, void* context) {
   if ((former_action.sa_flags & SA_SIGINFO) != 0) {
@@ -55,17 +63,19 @@ void call_former(int number, siginfo_t* info, void* context) {
 }
 
 extern "C" void troupe_on_stack_signal(int number, siginfo_t* info, void* context) {
-  State asked = State::asked;
-  if (question.state.load(std::memory_order_acquire) != State::asked ||
-      ::pthread_equal(question.thread, ::pthread_self()) == 0 ||
-      !question.state.compare_exchange_strong(asked, State::answering)) {
+  std::uint64_t word = question.word.load(std::memory_order_acquire);
+  const std::uint64_t number_asked = word & ~State::state_mask;
+  if ((word & State::state_mask) != State::asked ||
+      ::pthread_equal(question.thread.load(std::memory_order_relaxed), ::pthread_self()) == 0 ||
+      !question.word.compare_exchange_strong(word, number_asked | State::answering,
+                                             std::memory_order_acquire)) {
     call_former(number, info, context);
     return;
   }
   const int saved = errno;
   // The first frame is the signal's return; what it interrupted follows.
   question.count = capture_stack(question.frames, *question.outermost);
-  question.state.store(State::answered, std::memory_order_release);
+  question.word.store(number_asked | State::answered, std::memory_order_release);
   ::sem_post(&question.answered);
   errno = saved;
 }
@@ -123,9 +133,11 @@ std::size_t ThreadProbe::stack(std::span<void*> frames,
   install();
   while (::sem_trywait(&question.answered) == 0) {
   }
-  question.thread = thread_;
+  const std::uint64_t number =
+      question.word.load(std::memory_order_relaxed) + State::state_mask + 1;
+  question.thread.store(thread_, std::memory_order_relaxed);
   question.outermost = outermost;
-  question.state.store(State::asked, std::memory_order_release);
+  question.word.store(number | State::asked, std::memory_order_release);
   timespec deadline{};
   ::clock_gettime(CLOCK_REALTIME, &deadline);
   deadline.tv_nsec += 20'000'000;
@@ -135,17 +147,17 @@ std::size_t ThreadProbe::stack(std::span<void*> frames,
     while (::sem_timedwait(&question.answered, &deadline) != 0 && errno == EINTR) {
     }
   }
-  State expected = State::asked;
-  if (question.state.compare_exchange_strong(expected, State::free)) return 0;
+  std::uint64_t expected = number | State::asked;
+  if (question.word.compare_exchange_strong(expected, number | State::free)) return 0;
   // It has begun to answer, which takes microseconds once it runs.
-  while (question.state.load(std::memory_order_acquire) != State::answered) {
+  while (question.word.load(std::memory_order_acquire) != (number | State::answered)) {
     ::sem_wait(&question.answered);
   }
   // Without the frame that the signal itself put there.
   const std::size_t own = question.count > 0 ? 1 : 0;
   const std::size_t count = std::min(question.count - own, frames.size());
   std::copy_n(question.frames + own, count, frames.begin());
-  question.state.store(State::free, std::memory_order_relaxed);
+  question.word.store(number | State::free, std::memory_order_relaxed);
   return count;
 }
 
