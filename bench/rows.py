@@ -195,8 +195,7 @@ ROWS = [
         sizes=FEWER_NAMES, goals=(("elixir", 8), ("go", 1))),
     Row("Names found in a Registry, 2 readers", "registry", "100000 2000000 2", "100000 500000 2",
         "registry_rate_x2", "look-ups/s",
-        "As above, and one more access: whether the process that is found lives, a word in an "
-        "array of such; and which table the registry's name stands for.",
+        "As above, and which table the registry's name stands for.",
         workers=(2,), sizes=FEWER_NAMES,
         peers=("elixir",), metrics={"elixir": "lookup_rate_x2"}, goals=(("elixir", 8),)),
     Row("64 KiB messages, made for each send", "bigmsg", "65536 100000", "65536 "

@@ -36,8 +36,8 @@ enum class RegistryKeys : std::uint8_t {
 struct RegistryOptions {
   Name name;
   RegistryKeys keys = RegistryKeys::unique;
-  // Processes that notice the end of registered ones and take their entries out. One does for most;
-  // more share the work where very many come and go.
+  // Processes of the registry that those who register are linked to. One does for most; more share
+  // the work where very many come and go.
   unsigned partitions = 1;
   // Named processes that are told of every registration and removal (not of deaths): they get
   // RegistryAdded and RegistryRemoved.
@@ -73,8 +73,8 @@ struct AlreadyRegistered {
 //     for (const auto& [pid, value] : Registry::lookup("rooms", "lobby")) { ... }
 //
 // A process registers itself, and is linked to the registry by that: the end of the process removes
-// its entries (soon after, not at once), the crash of the registry ends its processes. Keys compare
-// strictly: 1 is not 1.0.
+// its entries, before its DOWNs are sent, and the crash of the registry ends its processes. Keys
+// compare strictly: 1 is not 1.0.
 //
 // Every function is given the registry's name and throws ErrorException{badarg} where there is
 // none. They run in a process; the registry is its node's.
@@ -98,8 +98,7 @@ class Registry {
     remove(self, registry, key.term, call_value<Predicate>, &fits);
   }
 
-  // All entries of a key, in no particular order. In a duplicate registry a process that has just
-  // died may still be among them; in a unique one the dead have no key.
+  // All entries of a key, in no particular order.
   static std::vector<RegistryEntry> lookup(Name registry, RegistryKey key);
   // Who has a key of a unique registry; the null pid if nobody.
   static Pid whereis(Name registry, RegistryKey key);

@@ -1,6 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/detail/caller_place.hpp>
-#include <troupe/detail/lives_now.hpp>
+#include <troupe/detail/end_duty.hpp>
 #include <troupe/detail/send_or_drop.hpp>
 #include <troupe/registry.hpp>
 
@@ -87,8 +87,8 @@ class RegistryKeeper : public GenServer<RegistryKeeper> {
   Table table_;
 };
 
-// Is linked to the registered processes of its partition, and takes their entries out when they
-// end.
+// Is linked to the registered processes of its partition, which end with it if it crashes. The end
+// of one takes its entries out by itself (RegistryTable::ended).
 class RegistryCleaner : public GenServer<RegistryCleaner> {
  public:
   RegistryCleaner(Process& self, Table table, unsigned partition)
@@ -99,7 +99,7 @@ class RegistryCleaner : public GenServer<RegistryCleaner> {
     table_->remove_partition(partition);
     table_->set_cleaner(partition, self.pid());
   }
-  void handle_info(Exit exit) { table_->remove_all(exit.from); }
+  void handle_info(Exit) {}
   Term introspect() const {
     return map({{Term{Atom{"registry"}}, table_->name()}, {Term{Atom{"partition"}}, partition_}});
   }
@@ -130,22 +130,25 @@ struct Added {
   Pid cleaner;
 };
 
+// Of a process that is under no key of it any more.
+void leave(Process& self, const RegistryTable& table, Pid cleaner) {
+  remove_end_duty(self, table);
+  if (cleaner) self.unlink(cleaner);
+}
+
 Async<Added> add(Process& self, Table table, Term key, Term value) {
   const CallerPlace place{self};
   const Pid cleaner = table->cleaner_of(self.pid());
   if (!cleaner) throw ErrorException{tuple({atoms::badarg, Term{Atom{"registry_is_down"}}})};
   const bool was_registered = table->has_keys(self.pid());
-  note_life(self);
+  add_end_duty(self, table);
   self.link(cleaner);
-  Pid dead;
-  for (;;) {
-    const Pid holder = table->add(key, self.pid(), value, dead);
-    if (!holder) break;
+  // A holder that does not live has no entry any more, so this is not the same one again.
+  while (const Pid holder = table->add(key, self.pid(), value)) {
     if (holder == self.pid() || co_await place(is_alive(self, holder))) {
-      if (!was_registered) self.unlink(cleaner);
+      if (!was_registered) leave(self, *table, cleaner);
       co_return Added{holder, cleaner};
     }
-    dead = holder;
   }
   tell_added(*table, key, self.pid(), value);
   co_return Added{Pid{}, cleaner};
@@ -155,7 +158,7 @@ void remove_own(Process& self, const Table& table, const Term& key, RegistryTabl
                 void* context) {
   std::size_t removed = 0;
   if (table->remove(key, self.pid(), fits, context, removed)) {
-    if (const Pid cleaner = table->cleaner_of(self.pid())) self.unlink(cleaner);
+    leave(self, *table, table->cleaner_of(self.pid()));
   }
   if (removed > 0) tell_removed(*table, key, self.pid());
 }

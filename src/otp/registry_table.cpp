@@ -17,20 +17,22 @@ void RegistryTable::note(Pid pid, const Term& key) {
   });
 }
 
-bool RegistryTable::unnote(Pid pid, const Term& key, std::uint32_t times) {
-  return owners_.update(pid, [&](std::optional<std::shared_ptr<Owner>>& owner) {
-    if (!owner) return true;
-    const std::lock_guard guard{(*owner)->lock};
-    if (std::uint32_t* count = (*owner)->keys.find(key)) {
+bool RegistryTable::unnote(Pid pid, const Term& key, std::uint32_t times) noexcept {
+  const std::shared_ptr<Owner> owner = owners_.find(pid).value_or(nullptr);
+  if (!owner) return true;
+  {
+    const std::lock_guard guard{owner->lock};
+    if (std::uint32_t* count = owner->keys.find(key)) {
       if (*count <= times) {
-        (*owner)->keys.erase(key);
+        owner->keys.erase(key);
       } else {
         *count -= times;
       }
     }
-    const bool none_left = (*owner)->keys.empty();
-    return none_left;
-  });
+    if (!owner->keys.empty()) return false;
+  }
+  owners_.erase(pid);
+  return true;
 }
 
 std::vector<Term> RegistryTable::keys_of(Pid pid) const {
@@ -44,21 +46,28 @@ std::vector<Term> RegistryTable::keys_of(Pid pid) const {
 
 // --- Entries.
 
-Pid RegistryTable::add(const Term& key, Pid pid, const Term& value, Pid replaces) {
+Pid RegistryTable::add(const Term& key, Pid pid, const Term& value) {
   if (kind() == RegistryKeys::unique) {
-    if (const Pid holder = add_unique(key, pid, value, replaces)) return holder;
+    if (const Pid holder = add_unique(key, pid, value)) return holder;
   } else {
     add_duplicate(key, pid, value);
   }
-  note(pid, key);
+  // Not before: what a cleaner's crash takes out, entry and note, may be this process's.
+  try {
+    note(pid, key);
+  } catch (...) {
+    std::size_t removed = 0;
+    remove(key, pid, nullptr, nullptr, removed);
+    throw;
+  }
   return Pid{};
 }
 
-Pid RegistryTable::add_unique(const Term& key, Pid pid, const Term& value, Pid replaces) {
+Pid RegistryTable::add_unique(const Term& key, Pid pid, const Term& value) {
   return with_unique(*this, key, [&](auto& map, const auto& wanted) {
     return map.update(wanted, [&](std::optional<RegistryEntry>& entry) {
-      if (entry && entry->pid != replaces) return entry->pid;
-      if (!entry) size_.fetch_add(1, std::memory_order_relaxed);
+      if (entry) return entry->pid;
+      size_.fetch_add(1, std::memory_order_relaxed);
       entry = RegistryEntry{pid, value};
       return Pid{};
     });
@@ -74,25 +83,12 @@ void RegistryTable::add_duplicate(const Term& key, Pid pid, const Term& value) {
   size_.fetch_add(1, std::memory_order_relaxed);
 }
 
-// While the entry of a dead holder is being replaced, a text's slot still has the dead one, for
-// which holder() finds nobody; so this must not find the new one yet, or whoever asks both would
-// see it come and go.
-std::optional<RegistryEntry> RegistryTable::find_unique(const Term& key) const {
-  const auto text = key.as_binary();
-  if (!text) return unique_.find(key);
-  const std::optional<std::uint64_t> holder = texts_.find_brief(*text);
-  std::optional<RegistryEntry> entry = texts_.find(*text);
-  if (entry && PidBrief::of(*entry) != holder) entry = std::nullopt;
-  return entry;
-}
-
-// Whoever knows of a holder's end must not be told that it has the key, though its cleaner may not
-// have come to it yet: hence noted_life.
 std::vector<RegistryEntry> RegistryTable::find(const Term& key) const {
   std::vector<RegistryEntry> entries;
   if (kind() == RegistryKeys::unique) {
-    std::optional<RegistryEntry> entry = find_unique(key);
-    if (entry && noted_life(entry->pid)) entries.push_back(std::move(*entry));
+    std::optional<RegistryEntry> entry = with_unique(
+        *this, key, [](const auto& map, const auto& wanted) { return map.find(wanted); });
+    if (entry) entries.push_back(std::move(*entry));
     return entries;
   }
   const std::shared_ptr<Bucket> bucket = duplicate_.find(key).value_or(nullptr);
@@ -108,7 +104,7 @@ Pid RegistryTable::holder(std::uint32_t node, const Term& key) const {
   if (const auto text = key.as_binary()) return holder(node, *text, EpochGuard{});
   Pid pid;
   unique_.visit(key, [&pid](const RegistryEntry& entry) { pid = entry.pid; });
-  return pid && noted_life(pid) ? pid : Pid{};
+  return pid;
 }
 
 std::size_t RegistryTable::remove_unique(const Term& key, Pid pid, ValueTest fits, void* context) {
@@ -121,20 +117,26 @@ std::size_t RegistryTable::remove_unique(const Term& key, Pid pid, ValueTest fit
 
 std::size_t RegistryTable::remove_duplicate(const Term& key, Pid pid, ValueTest fits,
                                             void* context) {
-  return duplicate_.update(key, [&](std::optional<std::shared_ptr<Bucket>>& bucket) {
-    std::size_t removed = 0;
-    if (!bucket) return removed;
-    const std::shared_ptr<Bucket> held = *bucket;
-    const std::unique_lock guard{held->lock};
-    if (std::vector<Term>* values = held->values.find(pid)) {
-      const std::size_t before = values->size();
-      std::erase_if(*values, [&](const Term& value) { return !fits || fits(context, value); });
-      removed = before - values->size();
-      if (values->empty()) held->values.erase(pid);
-    }
-    if (held->values.empty()) bucket = std::nullopt;
-    return removed;
+  const std::shared_ptr<Bucket> bucket = duplicate_.find(key).value_or(nullptr);
+  if (!bucket) return 0;
+  std::size_t removed = 0;
+  {
+    const std::unique_lock guard{bucket->lock};
+    std::vector<Term>* values = bucket->values.find(pid);
+    if (!values) return 0;
+    const std::size_t before = values->size();
+    std::erase_if(*values, [&](const Term& value) { return !fits || fits(context, value); });
+    removed = before - values->size();
+    if (!values->empty()) return removed;
+    bucket->values.erase(pid);
+    if (!bucket->values.empty()) return removed;
+  }
+  // Unless somebody has come under the key meanwhile.
+  duplicate_.erase_if(key, [](const std::shared_ptr<Bucket>& last) {
+    const std::shared_lock guard{last->lock};
+    return last->values.empty();
   });
+  return removed;
 }
 
 bool RegistryTable::remove(const Term& key, Pid pid, ValueTest fits, void* context,
@@ -142,12 +144,10 @@ bool RegistryTable::remove(const Term& key, Pid pid, ValueTest fits, void* conte
   removed = kind() == RegistryKeys::unique ? remove_unique(key, pid, fits, context)
                                            : remove_duplicate(key, pid, fits, context);
   size_.fetch_sub(removed, std::memory_order_relaxed);
-  const bool none_left = unnote(pid, key, static_cast<std::uint32_t>(removed));
-  if (none_left) owners_.erase(pid);
-  return none_left;
+  return unnote(pid, key, static_cast<std::uint32_t>(removed));
 }
 
-void RegistryTable::remove_all(Pid pid) {
+void RegistryTable::remove_all(Pid pid) noexcept {
   const std::shared_ptr<Owner> owner = owners_.erase(pid).value_or(nullptr);
   if (!owner) return;
   const std::lock_guard guard{owner->lock};

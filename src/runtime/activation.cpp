@@ -124,8 +124,8 @@ bool is_unused(const Relations& all) noexcept {
   return all.links.empty() && all.monitors.empty() && all.monitored_by.empty() &&
          all.aliases.empty() && all.outstanding.empty() && all.dictionary.empty() &&
          all.label.empty() && !all.untaken && !all.heir && all.suspenders.empty() &&
-         all.suspending.empty() && all.locals.empty() && !all.next_body && !all.limit &&
-         !all.has_noted_life;
+         all.suspending.empty() && all.locals.empty() && all.end_duties.empty() && !all.next_body &&
+         !all.limit;
 }
 
 // The same, and nothing is left but its sleeper.

@@ -5,8 +5,8 @@
 //   1. its frames are destroyed, innermost first, and then its typed values; destructors may still
 //      send, and what they send arrives before the EXIT and DOWN below. Spawn, link, register and
 //      timers do nothing there;
-//   2. its timeout is cancelled, its inbox closed, its name released: from here on is_alive is
-//      false and the name is free, for everybody, and so are its keys in registries;
+//   2. its timeout is cancelled, its keys in registries go (EndDuty), its inbox is closed, its name
+//      released: from here on is_alive is false and the name is free, for everybody;
 //   3. what it has not received to its heir, if it has one; EXIT to its links, DOWN to its
 //      monitors, PeerDown to its callers, a last resume to whom it had suspended; requests that
 //      came too late answer themselves with noproc;
@@ -14,6 +14,7 @@
 //
 // A destructor that lets an exception escape ends the node (std::terminate, with a report): nothing
 // can be said of the state it leaves.
+#include <algorithm>
 #include <exception>
 
 #include <troupe/detail/bequest.hpp>
@@ -26,6 +27,17 @@
 #include "runtime/signal.hpp"
 
 namespace troupe::detail {
+
+void add_end_duty(Process& self, std::shared_ptr<EndDuty> duty) {
+  auto& duties = relations_of(Block::of(self)).end_duties;
+  if (std::ranges::find(duties, duty) == duties.end()) duties.push_back(std::move(duty));
+}
+
+void remove_end_duty(Process& self, const EndDuty& duty) noexcept {
+  Relations* relations = Block::of(self).relations;
+  if (!relations) return;
+  std::erase_if(relations->end_duties, [&](const auto& held) { return held.get() == &duty; });
+}
 
 namespace {
 
@@ -153,6 +165,10 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
   if (block.relations) destroy_locals(*block.relations);
   if (block.relations && block.relations->next_body) block.relations->next_body.destroy();
   Relations* relations = block.relations;
+  if (relations) {
+    // Before the inbox closes: who finds that nobody is there finds no entry of it either.
+    for (const auto& duty : relations->end_duties) duty->ended(pid);
+  }
   const bool had_limit = relations && relations->limit;
   Envelope* late = reversed(had_limit ? close_limited_inbox(block) : block.inbox.close());
   // Few have one, and a look costs less than an exchange.
@@ -160,10 +176,6 @@ void end_process(RuntimeState& runtime, Block& block, ExitReason reason) noexcep
     if (const std::uint32_t name = block.name.exchange(0)) {
       runtime.names.erase(Atom::from_index(name), pid);
     }
-  }
-  if (relations && relations->has_noted_life) {
-    // Release: pairs with noted_life.
-    life_at(block.node, block.index).store(0, std::memory_order_release);
   }
   tell_callers(block.queue, reason);
   if (relations) {

@@ -3,7 +3,6 @@
 
 #include <troupe/detail/call.hpp>
 #include <troupe/detail/caller_place.hpp>
-#include <troupe/detail/lives_now.hpp>
 
 #include "runtime/activation.hpp"
 
@@ -161,27 +160,6 @@ const Behaviour* detail::behaviour_of(Pid pid) noexcept {
 
 std::source_location& detail::noted_place(Process& self) noexcept {
   return Block::of(self).continuation().where;
-}
-
-bool detail::lives_now(Pid pid) noexcept { return has_tenant(pid); }
-
-void detail::note_life(Process& self) {
-  Block& block = Block::of(self);
-  Relations& relations = relations_of(block);
-  if (relations.has_noted_life) return;
-  relations.has_noted_life = true;
-  // Release: pairs with noted_life.
-  life_at(block.node, block.index).store(block.pid().generation(), std::memory_order_release);
-}
-
-bool detail::noted_life(Pid pid) noexcept {
-  if (pid.node() >= max_nodes) return false;
-  const NodeEntry& entry = nodes[pid.node()];
-  // Acquire: pairs with the table's constructor.
-  const LifeWord* lives = entry.lives.load(std::memory_order_acquire);
-  if (!lives || pid.index() >= entry.capacity.load(std::memory_order_relaxed)) return false;
-  // Acquire: pairs with the stores of note_life and of the end.
-  return lives[pid.index()].load(std::memory_order_acquire) == pid.generation();
 }
 
 std::int64_t detail::monotonic_ns(Process& self) noexcept {

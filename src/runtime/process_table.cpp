@@ -38,11 +38,10 @@ std::size_t bytes_of(std::uint32_t capacity) noexcept {
   return std::size_t{capacity} * sizeof(Block);
 }
 
-// With a LifeWord behind the blocks for each. Small nodes, and there may be many, do not get a
-// large page each.
+// Small nodes, and there may be many, do not get a large page each.
 void* reserve_blocks(std::uint32_t capacity) noexcept {
   const std::size_t bytes = bytes_of(capacity);
-  void* range = reserve_memory(bytes + std::size_t{capacity} * sizeof(LifeWord));
+  void* range = reserve_memory(bytes);
   if (range && bytes > large_page_bytes) {
     prefer_large_pages(static_cast<std::byte*>(range) + large_page_bytes, bytes - large_page_bytes);
   }
@@ -71,7 +70,6 @@ ProcessTable::ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeSt
     if (!range) throw std::bad_alloc{};
     TROUPE_ASSERT(Inbox::fits(range), "the process table lies where pointers do not fit");
     blocks_ = static_cast<Block*>(range);
-    entry.lives.store(reinterpret_cast<LifeWord*>(blocks_ + capacity), std::memory_order_release);
     entry.capacity.store(capacity, std::memory_order_relaxed);
     entry.blocks.store(blocks_, std::memory_order_release);
   }

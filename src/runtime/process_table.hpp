@@ -30,9 +30,6 @@ class MailboxLimits;
 // on one virtual machine and 12 on another. Where none are at hand the kernel may look for them:
 // a million processes were seen to spend 600 ms there once, instead of 150.
 //
-// Behind the blocks lies a word for each: the generation of its process while that lives, if the
-// process has asked to have it noted (detail/lives_now.hpp); else 0.
-//
 // The range of a node number is kept and reused by the next runtime with that number, with its
 // generations going on, so a pid of a runtime that is gone is as dead as any other.
 class ProcessTable {
@@ -102,14 +99,10 @@ class ProcessTable {
   std::vector<Chain> surplus_;
 };
 
-// A generation, or 0; see ProcessTable.
-using LifeWord = std::atomic<std::uint32_t>;
-
 // What a pid's node number leads to. Nodes are few and fixed in number, so this is an array;
 // entries are written when a runtime begins or ends, and read by every send.
 struct NodeEntry {
   std::atomic<Block*> blocks{nullptr};
-  std::atomic<LifeWord*> lives{nullptr};  // behind the blocks
   std::atomic<std::uint32_t> capacity{0};
   std::atomic<RuntimeState*> runtime{nullptr};
   std::atomic<MailboxLimits*> limits{nullptr};  // null until a process sets one
@@ -135,12 +128,6 @@ inline Block* slot_of(Pid pid) noexcept {
   Block* blocks = entry.blocks.load(std::memory_order_acquire);
   if (!blocks || pid.index() >= entry.capacity.load(std::memory_order_relaxed)) return nullptr;
   return blocks + pid.index();
-}
-
-// Where the life of the process in a slot is noted.
-inline LifeWord& life_at(std::uint32_t node, std::uint32_t index) noexcept {
-  // Acquire: pairs with the table's constructor.
-  return nodes[node].lives.load(std::memory_order_acquire)[index];
 }
 
 // Whether this pid's process lives, at this moment.

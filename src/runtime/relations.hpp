@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include <troupe/detail/end_duty.hpp>
 #include <troupe/process.hpp>
 
 #include "base/flat_map.hpp"
@@ -52,10 +54,10 @@ struct Relations {
   FlatMap<Pid, std::uint32_t> suspenders;  // who holds it still, and how many times
   FlatMap<Pid, std::uint32_t> suspending;  // whom it holds still
   std::vector<Envelope*> locals;           // its typed values, in order of creation
+  std::vector<std::shared_ptr<EndDuty>> end_duties;
   // Of a process that hibernates: takes the place of its body once it has let go of its stack.
   std::coroutine_handle<Promise<void>> next_body;
   MailboxLimit* limit = nullptr;  // null: it never set one
-  bool has_noted_life = false;    // see note_life
 };
 
 }  // namespace troupe::detail

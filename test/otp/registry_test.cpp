@@ -133,6 +133,49 @@ TEST_F(RegistryTest, the_entries_of_a_process_end_with_it) {
   });
 }
 
+TEST_F(RegistryTest, nothing_of_a_process_is_found_once_its_down_is_there) {
+  on_every_executor([](Process& self) -> Async<> {
+    for (const RegistryKeys kind : {RegistryKeys::unique, duplicate}) {
+      const auto sup = co_await Registry::start_link(self, {.name = "R", .keys = kind});
+      for (int i = 0; i < 20; ++i) {
+        const Pid pid = co_await start_registered(self, {atom("a"), Term{i}, atom("b")}, i);
+        EXPECT_EQ(Registry::count("R"), 3u);
+        self.monitor(pid);
+        if (i % 2 == 0) exit(pid, atoms::kill);
+        send(pid, Atom{"stop"});
+        co_await self.receive<Down>();
+        EXPECT_EQ(Registry::count("R"), 0u);
+        EXPECT_TRUE(Registry::keys("R", pid).empty());
+        EXPECT_TRUE(Registry::lookup("R", atom("a")).empty());
+      }
+      co_await stop_registry(self, sup);
+    }
+  });
+}
+
+TEST_F(RegistryTest, who_has_left_a_registry_may_come_again) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto sup = co_await Registry::start_link(self, {.name = "R"});
+    const auto comes_and_goes = [](Process& p, Pid tell) -> Async<> {
+      for (int i = 0; i < 3; ++i) {
+        (void)co_await Registry::register_key(p, "R", atom("k"), i);
+        if (i < 2) Registry::unregister(p, "R", atom("k"));
+      }
+      send(tell, Ready{});
+      (void)co_await p.receive<Atom>();
+    };
+    const Pid pid = spawn(comes_and_goes, self.pid());
+    co_await self.receive<Ready>();
+    self.monitor(pid);
+    EXPECT_EQ(Registry::whereis("R", atom("k")), pid);
+    send(pid, Atom{"stop"});
+    co_await self.receive<Down>();
+    EXPECT_FALSE(Registry::whereis("R", atom("k")));
+    EXPECT_EQ(Registry::count("R"), 0u);
+    co_await stop_registry(self, sup);
+  });
+}
+
 TEST_F(RegistryTest, the_entry_of_a_dead_process_can_be_replaced_at_once) {
   on_every_executor([](Process& self) -> Async<> {
     const auto sup = co_await Registry::start_link(self, {.name = "R"});
