@@ -2,6 +2,7 @@
 #include "runtime/process_table.hpp"
 
 #include <new>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "host/memory.hpp"
@@ -27,10 +28,9 @@ namespace {
 // How many fresh indices a lane takes at once: one page of blocks, so that neighbours in time are
 // neighbours in memory.
 constexpr std::uint32_t fresh_batch = 32;
-constexpr std::uint32_t surplus_batch = ProcessTable::reuse_distance;
 
 // Below this everybody shares lane 0, so that the limit is exact: slots that wait on other lanes
-// for their turn would be most of a small table. Above it, spawn may fail up to 196,608 slots early
+// for their turn would be most of a small table. Above it, spawn may fail up to 98,304 slots early
 // for each further worker.
 constexpr std::uint32_t smallest_laned_table = 1u << 20;
 
@@ -115,21 +115,31 @@ void ProcessTable::begin_use(Block& block) noexcept {
   block.generation.store(first_generation_, std::memory_order_release);
 }
 
-Block* ProcessTable::pop(Lane& lane) noexcept {
-  Block* block = lane.first;
-  lane.first = block->next;
-  if (!lane.first) lane.last = nullptr;
-  --lane.count;
+Block* ProcessTable::pop(Block*& first) noexcept {
+  Block* block = first;
+  first = block->next;
   // The slot after it is needed soon, and was last touched long ago.
-  if (lane.first) __builtin_prefetch(lane.first, 1);
+  if (first) {
+    __builtin_prefetch(first, 1);
+    __builtin_prefetch(reinterpret_cast<const std::byte*>(first) + 64, 1);
+  }
+  return block;
+}
+
+Block* ProcessTable::pop_freed(Lane& lane) noexcept {
+  Block* block = pop(lane.first);
+  if (!lane.first) lane.last = nullptr;
+  ++lane.taken;
   return block;
 }
 
 ProcessTable::Slot ProcessTable::allocate_from(Lane& lane) noexcept {
-  if (lane.count >= reuse_distance) return {pop(lane), false};
+  if (lane.count() >= reuse_distance) return {pop_freed(lane), false};
+  if (lane.aged) return {pop(lane.aged), false};
+  if (lane.fresh == lane.fresh_end && take_surplus(lane)) return {pop(lane.aged), false};
   if (Block* fresh = take_fresh(lane)) return {fresh, true};
-  // The table is as large as it may be: its own slots first, then what others have too many of.
-  if (lane.count > 0 || take_surplus(lane)) return {pop(lane), false};
+  // The table is as large as it may be: age does not matter any more.
+  if (lane.count() > 0 || take_from_outside(lane)) return {pop_freed(lane), false};
   return {};
 }
 
@@ -170,7 +180,7 @@ void ProcessTable::release_to(Lane& lane, Block& block) noexcept {
   block.next = nullptr;
   (lane.last ? lane.last->next : lane.first) = &block;
   lane.last = &block;
-  ++lane.count;
+  if (++lane.freed % surplus_batch == 0) lane.mark(lane.freed) = &block;
 }
 
 void ProcessTable::release(Block& block, unsigned lane_number) noexcept {
@@ -184,36 +194,41 @@ void ProcessTable::release(Block& block, unsigned lane_number) noexcept {
   if (lane_number == 0) guard.lock();
   release_to(lane, block);
   count_one(lane.released);
-  if (lane_number != 0 && lane.count >= 2 * surplus_batch + reuse_distance) give_surplus(lane);
+  if (lane_number != 0 && lane.count() >= reuse_distance + surplus_batch) give_surplus(lane);
 }
 
+// Up to the oldest mark: a batch, or what is left of one.
 void ProcessTable::give_surplus(Lane& lane) noexcept {
-  Chain chain{lane.first, lane.first, surplus_batch};
-  for (std::uint32_t i = 1; i < surplus_batch; ++i) chain.last = chain.last->next;
-  lane.first = chain.last->next;
-  lane.count -= surplus_batch;
-  chain.last->next = nullptr;
+  Block* const first = lane.first;
+  const std::uint32_t taken = lane.taken / surplus_batch * surplus_batch + surplus_batch;
+  Block* const last = lane.mark(taken);
+  lane.taken = taken;
+  lane.first = std::exchange(last->next, nullptr);
   const std::lock_guard guard{lock_};
-  surplus_.push_back(chain);
+  surplus_.push_back(first);
+  has_surplus_.store(true, std::memory_order_relaxed);
 }
 
+// Lane 0 calls this with the lock held, as it does the next.
 bool ProcessTable::take_surplus(Lane& lane) noexcept {
-  // Lane 0 calls this with the lock held.
+  // Relaxed: whoever misses one takes a fresh slot. The lock orders all else.
+  if (!has_surplus_.load(std::memory_order_relaxed)) return false;
   std::unique_lock guard{lock_, std::defer_lock};
   if (&lane != &lanes_[0]) guard.lock();
-  if (!surplus_.empty()) {
-    const Chain chain = surplus_.back();
-    surplus_.pop_back();
-    (lane.last ? lane.last->next : lane.first) = chain.first;
-    lane.last = chain.last;
-    lane.count += chain.count;
-    return true;
-  }
+  if (surplus_.empty()) return false;
+  lane.aged = surplus_.back();
+  surplus_.pop_back();
+  has_surplus_.store(!surplus_.empty(), std::memory_order_relaxed);
+  return true;
+}
+
+// Slots that threads outside have freed.
+bool ProcessTable::take_from_outside(Lane& lane) noexcept {
   if (&lane == &lanes_[0]) return false;
-  // Slots that threads outside have freed (the table is full, so their age no longer matters).
+  const std::lock_guard guard{lock_};
   Lane& outside = lanes_[0];
-  if (outside.count == 0) return false;
-  release_to(lane, *pop(outside));
+  if (outside.count() == 0) return false;
+  release_to(lane, *pop_freed(outside));
   return true;
 }
 

@@ -192,6 +192,7 @@ class WorkerExecutor final : public Executor {
   void run_flooded(Worker& worker, std::int64_t sending_ns) noexcept;
   Block* next_process(Worker& worker) noexcept;
   Block* next_of_all(Worker& worker, std::uint32_t turns) noexcept;
+  Block* take_shared(Worker& worker) noexcept;
   void check(Worker& worker);
   void poll_io(Worker& worker, std::int64_t timeout_ns);
   void idle(Worker& worker, std::int64_t deadline_ns);

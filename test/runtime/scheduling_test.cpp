@@ -4,6 +4,7 @@
 #include <chrono>
 #include <gtest/gtest.h>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <troupe/troupe.hpp>
@@ -87,6 +88,21 @@ Async<> count_taken(Process& self) {
     (void)co_await self.receive<Number>();
     ++taken;
   }
+}
+
+TEST(SchedulingTest, those_who_come_from_outside_do_not_wait_for_one_who_keeps_yielding) {
+  Runtime runtime{{.execution = Execution::single}};
+  const auto result = runtime.try_run([](Process& self) -> Async<> {
+    constexpr int many = 20'000;
+    std::thread outside{[&runtime = self.runtime()] {
+      for (int i = 0; i < many; ++i) spawn(runtime, [](Process&) {});
+    }};
+    outside.join();
+    int yields = 0;
+    for (; self.runtime().process_count() > 1; ++yields) co_await self.yield();
+    EXPECT_LT(yields, many);
+  });
+  EXPECT_TRUE(result.has_value());
 }
 
 TEST(SchedulingTest, who_is_sent_much_by_timers_keeps_up_with_who_sets_them) {
