@@ -220,11 +220,11 @@ ROWS = [
         "A call and its deferred "
         "reply.", workers=(2,), peers=("erlang", "caf"), less_is_better=True),
     Row("Outstanding calls, 64,000: cost of one", "outstanding", "64000", "64000", "cost", "us",
-        "The same. Until it is answered a call is 300 bytes (request, token, reply, what the "
+        "The same. Until it is answered a call is 280 bytes (request, token, reply, what the "
         "caller keeps, a note on either side), and each part is passed over two or three "
-        "times. With 64,000 calls that is some 19 cache lines a call from beyond a "
-        "second-level cache of 2 MB, by simulation; with 1,000 it is none. No table is searched "
-        "longer: the lines are neighbours and come in order, and cost 40 to 50 ns together. "
+        "times. With 64,000 calls that is some 14 cache lines a call from beyond a "
+        "second-level cache of 1 MB, by simulation; with 1,000 it is none. No table is searched "
+        "longer: the lines are neighbours and come in order, and cost 30 to 50 ns together. "
         "That stays when all else gets faster, which makes the ratio worse and both figures "
         "better. Erlang makes 4,000 and CAF 16,000, or they would take a minute.", workers=(2,),
         peers=("erlang", "caf"), less_is_better=True, sizes={"erlang": "4000", "caf": "16000"},

@@ -6,14 +6,13 @@ namespace troupe::detail {
 SentRequest::SentRequest(Process& self, CallTarget target, OwnedEnvelope request) : self_{self} {
   const Pid server = target.find();
   if (!server) return;
+  server_ = server;
   if (server == self.pid()) {
     failure_ = CallError::Code::calling_self;
-    head_.server = server;
     return;
   }
   wait_.id = next_reply_id(self);
-  head_ = CallHead{self.pid(), server, wait_.id};
-  call_head(request.get()) = head_;
+  call_head(request.get()) = CallHead{self.pid(), server, wait_.id};
   enlist_reply_wait(self, wait_);
   failure_ = CallError::Code::timeout;
   was_sent_ = true;
@@ -27,7 +26,7 @@ void SentRequest::give_up() noexcept {
   if (wait_.reply) {
     free_envelope(std::exchange(wait_.reply, nullptr));
   } else {
-    abandon_call(self_, head_);
+    abandon_call(self_, CallHead{self_.pid(), server_, wait_.id});
   }
 }
 
@@ -49,7 +48,7 @@ Envelope* SentRequest::take() noexcept {
 }
 
 CallError SentRequest::failure(Envelope* reply) const {
-  return call_error(failure_, head_.server, reply);
+  return call_error(failure_, server_, reply);
 }
 
 }  // namespace troupe::detail

@@ -63,23 +63,38 @@ TEST(ref_map, as_long_as_they_are_few_erasing_keeps_the_order) {
 }
 
 // What a process with calls under way does: the oldest is answered first.
-TEST(ref_map, the_order_is_that_of_insertion_and_an_erased_entry_is_replaced_by_the_last) {
+TEST(ref_map, erasing_the_oldest_keeps_the_order_and_another_is_replaced_by_the_last) {
   RefMap<int> map;
   for (int i = 0; i < 100; ++i) map.insert(static_cast<std::uint64_t>(i), i);
   for (int i = 0; i < 40; ++i) map.erase(static_cast<std::uint64_t>(i));
+  map.erase(50);
+  map.erase(98);
   std::vector<int> order;
   for (auto [id, value] : map) {
     EXPECT_EQ(id, static_cast<std::uint64_t>(value));
     order.push_back(value);
   }
   std::vector<int> expected;
-  for (int i = 99; i >= 60; --i) expected.push_back(i);
-  for (int i = 40; i < 60; ++i) expected.push_back(i);
+  for (int i = 40; i < 98; ++i) expected.push_back(i == 50 ? 99 : i);
   EXPECT_EQ(order, expected);
   EXPECT_FALSE(map.erase(0));
   EXPECT_TRUE(map.insert(0, 5));
   EXPECT_FALSE(map.insert(0, 6));
   EXPECT_EQ(*map.find(0), 5);
+}
+
+// One is answered while the next is asked, for longer than entries have numbers.
+TEST(ref_map, a_queue_may_go_through_it_for_ever) {
+  RefMap<std::unique_ptr<int>, 256> map;
+  for (int i = 0; i < 100'000; ++i) {
+    ASSERT_TRUE(map.insert(static_cast<std::uint64_t>(i), std::make_unique<int>(i)));
+    if (i < 100) continue;
+    ASSERT_EQ(**map.find(static_cast<std::uint64_t>(i - 50)), i - 50);
+    ASSERT_EQ(*(*map.begin()).value, i - 100);
+    ASSERT_TRUE(map.erase(static_cast<std::uint64_t>(i - 100)));
+    ASSERT_EQ(map.find(static_cast<std::uint64_t>(i - 100)), nullptr);
+    ASSERT_EQ(map.size(), 100u);
+  }
 }
 
 }  // namespace
