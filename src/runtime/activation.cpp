@@ -316,7 +316,7 @@ void take_timeout(RuntimeState& runtime, Block& block, std::uint64_t timer_id) n
   block.timed_out = true;
 }
 
-bool activate(RuntimeState& runtime, Block& block, std::int32_t budget) noexcept {
+bool activate(RuntimeState& runtime, Block& block, std::int16_t budget) noexcept {
   context.process = &block;
   context.runtime = &runtime;
   context.stack_base = __builtin_frame_address(0);

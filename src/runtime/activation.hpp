@@ -11,7 +11,7 @@ namespace troupe::detail {
 // Lets a process that came out of a run queue run until it waits, yields or ends. On return the
 // block belongs to whoever wakes it next, or, if true, must be enqueued last by the caller.
 // `budget`: how many receives it may make.
-bool activate(RuntimeState& runtime, Block& block, std::int32_t budget) noexcept;
+bool activate(RuntimeState& runtime, Block& block, std::int16_t budget) noexcept;
 
 // Takes what is in the inbox: signals act, messages join the queue. Stops at a fatal signal.
 void take_mail(RuntimeState& runtime, Block& block) noexcept;

@@ -87,7 +87,9 @@ class alignas(64) Block final : public Process {
 
   // Link of whichever one list the block is in: a run queue's overflow, or the free list.
   Block* next;
-  std::int32_t budget;       // receives left in this activation
+  std::int16_t budget;  // receives left in this activation
+  // Of those that run on threads: where it ran last, counted from one. A hint (see crossings.cpp).
+  std::atomic<std::uint8_t> worker;
   std::uint32_t reductions;  // receives and waits so far, for the observer
   union {
     Receiver* receiver;  // phase receiving, or ready after a budget yield in a receive

@@ -42,9 +42,10 @@ class Executor {
   // It has used its budget: behind everybody else. Called by the thread that ran it.
   virtual void enqueue_last(Block& block) noexcept = 0;
 
-  // The running process has sent `receiver`, or others and it, so many messages in this activation
-  // that it would do well to run before they leave the cache.
+  // The running process has sent `receiver`, or others and it, another `flood_messages` in this
+  // activation while they were awake: it would do well to run before they leave the cache.
   virtual void flood(Block& receiver) noexcept { (void)receiver; }
+  static constexpr std::uint32_t flood_messages = 256;
 
   virtual std::int64_t now_ns() noexcept = 0;  // monotonic
   // See Host::rough_monotonic_ns.

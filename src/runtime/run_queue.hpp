@@ -183,6 +183,9 @@ class RunQueue {
     return back_.take_half(out);
   }
 
+  // Anyone: to stand before the newest.
+  void give(Block** blocks, std::uint32_t number) noexcept { overflow_.push(blocks, number); }
+
   // Owner. Takes a process out from among the newest; false: it is not there. The others keep their
   // order. All of them leave the ring for a moment, since a thief may be about to take any.
   [[gnu::noinline]] bool take_out(const Block* block) noexcept {
@@ -197,6 +200,10 @@ class RunQueue {
   }
 
   std::uint32_t size() const noexcept { return front_.size() + overflow_.size() + back_.size(); }
+  // Owner, before it sleeps. Sequentially consistent for what others give (see WorkerExecutor).
+  bool is_empty() const noexcept {
+    return overflow_.is_empty() && front_.size() == 0 && back_.size() == 0;
+  }
   // How far the queue has come: a thief sees by it how fast the owner works.
   std::uint32_t taken() const noexcept {
     return front_.taken() + back_.taken() - spilled_.load(std::memory_order_relaxed);

@@ -14,14 +14,10 @@ namespace troupe::detail {
 
 namespace {
 
-// So many messages to receivers that were awake already, in one activation, are worth a look for
-// one of them in the run queue.
-constexpr std::uint32_t flood = 256;
-
 inline Delivery push(Pid to, Block& block, Envelope* envelope) noexcept {
   switch (block.inbox.push(block.generation, to.generation(), envelope)) {
     case Inbox::Push::delivered:
-      if (++context.sent_ahead % flood == 0) [[unlikely]] {
+      if (++context.sent_ahead % Executor::flood_messages == 0) [[unlikely]] {
         runtime_of(to.node())->executor->flood(block);
       }
       return Delivery::done;

@@ -158,7 +158,7 @@ Block* WorkerExecutor::take_shared(Worker& worker) noexcept {
 }
 
 bool WorkerExecutor::has_work(const Worker& worker) const noexcept {
-  if (!shared_.is_empty() || worker.queue.size() != 0) return true;
+  if (!shared_.is_empty() || !worker.queue.is_empty()) return true;
   return !worker.urgent[0].is_empty() || !worker.urgent[1].is_empty() || !worker.low.is_empty();
 }
 
@@ -177,13 +177,16 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
   };
   const unsigned others = count();
   Sample samples[max_workers];
-  std::int64_t now = host_->monotonic_ns();
+  const std::int64_t begin = host_->monotonic_ns();
+  std::int64_t now = begin;
   for (unsigned i = 0; i < others; ++i) samples[i] = {workers_[i]->queue.taken(), now};
   do {
     if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
     for (unsigned i = 0; i < others; ++i) {
       Worker& victim = *workers_[i];
-      if (&victim == &worker) continue;
+      if (&victim == &worker || now < victim.alone_until_ns.load(std::memory_order_relaxed)) {
+        continue;
+      }
       const std::uint32_t waiting = victim.queue.size();
       if (waiting == 0) continue;
       const std::int64_t elapsed = now - samples[i].at_ns;
@@ -202,6 +205,7 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
       const std::uint32_t taken = victim.queue.take_half(stolen);
       for (std::uint32_t k = 0; k < taken; ++k) worker.queue.push(stolen[k]);
       if (taken > 0) {
+        worker.across.since_ns += now - begin;
         victim.may_wake.store(true, std::memory_order_relaxed);
         return true;
       }
@@ -272,6 +276,7 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
     worker.parker.park(deadline_ns < 0 ? Parker::forever : deadline_ns);
   }
   idle_.fetch_and(~me);
+  worker.across.since_ns += host_->monotonic_ns() - now;
   if (watchdog_sleeps_.load()) wake_watchdog();
   // The poller is gone from the poll: another idle worker has to take its place, or nobody hears
   // the network while this one is busy. The busy ones look now and then (see check).
@@ -296,7 +301,9 @@ void WorkerExecutor::check(Worker& worker) {
   context.sent_ahead = 0;
   worker.timers.expire(now);
   if (worker.flooded) run_flooded(worker, host_->monotonic_ns() - now);
-  if (now - worker.last_wake_ns >= wake_interval_ns) {
+  const bool is_alone =
+      now < worker.alone_until_ns.load(std::memory_order_relaxed) && goes_on_alone(worker, now);
+  if (!is_alone && now - worker.last_wake_ns >= wake_interval_ns) {
     worker.last_wake_ns = now;
     worker.may_wake.store(true, std::memory_order_relaxed);
   }
@@ -313,6 +320,7 @@ void WorkerExecutor::check(Worker& worker) {
 
 inline bool WorkerExecutor::run_turn(Worker& worker, Block& block) noexcept {
   worker.running.store(&block, std::memory_order_release);
+  block.worker.store(static_cast<std::uint8_t>(worker.index + 1), std::memory_order_relaxed);
   RuntimeState& runtime = *nodes[block.node].runtime.load(std::memory_order_relaxed);
   return activate(runtime, block, activation_budget);
 }
@@ -323,6 +331,7 @@ void WorkerExecutor::flood(Block& receiver) noexcept {
   worker->flooded = &receiver;
   // Seen to when the clock is looked at, which is due now: so a turn without a flood costs nothing.
   worker->next_check = worker->turns.load(std::memory_order_relaxed);
+  if (count() > 1) note_flood(*worker, receiver);
 }
 
 // After a flood: its receiver is the next, if it waits among the newest of the queue, and goes on
@@ -359,6 +368,7 @@ void WorkerExecutor::run_flooded(Worker& worker, std::int64_t sending_ns) noexce
     come_back(worker);
   const std::uint32_t turns = worker.turns.load(std::memory_order_relaxed);
   if (static_cast<std::int32_t>(turns - worker.next_check) >= 0) {
+    if (worker.crosses_to) end_crossing(worker);
     if (worker.flooded) run_flooded(worker, context.sent_ahead * send_ns);
     worker.running.store(nullptr,
                          std::memory_order_relaxed);  // it is not to blame for what follows

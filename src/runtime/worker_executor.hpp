@@ -49,12 +49,7 @@ namespace troupe::detail {
 // Measured with two workers on a quiet machine, 21 runs of each in turn: 6.3 ms, and 3.1 now (1.6
 // to 12.8, and 1.5 to 13.6), at the same 5.8 M timers set a second.
 //
-// Tried and given up: telling workers apart that only talk to each other. Each counted what its
-// processes sent to those of others; where the crossings cost more than a second worker brings, one
-// handed its queue to the other and left it alone for a while, longer each time. With two workers
-// that gave fan-in of 1,000 senders 31 M messages a second instead of 28, and fan-in of 10, whose
-// senders run for milliseconds each, nothing; and to look at the receiver's worker for each message
-// cost 5 % where there is only one (43.5 M instead of 47.0).
+// Floods that cross from one worker to another: see crossings.cpp.
 //
 // Idle workers. Waking a thread on another core costs 13-30 us on the machines this was measured
 // on, as much as several hundred messages, and conversations that cross cores are slower than on
@@ -118,7 +113,7 @@ class WorkerExecutor final : public Executor {
  private:
   // Receives one activation may make before the process goes to the tail of its run queue: about as
   // long as the BEAM's 4,000 reductions take there.
-  static constexpr std::int32_t activation_budget = 1'000;
+  static constexpr std::int16_t activation_budget = 1'000;
   static constexpr std::uint32_t worth_waking = 2;  // processes that wait, for another worker
   // Activations between looks at the clock: at most so many, and as few as it takes to look every
   // `check_after_ns`. One that sends, receives and sets timers a thousand times is half a
@@ -155,8 +150,23 @@ class WorkerExecutor final : public Executor {
     std::atomic<bool> may_wake{true};
     // Whom the running process has sent more than it will find in the cache; see run_flooded.
     Block* flooded = nullptr;
-    std::uint32_t next_check = 1;   // at this turn, or the first after it that ran something
-    std::uint32_t check_every = 1;  // turns
+    // What its processes have flooded, of other workers and of its own, and the one whose receiver
+    // the running process floods; see crossings.cpp.
+    struct Floods {
+      std::int64_t since_ns = 0;
+      std::int64_t messages = 0;
+    };
+    Floods across, within;
+    Worker* crosses_to = nullptr;
+    // Until when it is left alone, for how long, and how many times as long as the crossing was.
+    // Written by whoever has crossed to it, `alone_until_ns` by itself, too. They order nothing:
+    // who sees an old value does what it would have done before.
+    std::atomic<std::int64_t> alone_until_ns{0};
+    std::atomic<std::int64_t> alone_for_ns{0};
+    std::atomic<std::int64_t> alone_times{0};
+    std::int64_t alone_seen_ns = 0;  // the `alone_until_ns` that the owner has noticed
+    std::uint32_t next_check = 1;    // at this turn, or the first after it that ran something
+    std::uint32_t check_every = 1;   // turns
     std::int64_t last_check_ns = 0;
     std::int64_t last_wake_ns = 0;
     std::int64_t last_io_ns = 0;
@@ -208,6 +218,20 @@ class WorkerExecutor final : public Executor {
   std::uint64_t all_bits() const noexcept;
   void notify_worker(Worker& worker) noexcept;
   void start_worker(unsigned index);
+
+  // Crossings (crossings.cpp).
+  static constexpr std::int64_t crossing_ns = 200;
+  static constexpr std::int64_t across_window_ns = 500'000;
+  static constexpr std::int64_t within_window_ns = 4'000'000;
+  static constexpr std::int64_t alone_least_times = 8;
+  static constexpr std::int64_t alone_most_times = 32;
+  static constexpr std::int64_t alone_most_ns = 32'000'000;
+  static constexpr int most_handed_over = 8;  // batches
+
+  void note_flood(Worker& worker, const Block& receiver) noexcept;
+  void end_crossing(Worker& worker) noexcept;
+  void hand_over(Worker& worker, Worker& other) noexcept;
+  bool goes_on_alone(Worker& worker, std::int64_t now) noexcept;
 
   // The watchdog (watchdog.cpp).
   static constexpr std::int64_t stuck_after_ns = 10'000'000;

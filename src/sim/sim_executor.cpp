@@ -27,9 +27,9 @@ void SimExecutor::enqueue(Block& block) noexcept {
 
 void SimExecutor::enqueue_last(Block& block) noexcept { enqueue(block); }
 
-std::int32_t SimExecutor::budget() noexcept {
+std::int16_t SimExecutor::budget() noexcept {
   // One in four gets the whole of it, so that long runs without a switch are explored too.
-  return prng_.below(4) == 0 ? 1'000 : static_cast<std::int32_t>(2 + prng_.below(6));
+  return prng_.below(4) == 0 ? std::int16_t{1'000} : static_cast<std::int16_t>(2 + prng_.below(6));
 }
 
 TimerRef SimExecutor::start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) {

@@ -32,7 +32,7 @@ class SimExecutor final : public Executor {
 
   void enqueue(Block& block) noexcept override;
   void enqueue_last(Block& block) noexcept override;
-  std::int32_t budget() noexcept;
+  std::int16_t budget() noexcept;
   std::int64_t now_ns() noexcept override { return now_ns_; }
   std::int64_t system_ns() noexcept override { return epoch_ns + now_ns_; }
   std::uint64_t random() noexcept override { return prng_.next(); }

@@ -144,6 +144,16 @@ TEST_F(RunQueueTest, lets_one_of_the_newest_out_and_keeps_the_others_in_order) {
   EXPECT_EQ(queue.pop(), nullptr);
 }
 
+TEST_F(RunQueueTest, what_others_give_comes_before_the_newest) {
+  EXPECT_TRUE(queue.is_empty());
+  queue.give(&blocks[1], 2);
+  EXPECT_FALSE(queue.is_empty());
+  queue.push(blocks[3]);
+  EXPECT_EQ(queue.size(), 3u);
+  for (std::size_t i = 1; i <= 3; ++i) EXPECT_EQ(queue.pop(), blocks[i]);
+  EXPECT_TRUE(queue.is_empty());
+}
+
 TEST_F(RunQueueTest, under_stealing_everything_comes_out_exactly_once) {
   std::vector<std::atomic<std::uint8_t>> seen(total);
   std::atomic<std::size_t> out{0};
