@@ -1,17 +1,18 @@
 # Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #
 # Precompiled headers: the standard library for src/; that and the headers of Troupe most used for
-# the programs on top of it (apps, scenarios, benchmarks), once more for the examples, and these
+# the programs on top of it (apps, benchmarks), once more for the examples and scenarios, and these
 # with GoogleTest for the tests. Every file still includes what it uses: tools/headers and
 # clang-tidy go without. Building all of 79 files took 103 s of processor time without and 59 s with
 # the first (clang 19, -O1), and troupe.hpp is another 0.7 s of the 1.5 to 5 s that a file on top of
 # it takes; whoever changes a header in it compiles nearly all of them again anyhow.
 # CMAKE_DISABLE_PRECOMPILE_HEADERS=ON turns them off.
 #
-# TROUPE_TEST_FLAGS are for the GoogleTest programs and the examples, and for their headers, which
-# must agree: the presets say -O0, because the optimiser took three quarters of a test file's time
-# (supervisor_test 13.3 s with -O2, 10.7 s with -O1, 4.4 s with -O0) and is worth nothing there.
-# What they run, the scenarios and the benchmarks are optimised as users have them.
+# TROUPE_TEST_FLAGS are for the GoogleTest programs, the examples and the scenarios of conformance
+# (what has the property TROUPE_TEST_PROGRAM), and for their headers, which must agree: the presets
+# say -O0, because the optimiser took three quarters of a test file's time (supervisor_test 13.3 s
+# with -O2, 10.7 s with -O1, 4.4 s with -O0) and is worth nothing there.
+# What they run and the benchmarks are optimised as users have them.
 set(TROUPE_PRECOMPILED ${CMAKE_CURRENT_LIST_DIR}/precompiled)
 set(TROUPE_PRECOMPILED_OF_TROUPE <troupe/troupe.hpp> <troupe/storage.hpp> <troupe/tls.hpp>)
 
@@ -37,6 +38,10 @@ function(troupe_use_precompiled directory header)
     elseif("GTest::gtest" IN_LIST libraries AND type STREQUAL "EXECUTABLE")
       set(chosen troupe_precompiled_tests)
     endif()
+    get_target_property(is_test_program ${target} TROUPE_TEST_PROGRAM)
+    if(is_test_program)
+      set(chosen troupe_precompiled_test_programs)
+    endif()
     get_target_property(options ${chosen} COMPILE_OPTIONS)
     if(options)
       target_compile_options(${target} PRIVATE ${options})
@@ -58,6 +63,8 @@ function(troupe_precompile)
     troupe_precompiled_header(troupe_precompiled_tests
       OPTIONS ${TROUPE_TEST_FLAGS}
       LIBRARIES troupe GTest::gtest HEADERS ${TROUPE_PRECOMPILED_OF_TROUPE} <gtest/gtest.h>)
+    troupe_precompiled_header(troupe_precompiled_test_programs
+      OPTIONS ${TROUPE_TEST_FLAGS} LIBRARIES troupe HEADERS ${TROUPE_PRECOMPILED_OF_TROUPE})
   endif()
   target_precompile_headers(troupe REUSE_FROM troupe_precompiled)
   get_property(directories DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTY SUBDIRECTORIES)
@@ -65,9 +72,7 @@ function(troupe_precompile)
     if(directory STREQUAL ${PROJECT_SOURCE_DIR}/src)
       troupe_use_precompiled(${directory} troupe_precompiled)
     elseif(directory STREQUAL ${PROJECT_SOURCE_DIR}/examples)
-      troupe_precompiled_header(troupe_precompiled_examples
-        OPTIONS ${TROUPE_TEST_FLAGS} LIBRARIES troupe HEADERS ${TROUPE_PRECOMPILED_OF_TROUPE})
-      troupe_use_precompiled(${directory} troupe_precompiled_examples)
+      troupe_use_precompiled(${directory} troupe_precompiled_test_programs)
     else()
       troupe_use_precompiled(${directory} troupe_precompiled_users)
     endif()
