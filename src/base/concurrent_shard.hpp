@@ -116,10 +116,10 @@ template <class K, class V, class Brief>
 class ConcurrentShard {
   static constexpr bool has_briefs = !std::is_same_v<Brief, NoBrief>;
   using Slot = std::conditional_t<has_briefs, WideSlot, NarrowSlot>;
-  using Print = typename Slot::Print;
   using TableRef = detail::TableRef<Slot>;
 
  public:
+  using Print = typename Slot::Print;
   using Entry = Node<K, V>;
   using Query = typename Entry::Query;
 
@@ -152,10 +152,10 @@ class ConcurrentShard {
   // Under an EpochGuard of the caller, and valid as long as that. Inlined, because a look-up's
   // misses overlap the next one's only as far as the processor looks ahead: a few hundred
   // instructions.
-  [[gnu::always_inline]] Found find(const Query& key, std::uint64_t hash) const noexcept {
+  [[gnu::always_inline]] Found find(const Query& key, std::uint64_t hash,
+                                    const Print& print) const noexcept {
     const TableRef table = table_.load(std::memory_order_seq_cst);
     if (!table) return {};
-    const Print print{key, hash};
     for (std::size_t at = table.home(high(hash));;) {
       const Slot& slot = table.slots()[at];
       const std::uint64_t word = slot.word.load(std::memory_order_seq_cst);

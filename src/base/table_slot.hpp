@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -78,9 +79,11 @@ struct alignas(32) WideSlot {
 
   struct Print {
     Print(std::string_view text, std::uint64_t hash) noexcept
-        : words{text}, is_whole{text.size() <= TextWords::whole_size} {
-      const std::uint64_t size = is_whole ? text.size() : TextWords::whole_size + 1;
-      mark = (hash << 32 & 0xffe0'0000'0000'0000) | size << 48;
+        : Print{TextWords{text}, text.size(), hash} {}
+    Print(const TextWords& of_text, std::size_t size, std::uint64_t hash) noexcept
+        : words{of_text}, is_whole{size <= TextWords::whole_size} {
+      const std::uint64_t noted = is_whole ? size : TextWords::whole_size + 1;
+      mark = (hash << 32 & 0xffe0'0000'0000'0000) | noted << 48;
     }
     std::uint64_t mark;
     TextWords words;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/hash.hpp"
+#include "base/text_words.hpp"
 
 namespace troupe {
 
@@ -21,31 +22,28 @@ struct TextHash {
   using Query = std::string_view;
 
   std::uint64_t operator()(std::string_view text) const noexcept {
-    const char* at = text.data();
-    std::size_t left = text.size();
-    std::uint64_t hash = key.low ^ left;
-    for (; left > 16; left -= 16, at += 16) {
-      hash = fold(detail::load_u64(at, 8) ^ key.high, detail::load_u64(at + 8, 8) ^ hash);
+    return (*this)(text, detail::TextWords{text});
+  }
+  // Whoever has the text's words already need not have them made again.
+  std::uint64_t operator()(std::string_view text, const detail::TextWords& words) const noexcept {
+    std::uint64_t hash = key.low ^ text.size();
+    if (text.size() <= detail::TextWords::whole_size) [[likely]]
+      return finish(words, hash);
+    while (text.size() > 16) {
+      hash = fold(detail::load_u64(text.data(), 8) ^ key.high,
+                  detail::load_u64(text.data() + 8, 8) ^ hash);
+      text.remove_prefix(16);
     }
-    std::uint64_t first = 0;
-    std::uint64_t last = 0;
-    if (left >= 8) {
-      first = detail::load_u64(at, 8);
-      last = detail::load_u64(at + left - 8, 8);
-    } else if (left >= 4) {
-      first = detail::load_u64(at, 4);
-      last = detail::load_u64(at + left - 4, 4);
-    } else if (left > 0) {
-      first = byte(at[0]);
-      last = byte(at[left / 2]) << 8 | byte(at[left - 1]);
-    }
-    return fold(fold(first ^ key.high, last ^ hash), key.high | 1);
+    return finish(detail::TextWords{text}, hash);
   }
 
   HashKey key{};
 
  private:
-  static std::uint64_t byte(char c) noexcept { return static_cast<unsigned char>(c); }
+  // With what is left: 16 bytes at most.
+  std::uint64_t finish(const detail::TextWords& words, std::uint64_t hash) const noexcept {
+    return fold(fold(words.first ^ key.high, words.last ^ hash), key.high | 1);
+  }
   static std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
     __extension__ using Wide = unsigned __int128;
     const Wide product = Wide{a} * b;

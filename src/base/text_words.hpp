@@ -10,7 +10,7 @@
 namespace troupe::detail {
 
 // The first eight bytes of a text and its last eight, which may overlap. Of one that is shorter
-// than eight: its first four and last four, or its first, middle and last byte; and zero. With its
+// than eight: its first four and last four, or its first byte and its middle and last. With its
 // size they are all of a text of up to 16 bytes, and comparing them takes two instructions.
 struct TextWords {
   static constexpr std::size_t whole_size = 16;
@@ -22,10 +22,12 @@ struct TextWords {
       first = load_u64(text.data(), 8);
       last = load_u64(text.data() + size - 8, 8);
     } else if (size >= 4) {
-      first = load_u64(text.data(), 4) << 32 | load_u64(text.data() + size - 4, 4);
+      first = load_u64(text.data(), 4);
+      last = load_u64(text.data() + size - 4, 4);
     } else if (size > 0) {
       const auto byte = [&](std::size_t at) { return load_u64(text.data() + at, 1); };
-      first = byte(0) << 16 | byte(size / 2) << 8 | byte(size - 1);
+      first = byte(0);
+      last = byte(size / 2) << 8 | byte(size - 1);
     }
   }
   friend constexpr bool operator==(const TextWords&, const TextWords&) noexcept = default;

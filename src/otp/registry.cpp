@@ -20,7 +20,7 @@ namespace {
 using Table = std::shared_ptr<RegistryTable>;
 
 // The registries of all nodes of this program.
-NodeDirectory<RegistryTable>& registry_directory() {
+[[gnu::always_inline]] inline NodeDirectory<RegistryTable>& registry_directory() {
   // Never destroyed: registries of other threads' nodes may outlive main.
   static auto& directory = *new NodeDirectory<RegistryTable>;
   return directory;
@@ -33,19 +33,23 @@ NodeDirectory<RegistryTable>& registry_directory() {
 
 // The atom of a text, for look-ups: the same few registries are meant again and again, by short
 // literals, and to find the atom was a third of such a look-up.
-Name name_of(std::string_view text) {
-  struct Last {
-    TextWords words;
-    std::size_t size = TextWords::whole_size + 1;  // none yet
-    Atom atom;
-  };
-  static constinit thread_local Last last{};
-  if (text.size() > TextWords::whole_size) return Name{text};
-  const TextWords words{text};
-  if (text.size() != last.size || words != last.words) {
-    last = Last{words, text.size(), Atom{text}};
-  }
-  return Name{last.atom};
+struct LastName {
+  TextWords words;
+  std::size_t size = SIZE_MAX;  // none yet
+  Atom atom;
+};
+constinit thread_local LastName last_name{};
+
+[[gnu::noinline]] Name name_anew(std::string_view text) {
+  const Atom atom{text};
+  if (text.size() <= TextWords::whole_size)
+    last_name = LastName{TextWords{text}, text.size(), atom};
+  return Name{atom};
+}
+
+[[gnu::always_inline]] inline Name name_of(std::string_view text) {
+  const bool is_last = text.size() == last_name.size && TextWords{text} == last_name.words;
+  return is_last ? Name{last_name.atom} : name_anew(text);
 }
 
 Table table_of(Name registry) {
@@ -63,6 +67,11 @@ template <class Look>
         if (!table) throw_unknown(registry);
         return look(*table, node, guard);
       });
+}
+
+[[gnu::always_inline]] inline Pid find_text(Name registry, std::string_view key) {
+  return look_up(registry, [&](const RegistryTable& table, std::uint32_t node,
+                               const EpochGuard& guard) { return table.holder(node, key, guard); });
 }
 
 // Makes the table known under the registry's name while the registry runs.
@@ -254,13 +263,11 @@ Pid Registry::whereis(Name registry, RegistryKey key) {
 }
 
 Pid Registry::whereis_text(Name registry, std::string_view key) {
-  return detail::look_up(registry,
-                         [&](const detail::RegistryTable& table, std::uint32_t node,
-                             const EpochGuard& guard) { return table.holder(node, key, guard); });
+  return detail::find_text(registry, key);
 }
 
 Pid Registry::whereis_text(std::string_view registry, std::string_view key) {
-  return whereis_text(detail::name_of(registry), key);
+  return detail::find_text(detail::name_of(registry), key);
 }
 
 std::vector<Term> Registry::keys(Name registry, Pid pid) {

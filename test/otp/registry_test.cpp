@@ -213,6 +213,27 @@ TEST_F(RegistryTest, the_holder_of_a_text_of_any_length_is_found_until_it_ends) 
   });
 }
 
+// A thread remembers which short name it has looked for last.
+TEST_F(RegistryTest, a_registry_is_found_by_a_name_of_any_length) {
+  on_every_executor([](Process& self) -> Async<> {
+    std::vector<std::string> names;
+    for (const std::size_t size : {1U, 3U, 4U, 8U, 15U, 16U, 17U, 40U}) {
+      names.push_back(std::string(size, 'r'));
+    }
+    std::vector<ServerRef<Supervisor>> sups;
+    for (const std::string& name : names) {
+      sups.push_back(co_await Registry::start_link(self, {.name = name}));
+      (void)co_await Registry::register_key(self, name, name);
+    }
+    for (const std::string& name : names) {
+      for (const std::string& key : names) {
+        EXPECT_EQ(bool{Registry::whereis(name, key)}, name == key) << name << ' ' << key;
+      }
+    }
+    for (const auto& sup : sups) co_await stop_registry(self, sup);
+  });
+}
+
 // A thread remembers where it has looked last.
 TEST_F(RegistryTest, a_look_up_goes_to_the_registry_that_has_the_name_now) {
   on_every_executor([](Process& self) -> Async<> {
