@@ -18,10 +18,11 @@ namespace troupe {
 
 namespace {
 
-// Up to the next address that large pages can begin at.
-std::size_t unaligned_bytes(const void* range) noexcept {
-  return (large_page_bytes - reinterpret_cast<std::uintptr_t>(range) % large_page_bytes) %
-         large_page_bytes;
+constexpr std::size_t small_page_bytes = 4096;
+
+// Up to the next address that a page of that size can begin at.
+std::size_t unaligned_bytes(const void* range, std::size_t page) noexcept {
+  return (page - reinterpret_cast<std::uintptr_t>(range) % page) % page;
 }
 
 }  // namespace
@@ -45,12 +46,24 @@ void* reserve_large_page() noexcept {
   constexpr std::size_t room = 2 * large_page_bytes;
   auto* range = static_cast<std::byte*>(reserve_memory(room));
   if (!range) return nullptr;
-  const std::size_t before = unaligned_bytes(range);
+  const std::size_t before = unaligned_bytes(range, large_page_bytes);
   std::byte* page = range + before;
   if (before > 0) munmap(range, before);
   munmap(page + large_page_bytes, room - before - large_page_bytes);
   prefer_large_pages(page, large_page_bytes);
   return page;
+}
+
+void fault_in(void* range, std::size_t bytes) noexcept {
+#ifdef MADV_POPULATE_WRITE
+  const std::size_t before = unaligned_bytes(range, small_page_bytes);
+  if (bytes <= before) return;
+  madvise(static_cast<std::byte*>(range) + before,
+          (bytes - before) / small_page_bytes * small_page_bytes, MADV_POPULATE_WRITE);
+#else
+  (void)range;
+  (void)bytes;
+#endif
 }
 
 void release_memory(void* range, std::size_t bytes) noexcept { munmap(range, bytes); }
@@ -86,8 +99,7 @@ void collapse_small_pages(void* range, std::size_t bytes) noexcept {
 // the large page there began as small ones: the next step mends that. The block must be smaller
 // than those that are mapped one by one.
 void expect_allocations(std::size_t bytes) noexcept {
-  constexpr std::size_t page = 4096;
-  constexpr std::size_t step = malloc_maps_bytes - page;
+  constexpr std::size_t step = malloc_maps_bytes - small_page_bytes;
   thread_local constinit std::size_t left = 0;
   if (bytes <= left) {
     left -= bytes;
@@ -97,9 +109,9 @@ void expect_allocations(std::size_t bytes) noexcept {
   static const bool keeps = (keep_freed_memory(), true);  // this may come before the first runtime
   void* const block = keeps ? std::malloc(step) : nullptr;
   if (!block) return;
-  const std::size_t before = (page - reinterpret_cast<std::uintptr_t>(block) % page) % page;
+  const std::size_t before = unaligned_bytes(block, small_page_bytes);
   std::byte* const pages = static_cast<std::byte*>(block) + before;
-  const std::size_t page_bytes = (step - before) / page * page;
+  const std::size_t page_bytes = (step - before) / small_page_bytes * small_page_bytes;
   prefer_large_pages(pages, page_bytes);
   collapse_small_pages(pages, page_bytes);
   std::free(block);

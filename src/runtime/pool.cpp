@@ -106,6 +106,8 @@ bool add_chunk(Depot& depot) noexcept {
   if (!chunk) {
     bytes = chunk_bytes;
     chunk = std::malloc(bytes);
+    // The second one says that there will be many.
+    if (chunk && depot.chunks > 0) fault_in(chunk, bytes);
   }
   depot.fresh = static_cast<std::byte*>(chunk);
   depot.fresh_end = chunk ? depot.fresh + bytes : nullptr;

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "host/memory.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
+#include <sys/mman.h>
 #include <thread>
 #include <vector>
 
@@ -36,6 +38,30 @@ TEST(memory_test, what_was_discarded_reads_as_zeros) {
   discard_memory(range, bytes);
   for (std::size_t i = 0; i < bytes; i += 512) ASSERT_EQ(range[i], 0);
   release_memory(range, bytes);
+}
+
+std::size_t resident_pages(void* range, std::size_t pages) {
+  std::vector<unsigned char> there(pages);
+  EXPECT_EQ(::mincore(range, pages * 4096, there.data()), 0);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(there, [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+TEST(memory_test, the_whole_pages_of_a_range_can_come_at_once) {
+  auto* range = static_cast<unsigned char*>(reserve_memory(16 * 4096));
+  ASSERT_NE(range, nullptr);
+  if (::madvise(range + 15 * 4096, 4096, MADV_POPULATE_WRITE) != 0) {
+    GTEST_SKIP() << "this kernel does not offer it";
+  }
+  EXPECT_EQ(resident_pages(range, 16), 1u);
+  fault_in(range + 1, 4095);
+  fault_in(range + 1, 100);
+  EXPECT_EQ(resident_pages(range, 16), 1u) << "no whole page in it";
+  fault_in(range + 100, 5 * 4096);
+  EXPECT_EQ(resident_pages(range, 1), 0u);
+  EXPECT_EQ(resident_pages(range + 4096, 4), 4u);
+  EXPECT_EQ(resident_pages(range, 16), 5u);
+  release_memory(range, 16 * 4096);
 }
 
 #ifdef __GLIBC__
