@@ -85,7 +85,7 @@ BlockingPool::~BlockingPool() {
 }
 
 void BlockingPool::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
-  const std::lock_guard guard{shared_->lock};
+  std::unique_lock guard{shared_->lock};
   shared_->orders.push_back(Order{asker, id, std::move(job)});
   if (shared_->idle < shared_->orders.size() && shared_->threads < shared_->max_threads) {
     try {
@@ -95,6 +95,8 @@ void BlockingPool::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJ
       if (shared_->threads == 0) throw;  // else the job waits for one of those that there are
     }
   }
+  // Or the thread that wakes up would sleep again at once, for this lock.
+  guard.unlock();
   shared_->work_has_come.notify_one();
 }
 
