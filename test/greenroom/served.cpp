@@ -159,6 +159,8 @@ void Wire::send(std::string_view bytes) {
   }
 }
 
+void Wire::end_sending() { shutdown(socket_, SHUT_WR); }
+
 bool Wire::has_more() { return !come_.empty() || wait_readable(socket_, 0); }
 
 std::string Wire::read(std::chrono::milliseconds limit) {

@@ -52,6 +52,8 @@ class Wire {
   Wire(const Wire&) = delete;
 
   void send(std::string_view bytes);
+  // Says that nothing more will be sent; what is answered can still be read.
+  void end_sending();
   // The next reply or message as it is on the wire; "(closed)" at the end of the stream, and
   // "(nothing)" if none comes within the limit.
   std::string read(std::chrono::milliseconds limit = std::chrono::seconds{20});

@@ -1,7 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// What the program tells about its clients while they do not read, or have not said all; and that
-// who leaves a channel misses nothing and hears nothing late.
+// What the program tells about its clients while they do not read, or have not said all; that who
+// leaves a channel misses nothing and hears nothing late; and that a read which finds a part of the
+// buffer's worth, or all of it, keeps nobody waiting.
 #include <charconv>
 #include <chrono>
 #include <gtest/gtest.h>
@@ -78,6 +79,32 @@ TEST_F(ServedClients, the_list_shows_the_replies_that_a_client_does_not_take) {
   EXPECT_GT(client.read().size(), bytes);
   EXPECT_TRUE(comes_true([&] { return listed(watcher, "slow", "omem") == 0; }));
   EXPECT_LT(listed(watcher, "slow", "tot-mem"), 1 << 20);
+}
+
+TEST_F(ServedClients, who_has_said_all_is_answered_and_left) {
+  Wire at_once{server_->port()};
+  at_once.send("PING\r\n");
+  at_once.end_sending();
+  EXPECT_EQ(at_once.read(), "+PONG\r\n");
+  EXPECT_EQ(at_once.read(), "(closed)");
+  Wire later{server_->port()};
+  EXPECT_EQ(later("PING"), "+PONG\r\n");
+  later.end_sending();
+  EXPECT_EQ(later.read(), "(closed)");
+}
+
+TEST_F(ServedClients, a_request_as_long_as_the_buffer_is_answered_like_any_other) {
+  Wire client{server_->port()};
+  // One byte less, as long as what is read at once, one more; and so long that a read stops in it.
+  for (const std::size_t length : {16'383U, 16'384U, 16'385U, 65'536U}) {
+    constexpr std::string_view command = "*2\r\n$4\r\nECHO\r\n";
+    const std::size_t size = length - command.size() - std::string_view{"$12345\r\n\r\n"}.size();
+    const std::string word = "$" + std::to_string(size) + "\r\n" + std::string(size, 'x') + "\r\n";
+    ASSERT_EQ(command.size() + word.size(), length);
+    client.send(std::string{command} + word);
+    EXPECT_EQ(client.read(), word);
+    EXPECT_EQ(client("PING"), "+PONG\r\n");
+  }
 }
 
 TEST_F(ServedClients, one_connection_watches_only_so_many_keys) {

@@ -86,18 +86,29 @@ Connection::~Connection() {
 
 // A connection that is told to end answers first what has come: while it is at work it traps exits,
 // and while it waits it has nothing to answer, and may be ended as it is.
+//
+// A read that fills a part of the buffer has taken all there was, and a watch that begins
+// afterwards says so if more has come by then, or the end: so it waits at once, where to try again,
+// only to hear that there is nothing, was a system call for each command. TLS may hold more back.
 Async<> Connection::run() {
+  bool is_drained = false;
+  bool is_ending = false;
   while (!closing_) {
-    auto count = stream_.try_read(buffer_);
-    if (!count && count.error().kind == net::ErrorKind::would_block) {
+    if (is_drained) {
+      if (is_ending) co_return;
       // First not to trap, then to look: what comes between the two ends it.
       self_.trap_exits(false);
       const auto told_to_end = co_await self_.receive<Exit>(0ms);
-      if (told_to_end || server_->is_draining) co_return;
-      co_await wait_for_input();
+      is_ending = told_to_end || server_->is_draining;
+      if (!is_ending) co_await wait_for_input();  // else a last look at what has come
       self_.trap_exits(true);
+      is_drained = false;
       continue;
     }
+    auto count = stream_.try_read(buffer_);
+    is_drained = count ? *count < buffer_.size() && !stream_.is_encrypted()
+                       : count.error().kind == net::ErrorKind::would_block;
+    if (!count && is_drained) continue;
     if (!count || *count == 0) co_return;  // gone, as clients are
     counters().bytes_received.fetch_add(*count, std::memory_order_relaxed);
     co_await take(std::string_view{buffer_.data(), *count});
