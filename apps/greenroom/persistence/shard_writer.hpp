@@ -79,6 +79,11 @@ struct PageRead {
 // batch on the blocking pool, and answers when the batch is as durable as was asked for: group
 // commit comes from the requests that arrive while the disk is busy.
 //
+// It does not wait for more of them. Tried with 50 clients and a sync of 0.16 ms: to wait, 0.3 ms
+// at most, until four fifths of those had come back that were answered last or waited already, gave
+// 17.6 k writes a second instead of 20.1 k. One half of the clients is served while the other waits
+// for the disk; with a wait all of them wait for it at once, and the processors with them.
+//
 // With Durability::relaxed it flushes at most once in `flush_interval`, so that an answered write
 // is on disk within a second.
 //
