@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <span>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -23,6 +24,13 @@ constexpr std::size_t small_page_bytes = 4096;
 // Up to the next address that a page of that size can begin at.
 std::size_t unaligned_bytes(const void* range, std::size_t page) noexcept {
   return (page - reinterpret_cast<std::uintptr_t>(range) % page) % page;
+}
+
+// The small pages that lie in a range with all they have.
+std::span<std::byte> whole_pages(void* range, std::size_t bytes) noexcept {
+  const std::size_t before = std::min(unaligned_bytes(range, small_page_bytes), bytes);
+  return {static_cast<std::byte*>(range) + before,
+          (bytes - before) / small_page_bytes * small_page_bytes};
 }
 
 }  // namespace
@@ -56,10 +64,8 @@ void* reserve_large_page() noexcept {
 
 void fault_in(void* range, std::size_t bytes) noexcept {
 #ifdef MADV_POPULATE_WRITE
-  const std::size_t before = unaligned_bytes(range, small_page_bytes);
-  if (bytes <= before) return;
-  madvise(static_cast<std::byte*>(range) + before,
-          (bytes - before) / small_page_bytes * small_page_bytes, MADV_POPULATE_WRITE);
+  const std::span pages = whole_pages(range, bytes);
+  madvise(pages.data(), pages.size(), MADV_POPULATE_WRITE);
 #else
   (void)range;
   (void)bytes;
@@ -109,11 +115,9 @@ void expect_allocations(std::size_t bytes) noexcept {
   static const bool keeps = (keep_freed_memory(), true);  // this may come before the first runtime
   void* const block = keeps ? std::malloc(step) : nullptr;
   if (!block) return;
-  const std::size_t before = unaligned_bytes(block, small_page_bytes);
-  std::byte* const pages = static_cast<std::byte*>(block) + before;
-  const std::size_t page_bytes = (step - before) / small_page_bytes * small_page_bytes;
-  prefer_large_pages(pages, page_bytes);
-  collapse_small_pages(pages, page_bytes);
+  const std::span pages = whole_pages(block, step);
+  prefer_large_pages(pages.data(), pages.size());
+  collapse_small_pages(pages.data(), pages.size());
   std::free(block);
 }
 

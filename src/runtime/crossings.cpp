@@ -12,11 +12,11 @@
 //   - a worker counts what its processes flood across (note_flood: every 256 messages to receivers
 //     that were awake already). If lately it sent more than one each `crossing_ns`, computing
 //     included, that is what it does;
-//   - then it hands what waits in its queue over to the receiver's worker, at once, in the middle
-//   of
-//     the process that floods, and that one too when its turn is over, if it wants another;
+//   - then it hands what waits in its queue over to the receiver's worker, at once, while the
+//     process that floods still does, and that one too when its turn is over, if it wants another;
 //   - and the receiver's worker is left alone for `alone_least_times` the crossing: nobody steals
-//     from it, it wakes nobody. If it comes to the same soon after, twice as long, and so on;
+//     from it unless it is stuck, it wakes nobody. If it comes to the same soon after, twice as
+//     long, and so on;
 //   - a worker that is left alone and does not flood its own processes itself for
 //     `within_window_ns` was mistaken for one that does: others may steal again.
 //
@@ -98,8 +98,7 @@ void WorkerExecutor::hand_over(Worker& worker, Worker& other) noexcept {
     other.queue.give(batch, taken);
   }
   if (other.passes_on.load()) return take_over(other);
-  const std::uint64_t bit = std::uint64_t{1} << other.index;
-  if ((idle_.load() & bit) != 0 && (idle_.fetch_and(~bit) & bit) != 0) notify_worker(other);
+  wake(other);
 }
 
 // Asked by the worker that is left alone, between its turns.

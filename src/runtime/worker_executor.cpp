@@ -184,13 +184,13 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
     if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
     for (unsigned i = 0; i < others; ++i) {
       Worker& victim = *workers_[i];
-      if (&victim == &worker || now < victim.alone_until_ns.load(std::memory_order_relaxed)) {
-        continue;
-      }
+      if (&victim == &worker) continue;
+      const bool passes_on = victim.passes_on.load(std::memory_order_relaxed);
+      if (!passes_on && now < victim.alone_until_ns.load(std::memory_order_relaxed)) continue;
       const std::uint32_t waiting = victim.queue.size();
       if (waiting == 0) continue;
       const std::int64_t elapsed = now - samples[i].at_ns;
-      if (victim.passes_on.load(std::memory_order_relaxed)) {
+      if (passes_on) {
         // It may be about to push more, and one at a time is dear for both.
         if (waiting < many_left_behind && elapsed < 10'000) continue;
       } else {
@@ -227,6 +227,12 @@ void WorkerExecutor::wake_one() noexcept {
       return;
     }
   }
+}
+
+// If it is idle.
+void WorkerExecutor::wake(Worker& worker) noexcept {
+  const std::uint64_t bit = std::uint64_t{1} << worker.index;
+  if ((idle_.fetch_and(~bit) & bit) != 0) notify_worker(worker);
 }
 
 void WorkerExecutor::notify_worker(Worker& worker) noexcept {
@@ -413,7 +419,7 @@ TimerRef WorkerExecutor::start_timer(std::uint32_t node, std::int64_t deadline_n
   if (worker) return worker->timers.start(node, deadline_ns, std::move(task));
   // From outside: on the first worker's wheel. It may sleep past the new deadline, so it is told.
   const TimerRef timer = workers_[0]->timers.start(node, deadline_ns, std::move(task));
-  if ((idle_.fetch_and(~std::uint64_t{1}) & 1) != 0) notify_worker(*workers_[0]);
+  wake(*workers_[0]);
   return timer;
 }
 

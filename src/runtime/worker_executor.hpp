@@ -213,6 +213,7 @@ class WorkerExecutor final : public Executor {
   void pass_on(Worker& worker, Block& block) noexcept;
   bool steal(Worker& worker, std::int64_t until_ns);
   void wake_one() noexcept;
+  void wake(Worker& worker) noexcept;
   bool finished() noexcept;
   unsigned count() const noexcept { return count_.load(std::memory_order_acquire); }
   std::uint64_t all_bits() const noexcept;
@@ -220,7 +221,7 @@ class WorkerExecutor final : public Executor {
   void start_worker(unsigned index);
 
   // Crossings (crossings.cpp).
-  static constexpr std::int64_t crossing_ns = 200;
+  static constexpr std::int64_t crossing_ns = 200;  // for a message and all that comes with it
   static constexpr std::int64_t across_window_ns = 500'000;
   static constexpr std::int64_t within_window_ns = 4'000'000;
   static constexpr std::int64_t alone_least_times = 8;
