@@ -25,7 +25,7 @@ for number, line in enumerate(page.read_text().splitlines(), 1):
                 "on_every_seed(" in text and "on_real_executors(" in text):
             problems.append(f"line {number}: {tests} runs on other executors than it says")
 # The README's, the tutorial's and the how-tos', and one beyond the courses.
-beside = {"readme", "exercises", "howto", "graceful_stop", "code_lock"}
+beside = {"readme", "exercises", "howto", "code_lock"}
 for folder in sorted(path.name for path in (root / "examples").iterdir() if path.is_dir()):
     if folder not in mentioned | beside:
         problems.append(f"examples/{folder} is in no row")
