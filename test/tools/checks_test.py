@@ -169,7 +169,14 @@ class ChecksTest(unittest.TestCase):
 
     def test_links_refuses_a_link_to_nothing(self):
         self.assert_red("check-links", {"docs/a.md": "# A\n\n[b](b.md)\n"}, "docs/a.md:3: ")
-        self.assert_green("check-links", {"docs/a.md": "# A\n\n[a](a.md#x) [w](https://x.org)\n"})
+        self.assert_green("check-links", {"docs/a.md": "# A\n\n[a](a.md) [w](https://x.org#y)\n"})
+
+    def test_links_refuses_a_link_to_a_heading_that_is_not_there(self):
+        page = "# A\n\n## What `b(c)` does\n\n[b](%s)\n\n```\n# no heading\n```\n"
+        self.assert_green("check-links", {"docs/a.md": page % "#what-bc-does"})
+        self.assert_green("check-links", {"docs/a.md": page % "a.md#a"})
+        self.assert_red("check-links", {"docs/a.md": page % "a.md#no-heading"}, "docs/a.md:5: ")
+        self.assert_red("check-links", {"docs/a.md": page % "#x"}, "docs/a.md:5: ")
 
 
 class CompileFailTest(unittest.TestCase):
