@@ -23,6 +23,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <sys/utsname.h>
 
 #include <troupe/dynamic_supervisor.hpp>
 #include <troupe/supervisor.hpp>
@@ -148,6 +149,12 @@ std::string sentence_of(const Term& reason) {
     if (!inner.empty()) return inner;
   }
   return {};
+}
+
+std::string name_of_system() {
+  utsname system{};
+  if (uname(&system) != 0) return {};
+  return std::string{system.sysname} + " " + system.release + " " + system.machine;
 }
 
 std::string in_url(const std::string& host) { return host.contains(':') ? "[" + host + "]" : host; }
@@ -302,6 +309,9 @@ int serve(const Config& config) {
   server.options = options;
   if (stores) server.options.engine = stores->engine();
   server.run_id = random_hexadecimal(40);
+  server.os = name_of_system();
+  std::error_code unreadable;
+  server.executable = std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
   if (!config.file.empty()) server.config_file = std::filesystem::absolute(config.file).string();
   server.house.durability = options.durability;
   server.house.max_value_bytes = options.max_value_bytes;

@@ -280,13 +280,14 @@ TEST(Connection, command_docs_and_info_are_well_formed_in_both_versions) {
 
 TEST(Info, has_what_clients_look_for) {
   ServerFacts facts;
+  facts.blocked_clients = 2;
   facts.databases[3] = {.keys = 7, .keys_with_expiry = 5, .average_ttl_ms = 1000};
   facts.now_ms = 90'000;
   std::string text = info_text(facts, {});
   for (std::string_view line :
        {"redis_version:7.2.5\r\n", "greenroom_version:0.1.0\r\n", "redis_mode:standalone\r\n",
         "role:master\r\n", "loading:0\r\n", "cluster_enabled:0\r\n", "uptime_in_seconds:90\r\n",
-        "db3:keys=7,expires=5,avg_ttl=1000\r\n"})
+        "blocked_clients:2\r\n", "db3:keys=7,expires=5,avg_ttl=1000\r\n"})
     EXPECT_NE(text.find(line), std::string::npos) << line;
   EXPECT_TRUE(text.starts_with("# Server\r\n"));
   EXPECT_NE(text.find("\r\n\r\n# Clients\r\n"), std::string::npos);

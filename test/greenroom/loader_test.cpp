@@ -225,6 +225,7 @@ TEST(Loader, enters_each_session_once_when_the_readers_are_ahead) {
   EXPECT_EQ(house.counters.keys[0].load(), 0);
   EXPECT_EQ(house.counters.keys[5].load(), 0);
   EXPECT_EQ(house.counters.keys_with_expiry[5].load(), 0);
+  EXPECT_EQ(house.counters.expiry_sums[5].load(), 0);
   EXPECT_EQ(house.counters.dataset_bytes.load(), 0);
   EXPECT_EQ(house.processes.load(), 0);
   EXPECT_EQ(house.users.users(), 0u);

@@ -21,6 +21,7 @@ std::uint64_t seconds_since(std::int64_t then_ms, std::int64_t now_ms) {
 std::string flags_of(const ClientFacts& client) {
   std::string flags;
   if (client.channels + client.patterns > 0) flags.push_back('P');
+  if (client.is_blocked) flags.push_back('b');
   if (client.queued >= 0) flags.push_back('x');
   if (client.is_no_evict) flags.push_back('e');
   if (client.is_no_touch) flags.push_back('T');

@@ -28,6 +28,7 @@ struct ClientFacts {
   std::int64_t last_request_at_ms = 0;
   std::uint8_t database = 0;
   RespVersion version = RespVersion::resp2;
+  bool is_blocked = false;  // It waits for a lock or an event.
   bool is_no_evict = false;
   bool is_no_touch = false;
   std::uint64_t channels = 0;      // It listens to so many,

@@ -74,7 +74,7 @@ void clients_section(const ServerFacts& facts, Lines& out) {
       .line("connected_clients", facts.connected_clients)
       .line("cluster_connections", 0)
       .line("maxclients", facts.max_clients)
-      .line("blocked_clients", 0)
+      .line("blocked_clients", facts.blocked_clients)
       .line("tracking_clients", 0);
 }
 

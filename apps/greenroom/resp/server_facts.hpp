@@ -50,6 +50,7 @@ struct ServerFacts {
   bool loading = false;
 
   std::uint64_t connected_clients = 0;
+  std::uint64_t blocked_clients = 0;  // Of those: that wait for a lock or an event.
   std::uint64_t max_clients = 0;
   std::uint64_t used_memory_bytes = 0;  // Resident.
   std::uint64_t peak_memory_bytes = 0;

@@ -418,7 +418,10 @@ std::string Connection::answer_about_clients(const Verdict& verdict) {
   tell_facts();
   std::string answer;
   ReplyWriter reply{answer, state_.version()};
-  const std::vector<ClientFacts> clients = server_->clients.all();
+  std::vector<ClientFacts> clients = server_->clients.all();
+  for (ClientFacts& client : clients) {
+    client.is_blocked = house()->waiting_clients.contains(client.id);
+  }
   for (std::uint64_t id :
        answer_connections(*verdict.command, verdict.words,
                           ClientsAsked{clients, *server_->rules, id_, now_ms()}, reply)) {
@@ -434,7 +437,7 @@ std::string Connection::answer_about_clients(const Verdict& verdict) {
 Async<std::string> Connection::answer_about_sessions(const Verdict& verdict) {
   if (verdict.command->id == CommandId::sess_events) {
     co_await flush();  // It may wait, and what is answered already need not.
-    co_return co_await answer_events(self_, house(), verdict.words, state_.version());
+    co_return co_await answer_events(self_, house(), verdict.words, state_.version(), id_);
   }
   if (verdict.command->id == CommandId::sess_stats) {
     co_return co_await answer_statistics(self_, server_, state_.version());

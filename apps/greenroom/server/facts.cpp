@@ -1,9 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <sys/resource.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "server/server.hpp"
@@ -63,18 +61,15 @@ ServerFacts gather_facts(Process& self, const Server& server) {
   ServerFacts facts;
   const Counters& counters = server.house.counters;
   facts.run_id = server.run_id;
-  utsname system{};
-  if (uname(&system) == 0) {
-    facts.os = std::string{system.sysname} + " " + system.release + " " + system.machine;
-  }
+  facts.os = server.os;
   facts.process_id = getpid();
-  std::error_code unreadable;
-  facts.executable = std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
+  facts.executable = server.executable;
   facts.config_file = server.config_file;
   facts.tcp_port = server.port;
   facts.now_ms = self.system_time() / 1ms;
   facts.started_at_ms = server.started_at_ms;
   facts.connected_clients = counters.connections_open.load();
+  facts.blocked_clients = server.house.waiting_clients.count();
   facts.max_clients = server.options.max_clients;
   facts.used_memory_bytes = resident_bytes();
   facts.dataset_bytes =
@@ -138,6 +133,8 @@ ServerFacts gather_facts(Process& self, const Server& server) {
     const std::int64_t expiring = counters.keys_with_expiry[i].load();
     facts.databases[i].keys = keys > 0 ? static_cast<std::uint64_t>(keys) : 0;
     facts.databases[i].keys_with_expiry = expiring > 0 ? static_cast<std::uint64_t>(expiring) : 0;
+    facts.databases[i].average_ttl_ms =
+        counters.average_ttl_ms(static_cast<std::uint8_t>(i), facts.now_ms);
   }
   facts.settings = settings_of(server);
   return facts;

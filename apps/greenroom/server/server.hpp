@@ -41,6 +41,8 @@ struct Server {
   std::shared_ptr<const ServerRules> rules;
   IdHash id_hash;  // how ids are called where people see them
   std::string run_id;
+  std::string os;
+  std::string executable;
   std::string config_file;  // with its folder; empty: there is none
   std::int64_t started_at_ms = 0;
   // Asked to end: connections finish what has come, and take leave.

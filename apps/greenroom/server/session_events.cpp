@@ -86,7 +86,8 @@ void write_page(const EventRing& ring, const EventRing::Page& page, ReplyWriter&
 }  // namespace
 
 Async<std::string> answer_events(Process& self, HouseRef house,
-                                 std::span<const std::string_view> words, RespVersion version) {
+                                 std::span<const std::string_view> words, RespVersion version,
+                                 std::uint64_t client) {
   EventRing& ring = house->event_ring;
   std::string out;
   ReplyWriter reply{out, version};
@@ -122,8 +123,10 @@ Async<std::string> answer_events(Process& self, HouseRef house,
     }
     if (!is_end) continue;
     const Duration left = until - self.monotonic_time();
+    WaitingClients::Wait wait{house->waiting_clients, client};
     const bool has_more = co_await wait_for_more(self, ring, after, left);
     if (has_more) continue;
+    wait.end();
     write_page(ring, *page, reply);
     co_return out;
   }

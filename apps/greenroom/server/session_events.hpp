@@ -24,6 +24,6 @@ namespace greenroom {
 // server: who keeps a copy of the sessions makes it anew.
 troupe::Async<std::string> answer_events(troupe::Process& self, HouseRef house,
                                          std::span<const std::string_view> words,
-                                         RespVersion version);
+                                         RespVersion version, std::uint64_t client);
 
 }  // namespace greenroom

@@ -137,6 +137,7 @@ void count(HouseRef house, const Batch& batch) {
   struct OfDatabase {
     std::int64_t keys = 0;
     std::int64_t keys_with_expiry = 0;
+    std::int64_t expiry_sum = 0;
   };
   std::array<OfDatabase, 16> counts{};
   std::int64_t bytes = 0;
@@ -150,7 +151,9 @@ void count(HouseRef house, const Batch& batch) {
     bytes += bytes_asleep(key.size(), sleeper.record().size());
     OfDatabase& database = counts.at(database_of(key));
     ++database.keys;
-    if (session.due_ms != 0) ++database.keys_with_expiry;
+    if (session.due_ms == 0) continue;
+    ++database.keys_with_expiry;
+    database.expiry_sum += Counters::expiry_share(session.due_ms);
   }
   Counters& counters = house->counters;
   counters.dataset_bytes.fetch_add(bytes, std::memory_order_relaxed);
@@ -158,6 +161,7 @@ void count(HouseRef house, const Batch& batch) {
     if (counts[i].keys == 0) continue;
     counters.keys[i].fetch_add(counts[i].keys, std::memory_order_relaxed);
     counters.keys_with_expiry[i].fetch_add(counts[i].keys_with_expiry, std::memory_order_relaxed);
+    counters.expiry_sums[i].fetch_add(counts[i].expiry_sum, std::memory_order_relaxed);
   }
   house->processes.fetch_add(static_cast<std::int64_t>(batch.sessions.size()),
                              std::memory_order_relaxed);

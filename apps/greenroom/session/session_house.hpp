@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -23,6 +24,7 @@
 #include "session/prefix_rules.hpp"
 #include "session/storage_key.hpp"
 #include "session/user_index.hpp"
+#include "session/waiting_clients.hpp"
 
 namespace greenroom {
 
@@ -51,11 +53,34 @@ struct Counters {
   std::atomic<std::int64_t> dataset_bytes{0};  // What the sessions take, estimated
   std::array<std::atomic<std::int64_t>, 16> keys{};
   std::array<std::atomic<std::int64_t>, 16> keys_with_expiry{};
+  std::array<std::atomic<std::int64_t>, 16> expiry_sums{};  // of their expiry_share()
 
+  // What a key adds to the sum from which INFO has the average time to live. Counted from a day in
+  // 2025 and at most 35 years on, so that tens of millions of keys do not exceed the sum.
+  static constexpr std::int64_t expiry_base_ms = 1'750'000'000'000;
+  static constexpr std::int64_t expiry_share(std::int64_t expires_at_ms) {
+    if (expires_at_ms == 0) return 0;
+    return std::clamp<std::int64_t>(expires_at_ms - expiry_base_ms, 0, std::int64_t{1} << 40);
+  }
+
+  // A key that expired at the one moment (0: never) now does so at the other.
+  void move_expiry(std::uint8_t database, std::int64_t from_ms, std::int64_t to_ms) {
+    const int more = (to_ms != 0 ? 1 : 0) - (from_ms != 0 ? 1 : 0);
+    if (more != 0) keys_with_expiry[database].fetch_add(more, std::memory_order_relaxed);
+    expiry_sums[database].fetch_add(expiry_share(to_ms) - expiry_share(from_ms),
+                                    std::memory_order_relaxed);
+  }
   // A key with a value has gone.
-  void forget(std::uint8_t database, bool expires) {
+  void forget(std::uint8_t database, std::int64_t expires_at_ms) {
     keys[database].fetch_sub(1, std::memory_order_relaxed);
-    if (expires) keys_with_expiry[database].fetch_sub(1, std::memory_order_relaxed);
+    if (expires_at_ms != 0) move_expiry(database, expires_at_ms, 0);
+  }
+  // 0 where no key expires.
+  std::int64_t average_ttl_ms(std::uint8_t database, std::int64_t now_ms) const {
+    const std::int64_t expiring = keys_with_expiry[database].load(std::memory_order_relaxed);
+    if (expiring <= 0) return 0;
+    const std::int64_t sum = expiry_sums[database].load(std::memory_order_relaxed);
+    return std::max<std::int64_t>(expiry_base_ms + sum / expiring - now_ms, 0);
   }
 };
 
@@ -101,6 +126,7 @@ struct SessionHouse {
   std::atomic<std::uint32_t> event_flags{0};  // notify-keyspace-events, as EventFlag bits
   EventRing event_ring;
   std::atomic<std::uint64_t> last_lock_token{0};
+  WaitingClients waiting_clients;
 
   // What the sessions may take, as Counters::dataset_bytes estimates it; 0: no limit.
   std::atomic<std::int64_t> max_memory_bytes{0};

@@ -80,6 +80,7 @@ void SessionServer::hand_lock_on(Process& self) {
     company_->lock_waiters.pop_front();
     company_->lock_waiters_bytes -= next.bytes();
     (void)self.demonitor(next.monitor, Flush::yes);
+    next.wait.end();
     if (is_free) {
       serve(self, std::move(next.command), std::move(next.from));
     } else {
@@ -123,13 +124,19 @@ void SessionServer::take_own_lock(Process& self, const Apply& message, From<std:
     return;
   }
   const Ref monitor = self.monitor(from.caller());
-  OwnLock::Waiting next{std::move(from),     message.version, message.client,
-                        now + wish->wait_ms, wish->hold_ms,   monitor};
+  OwnLock::Waiting next{std::move(from),
+                        message.version,
+                        message.client,
+                        now + wish->wait_ms,
+                        wish->hold_ms,
+                        monitor,
+                        {}};
   if (is_free) {
     if (lock.token != 0) (void)self.demonitor(lock.monitor, Flush::yes);
     give_own_lock(self, std::move(next));
   } else {
     house_->counters.lock_waits.fetch_add(1, std::memory_order_relaxed);
+    next.wait = WaitingClients::Wait{house_->waiting_clients, message.client};
     lock.waiting.push_back(std::move(next));
   }
 }
@@ -141,6 +148,7 @@ void SessionServer::give_own_lock(Process& self, OwnLock::Waiting to) {
   lock.owner = to.from.caller();
   lock.monitor = to.monitor;
   lock.until_ms = monotonic_ms(self) + to.hold_ms;
+  to.wait.end();
   std::move(to.from).reply(":" + std::to_string(lock.token) + "\r\n");
 }
 
@@ -180,6 +188,7 @@ void SessionServer::end_overdue_locks(Process& self) {
     if (waiting.until_ms > now) return false;
     house_->counters.lock_timeouts.fetch_add(1, std::memory_order_relaxed);
     (void)self.demonitor(waiting.monitor, Flush::yes);
+    waiting.wait.end();
     std::move(waiting.from).reply(null_in(waiting.version));
     return true;
   });

@@ -24,7 +24,7 @@ SessionServer::SessionServer(Process&, HouseRef house, DormantPtr sleeper) : hou
     waits_for_packing_ = asleep->waits_for_packing();
     accessed_before_ms_ = state_.session.last_access_at_ms();
     is_listed_ = counted_ = state_.session.exists();
-    counted_expiry_ = counted_ && state_.session.expires_at_ms() != 0;
+    counted_expiry_ms_ = counted_ ? state_.session.expires_at_ms() : 0;
     if (counted_) counted_bytes_ = bytes_asleep(storage_key_.size(), asleep->record().size());
   }
   asleep_.reset(static_cast<SleepingSession*>(sleeper.release()));

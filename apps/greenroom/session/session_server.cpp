@@ -36,7 +36,7 @@ SessionServer::SessionServer(HouseRef house, std::string storage_key)
 
 SessionServer::~SessionServer() {
   if (has_left_) return;
-  if (counted_) house_->counters.forget(database_of(storage_key_), counted_expiry_);
+  if (counted_) house_->counters.forget(database_of(storage_key_), counted_expiry_ms_);
   house_->counters.dataset_bytes.fetch_sub(counted_bytes_, std::memory_order_relaxed);
   if (!state_.user().empty()) house_->users.unbind(state_.user(), storage_key_);
   house_->note_death();
@@ -124,10 +124,10 @@ void SessionServer::count(bool expired) {
     counters.keys[database].fetch_add(exists ? 1 : -1, std::memory_order_relaxed);
     counted_ = exists;
   }
-  if (const bool expires = state_.session.exists() && state_.session.expires_at_ms() != 0;
-      expires != counted_expiry_) {
-    counters.keys_with_expiry[database].fetch_add(expires ? 1 : -1, std::memory_order_relaxed);
-    counted_expiry_ = expires;
+  const std::int64_t expires_at_ms = counted_ ? state_.session.expires_at_ms() : 0;
+  if (expires_at_ms != counted_expiry_ms_) {
+    counters.move_expiry(database, counted_expiry_ms_, expires_at_ms);
+    counted_expiry_ms_ = expires_at_ms;
   }
   count_bytes();
 }
@@ -273,8 +273,10 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
     house_->counters.lock_waits.fetch_add(1, std::memory_order_relaxed);
     const std::int64_t until = monotonic_ms(self) + rule_->lock_wait_ms;
     const Ref monitor = self.monitor(from.caller());
+    WaitingClients::Wait wait{house_->waiting_clients, message.client};
     Company& all = company();
-    all.lock_waiters.push_back(LockWaiter{std::move(message), std::move(from), until, monitor});
+    all.lock_waiters.push_back(
+        LockWaiter{std::move(message), std::move(from), until, monitor, std::move(wait)});
     all.lock_waiters_bytes += all.lock_waiters.back().bytes();
     return;
   }

@@ -175,6 +175,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     troupe::From<std::string> from;
     std::int64_t until_ms;
     troupe::Ref monitor;
+    WaitingClients::Wait wait;
     std::size_t bytes() const { return sizeof(*this) + command.command.bytes.size(); }
   };
   // SESS.LOCK: who has the session to itself, and who comes next.
@@ -186,6 +187,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
       std::int64_t until_ms;
       std::int64_t hold_ms;
       troupe::Ref monitor;
+      WaitingClients::Wait wait;
     };
     std::uint64_t token = 0;  // 0: nobody has it
     std::uint64_t client = 0;
@@ -302,6 +304,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   std::uint64_t packed_revision_ = 0;                     // 0: none is packed
   std::string_view kept_key_;            // as the key table keeps it; null: to be looked up
   std::int64_t accessed_before_ms_ = 0;  // it woke; 0: it is new
+  std::int64_t counted_expiry_ms_ = 0;   // of the keys that expire; 0: it does not
   std::int64_t armed_ms_ = 0;            // for when it is entered in the expiry clock; 0: it is not
   const PrefixRule* rule_ = nullptr;
   std::uint64_t stored_revision_ = 0;
@@ -313,7 +316,6 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   std::uint16_t rules_seen_ = 0;
   bool is_listed_ : 1 = false;  // in the table of keys with a value, or in the other
   bool counted_ : 1 = false;
-  bool counted_expiry_ : 1 = false;
   bool waits_for_packing_ : 1 = false;  // it has a place in the queue
   bool is_new_ = false;                 // has the first look around before it
   bool has_left_ : 1 = false;           // in order: asleep, or gone from the tables

@@ -71,7 +71,7 @@ void drop(Dormant* sleeper) noexcept {
     if (const auto facts = facts_of_record(session->record())) {
       const std::string_view key = session->key();
       if (facts->exists()) {
-        house.counters.forget(database_of(key), facts->expires());
+        house.counters.forget(database_of(key), facts->ends_at_ms);
         house.counters.dataset_bytes.fetch_sub(bytes_asleep(key.size(), session->record().size()),
                                                std::memory_order_relaxed);
       }
