@@ -297,6 +297,23 @@ TEST(Info, has_what_clients_look_for) {
   EXPECT_EQ(info_text(facts, std::vector<std::string_view>{"nosuch"}), "");
 }
 
+TEST(Info, the_doctor_knows_how_far_the_limit_of_memory_is) {
+  const auto doctor = [](const ServerFacts& facts) {
+    std::string out;
+    ReplyWriter reply{out, RespVersion::resp2};
+    const std::vector<std::string_view> words{"MEMORY", "DOCTOR"};
+    answer_server(command_spec(CommandId::memory_doctor), words, facts, reply);
+    return out;
+  };
+  ServerFacts facts;
+  facts.dataset_bytes = 512;
+  EXPECT_NE(doctor(facts).find("about 512B, and no limit is set"), std::string::npos);
+  facts.max_memory_bytes = 1024;
+  EXPECT_NE(doctor(facts).find("50 % of max_memory.\n"), std::string::npos) << doctor(facts);
+  facts.dataset_bytes = 1000;
+  EXPECT_NE(doctor(facts).find("97 % of max_memory: anonymous"), std::string::npos);
+}
+
 TEST(Config, get_matches_patterns_and_set_is_refused) {
   expect_transcript(R"(
     > CONFIG GET save

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "greenroom/transcript.hpp"
+#include "resp/acl.hpp"
 #include "resp/connection_state.hpp"
 #include "resp/sha1.hpp"
 #include "security/digest.hpp"
@@ -161,24 +162,39 @@ TEST(Acl, shows_the_rules_of_users_and_no_password) {
                   user("gone", {"+get", "reset", "off"})};
   std::string out;
   ReplyWriter reply{out, RespVersion::resp2};
-  const Login login{rules, "h:1"};
-  login.answer_acl(command_spec(CommandId::acl_list), {}, reply);
+  answer_acl(command_spec(CommandId::acl_list), {}, *rules, "default", reply);
   EXPECT_EQ(out,
             "*3\r\n"
             "$60\r\nuser app on ~sess:* %R~a:* &n:* +@all -@dangerous +client|id\r\n"
             "$27\r\nuser default on ~* &* +@all\r\n"
             "$33\r\nuser gone off resetchannels -@all\r\n");
   out.clear();
-  login.answer_acl(command_spec(CommandId::acl_getuser),
-                   std::vector<std::string_view>{"ACL", "GETUSER", "app"}, reply);
+  answer_acl(command_spec(CommandId::acl_getuser),
+             std::vector<std::string_view>{"ACL", "GETUSER", "app"}, *rules, "default", reply);
   EXPECT_EQ(out,
             "*12\r\n$5\r\nflags\r\n*1\r\n$2\r\non\r\n$9\r\npasswords\r\n*0\r\n$8\r\ncommands\r\n"
             "$28\r\n+@all -@dangerous +client|id\r\n$4\r\nkeys\r\n$14\r\n~sess:* %R~a:*\r\n"
             "$8\r\nchannels\r\n$4\r\n&n:*\r\n$9\r\nselectors\r\n*0\r\n");
+  const auto dryrun = [&](std::vector<std::string_view> words) {
+    words.insert(words.begin(), {"ACL", "DRYRUN"});
+    out.clear();
+    answer_acl(command_spec(CommandId::acl_dryrun), words, *rules, "default", reply);
+    return out;
+  };
+  EXPECT_EQ(dryrun({"app", "get", "sess:1"}), "+OK\r\n");
+  EXPECT_EQ(dryrun({"app", "MGET", "sess:1", "other"}),
+            "$53\r\nUser app has no permissions to access the 'other' key\r\n");
+  EXPECT_EQ(dryrun({"app", "set", "a:1", "x"}),
+            "$51\r\nUser app has no permissions to access the 'a:1' key\r\n");
+  EXPECT_EQ(dryrun({"app", "publish", "m:1", "x"}),
+            "$55\r\nUser app has no permissions to access the 'm:1' channel\r\n");
+  EXPECT_EQ(dryrun({"app", "client", "list"}),
+            "$60\r\nUser app has no permissions to run the 'client|list' command\r\n");
+  EXPECT_EQ(dryrun({"default", "flushall"}), "+OK\r\n");
   // With users and no password of its own, the default user is nobody.
   rules->password.clear();
   out.clear();
-  login.answer_acl(command_spec(CommandId::acl_list), {}, reply);
+  answer_acl(command_spec(CommandId::acl_list), {}, *rules, "default", reply);
   EXPECT_NE(out.find("user default off ~* &* +@all"), std::string::npos) << out;
 }
 
@@ -207,9 +223,15 @@ TEST(Acl, tells_who_one_is_and_what_there_is) {
     -ERR Unknown category 'nonsense'
     > ACL SETUSER x
     -ERR unknown subcommand 'SETUSER'. Try ACL HELP.
+    > ACL GENPASS 5 5
+    -ERR unknown subcommand or wrong number of arguments for 'GENPASS'. Try ACL HELP.
   )");
   LocalServer server;
   LocalConnection connection{server};
+  const std::string password = connection.send("ACL GENPASS\r\n");
+  EXPECT_TRUE(password.starts_with("$64\r\n")) << password;
+  EXPECT_NE(connection.send("ACL GENPASS\r\n"), password);
+  EXPECT_TRUE(connection.send("ACL GENPASS 5\r\n").starts_with("$2\r\n"));
   const std::string categories = connection.send("ACL CAT\r\n");
   for (const char* name : {"keyspace", "read", "write", "dangerous", "admin", "pubsub"})
     EXPECT_NE(categories.find(name), std::string::npos) << name;

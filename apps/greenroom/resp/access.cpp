@@ -149,30 +149,33 @@ bool AccessRules::may_run(const CommandSpec& command) const {
   return command.has(flag_no_auth) || commands_.test(index_of(command));
 }
 
-bool AccessRules::may_use_keys(const CommandSpec& command,
-                               std::span<const std::string_view> words) const {
+std::optional<std::string_view> AccessRules::forbidden_key(
+    const CommandSpec& command, std::span<const std::string_view> words) const {
   if (command.id == CommandId::eval || command.id == CommandId::evalsha) {
-    return words.size() <= 3 || may_use_key(words[3], KeyUse::read_and_write);
+    if (words.size() <= 3 || may_use_key(words[3], KeyUse::read_and_write)) return std::nullopt;
+    return words[3];
   }
-  if (command.first_key == 0) return true;
+  if (command.first_key == 0) return std::nullopt;
   const bool writes = command.has(flag_write);
   const KeyUse use = !writes                       ? KeyUse::read
                      : only_writes(command, words) ? KeyUse::write
                                                    : KeyUse::read_and_write;
   for (std::size_t i = 0; i < count_keys(command, words.size()); ++i) {
-    if (!may_use_key(words[command.key_at(i)], use)) return false;
+    const std::string_view key = words[command.key_at(i)];
+    if (!may_use_key(key, use)) return key;
   }
-  return true;
+  return std::nullopt;
 }
 
-bool AccessRules::may_use_channels(const CommandSpec& command,
-                                   std::span<const std::string_view> words) const {
+std::optional<std::string_view> AccessRules::forbidden_channel(
+    const CommandSpec& command, std::span<const std::string_view> words) const {
   const bool is_pattern = command.id == CommandId::psubscribe;
-  if (command.id == CommandId::publish) return may_use_channel(words[1], is_pattern);
-  if (command.id != CommandId::subscribe && !is_pattern) return true;
-  return std::ranges::all_of(words.subspan(1), [&](std::string_view channel) {
-    return may_use_channel(channel, is_pattern);
-  });
+  const bool is_publish = command.id == CommandId::publish;
+  if (!is_publish && command.id != CommandId::subscribe && !is_pattern) return std::nullopt;
+  for (std::string_view channel : words.subspan(1, is_publish ? 1 : words.size() - 1)) {
+    if (!may_use_channel(channel, is_pattern)) return channel;
+  }
+  return std::nullopt;
 }
 
 bool AccessRules::may_use_channel(std::string_view channel, bool is_pattern) const {

@@ -4,6 +4,7 @@
 #include <bitset>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,11 +37,13 @@ class AccessRules {
   static std::expected<AccessRules, std::string> parse(std::span<const std::string> words);
 
   bool may_run(const CommandSpec& command) const;
-  // Whether all keys of the request, one that the command accepts, may be used as it uses them.
-  bool may_use_keys(const CommandSpec& command, std::span<const std::string_view> words) const;
+  // The first key of a request, one that the command accepts, that may not be used as it uses it.
+  std::optional<std::string_view> forbidden_key(const CommandSpec& command,
+                                                std::span<const std::string_view> words) const;
   bool may_use_key(std::string_view key, KeyUse use) const;
-  // Whether a request may listen to, or publish on, all the channels that it names.
-  bool may_use_channels(const CommandSpec& command, std::span<const std::string_view> words) const;
+  // The first channel of a request that it may not listen to, or publish on.
+  std::optional<std::string_view> forbidden_channel(const CommandSpec& command,
+                                                    std::span<const std::string_view> words) const;
   bool is_on() const { return is_on_; }
   void turn_off() { is_on_ = false; }
 

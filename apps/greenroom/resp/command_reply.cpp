@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "resp/command_reply.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "resp/error_text.hpp"
@@ -207,20 +208,29 @@ void answer_docs(Words names, ReplyWriter& reply) {
 
 void answer_list(Words options, ReplyWriter& reply) {
   std::string_view pattern = "*";
+  std::string category;
   if (!options.empty()) {
     if (options.size() != 3 || !same_word(options[0], "filterby"))
       return reply.error(error_text::syntax);
     if (same_word(options[1], "pattern")) {
       pattern = options[2];
-    } else if (same_word(options[1], "module") || same_word(options[1], "aclcat")) {
-      pattern = "";  // There are no modules, and categories are not kept to be searched.
+    } else if (same_word(options[1], "aclcat")) {
+      category = "@" + lower_case(options[2]);
+    } else if (same_word(options[1], "module")) {
+      pattern = "";  // There are no modules.
     } else {
       return reply.error(error_text::syntax);
     }
   }
   std::vector<std::string_view> names;
-  for (const CommandSpec* command : top_level())
-    if (glob_match(pattern, command->name, LetterCase::ignored)) names.push_back(command->name);
+  for (const CommandSpec& command : all_commands()) {
+    if (command.id == CommandId::script_run) continue;
+    const auto categories = acl_categories(command);
+    const bool fits = category.empty()
+                          ? glob_match(pattern, command.name, LetterCase::ignored)
+                          : std::ranges::find(categories, category) != categories.end();
+    if (fits) names.push_back(command.name);
+  }
   reply.array(names.size());
   for (std::string_view name : names) reply.bulk(name);
 }

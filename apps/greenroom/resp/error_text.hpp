@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,13 @@ inline constexpr std::string_view too_long =
     "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 inline constexpr std::string_view invalid_cursor = "ERR invalid cursor";
 
+// What a client has sent, in an error: cut at 128 bytes, and at the first zero byte, as Redis does,
+// being C.
+inline std::string_view echoed(std::string_view text, std::size_t max = 128) {
+  text = text.substr(0, max);
+  return text.substr(0, text.find('\0'));
+}
+
 // `command` is the command's full name in lower case.
 inline std::string wrong_arity(std::string_view command) {
   return "ERR wrong number of arguments for '" + std::string(command) + "' command";
@@ -28,6 +36,12 @@ inline std::string wrong_arity(std::string_view command) {
 inline std::string wrong_subcommand(std::string_view subcommand, std::string_view container) {
   return "ERR unknown subcommand or wrong number of arguments for '" +
          std::string(subcommand.substr(0, 128)) + "'. Try " + std::string(container) + " HELP.";
+}
+
+// Not Redis': the whole reply to a command whose answer is larger than the server collects.
+inline std::string too_large_reply(std::size_t limit) {
+  return "-ERR the reply is larger than " + std::to_string(limit) +
+         " bytes (max-reply-bytes); ask for less at once\r\n";
 }
 
 inline std::string invalid_expire_time(std::string_view command) {

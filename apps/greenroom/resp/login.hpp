@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "resp/command_table.hpp"
-#include "resp/reply_writer.hpp"
 #include "resp/server_rules.hpp"
 
 namespace greenroom {
@@ -39,17 +38,9 @@ class Login {
   // For commands that find their keys by themselves.
   bool may_use_key(std::string_view key, KeyUse use) const;
 
-  // ACL WHOAMI, USERS, LIST, GETUSER and CAT. What users there are and what they may do is the
-  // configuration's. Passwords are shown to nobody, not even as hashes.
-  void answer_acl(const CommandSpec& command, std::span<const std::string_view> words,
-                  ReplyWriter& reply) const;
-
  private:
   bool is_right(std::string_view user, std::string_view password, const User*& found) const;
   void tell(LoginAttempt::Outcome outcome, std::string_view user) const;
-  AccessRules default_access() const;
-  void answer_getuser(std::string_view name, ReplyWriter& reply) const;
-  void answer_list(ReplyWriter& reply) const;
 
   std::shared_ptr<const ServerRules> rules_;
   std::string address_;

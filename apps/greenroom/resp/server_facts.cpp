@@ -255,6 +255,17 @@ void answer_time(std::int64_t now_ms, ReplyWriter& reply) {
   reply.bulk(std::to_string(now_ms % 1000 * 1000));
 }
 
+// MEMORY DOCTOR.
+std::string about_memory(const ServerFacts& facts) {
+  const std::string taken = "The sessions take about " + human_bytes(facts.dataset_bytes);
+  if (facts.max_memory_bytes == 0) return taken + ", and no limit is set (max_memory).\n";
+  const std::uint64_t percent = static_cast<std::uint64_t>(
+      static_cast<double>(facts.dataset_bytes) * 100 / static_cast<double>(facts.max_memory_bytes));
+  const std::string of_limit = taken + ", " + std::to_string(percent) + " % of max_memory";
+  if (percent < 90) return of_limit + ".\n";
+  return of_limit + ": anonymous ones are ended first, then writes are refused.\n";
+}
+
 }  // namespace
 
 std::string info_text(const ServerFacts& facts, std::span<const std::string_view> sections) {
@@ -279,8 +290,13 @@ void answer_server(const CommandSpec& command, std::span<const std::string_view>
       if (words.size() > 2 || (words.size() == 2 && !same_word(words[1], "schedule")))
         return reply.error(error_text::syntax);
       return reply.simple("Background saving started");
+    case CommandId::latency_history:
     case CommandId::latency_latest:
       return reply.array(0);
+    case CommandId::latency_histogram:
+      return reply.map(0);
+    case CommandId::memory_doctor:
+      return reply.text(about_memory(facts));
     case CommandId::latency_reset:
       return reply.integer(0);
     case CommandId::shutdown:
