@@ -55,50 +55,44 @@ void ReloadSignal::run() {
 
 namespace {
 
-// The settings that need a restart and differ, by name.
-std::string fixed_differences(const Config& before, const Config& after) {
+// The settings that need a restart stay as they are, so that the configuration goes on saying what
+// is in force: the next reload compares with it, and what starts later (a snapshot, the HTTP port
+// after a crash) goes by it. Returns the names of those that were to be something else.
+std::string keep_fixed(const Config& before, Config& after) {
   std::string names;
-  const auto compare = [&](const char* name, const auto& one, const auto& other) {
-    if (one != other) names += (names.empty() ? "" : ", ") + std::string{name};
+  const auto add = [&](const char* name) {
+    names += (names.empty() ? "" : ", ") + std::string{name};
   };
-  compare("bind", before.serve.bind, after.serve.bind);
-  compare("port", before.serve.port, after.serve.port);
-  compare("data", before.serve.data, after.serve.data);
-  compare("durability", before.serve.durability, after.serve.durability);
-  compare("engine", before.serve.engine, after.serve.engine);
-  compare("shards", before.serve.shards, after.serve.shards);
-  compare("workers", before.serve.workers, after.serve.workers);
-  compare("max_clients", before.serve.max_clients, after.serve.max_clients);
-  compare("max_value", before.serve.max_value_bytes, after.serve.max_value_bytes);
-  compare("max_events", before.serve.max_events, after.serve.max_events);
-  compare("max_reply", before.serve.max_reply_bytes, after.serve.max_reply_bytes);
-  compare("protected_mode", before.serve.protected_mode, after.serve.protected_mode);
-  compare("tls port", before.serve.tls_port, after.serve.tls_port);
-  compare("encryption_key_file", before.encryption_key_file, after.encryption_key_file);
-  compare("password", before.serve.requirepass, after.serve.requirepass);
-  compare("users", before.users, after.users);
-  compare("http port", before.http.port, after.http.port);
-  compare("http bind", before.http.bind, after.http.bind);
-  compare("http tls", before.http.with_tls, after.http.with_tls);
-  compare("whether there is an admin password", before.http.admin_password.empty(),
-          after.http.admin_password.empty());
-  return names;
-}
-
-// The configuration goes on saying what is in force: the next reload compares with it, and what
-// starts later (a snapshot, the HTTP port after a crash) goes by it.
-void keep_fixed(const Config& before, Config& after) {
-  const std::size_t max_memory = after.serve.max_memory_bytes;
-  after.serve = before.serve;
-  after.serve.max_memory_bytes = max_memory;
-  after.users = before.users;
-  after.encryption_key_file = before.encryption_key_file;
-  after.http.bind = before.http.bind;
-  after.http.port = before.http.port;
-  after.http.with_tls = before.http.with_tls;
+  const auto keep = [&](const char* name, const auto& in_force, auto& asked) {
+    if (asked == in_force) return;
+    asked = in_force;
+    add(name);
+  };
+  keep("bind", before.serve.bind, after.serve.bind);
+  keep("port", before.serve.port, after.serve.port);
+  keep("data", before.serve.data, after.serve.data);
+  keep("durability", before.serve.durability, after.serve.durability);
+  keep("engine", before.serve.engine, after.serve.engine);
+  keep("shards", before.serve.shards, after.serve.shards);
+  keep("workers", before.serve.workers, after.serve.workers);
+  keep("max_clients", before.serve.max_clients, after.serve.max_clients);
+  keep("max_value", before.serve.max_value_bytes, after.serve.max_value_bytes);
+  keep("max_events", before.serve.max_events, after.serve.max_events);
+  keep("max_reply", before.serve.max_reply_bytes, after.serve.max_reply_bytes);
+  keep("protected_mode", before.serve.protected_mode, after.serve.protected_mode);
+  keep("enable_debug_command", before.serve.enable_debug_command, after.serve.enable_debug_command);
+  keep("tls port", before.serve.tls_port, after.serve.tls_port);
+  keep("encryption_key_file", before.encryption_key_file, after.encryption_key_file);
+  keep("password", before.serve.requirepass, after.serve.requirepass);
+  keep("users", before.users, after.users);
+  keep("http port", before.http.port, after.http.port);
+  keep("http bind", before.http.bind, after.http.bind);
+  keep("http tls", before.http.with_tls, after.http.with_tls);
   if (before.http.admin_password.empty() != after.http.admin_password.empty()) {
     after.http.admin_password = before.http.admin_password;
+    add("whether there is an admin password");
   }
+  return names;
 }
 
 void renew_certificates(Server& server, const Config& config, Pid http_server) {
@@ -157,9 +151,8 @@ void reload(Operation& operation) {
     operation.server.house.max_memory_bytes =
         static_cast<std::int64_t>(config.serve.max_memory_bytes);
   }
-  const std::string fixed = fixed_differences(before, config);
+  const std::string fixed = keep_fixed(before, config);
   if (!fixed.empty()) log::warning("only a restart changes: {}", fixed);
-  keep_fixed(before, config);
   operation.set_config(std::move(config));
   operation.audit.write({.act = "reload"});
   log::notice("the configuration was read again");

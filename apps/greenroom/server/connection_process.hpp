@@ -52,11 +52,9 @@ class Connection {
   HouseRef house() { return HouseRef{&server_->house}; }
   std::int64_t now_ms() const { return self_.system_time() / std::chrono::milliseconds{1}; }
 
-  // connection.cpp: the socket, and who answers what.
+  // connection.cpp: the socket.
   troupe::Async<> wait_for_input();
   troupe::Async<> take(std::string_view bytes);
-  troupe::Async<> request(Words words);
-  troupe::Async<> carry_out(const Verdict& verdict, std::string& out);
   void write(const Publication& publication);
   troupe::Async<> write_publications();
   troupe::Async<> write_what_was_published();
@@ -64,6 +62,10 @@ class Connection {
   troupe::Async<> flush();
   troupe::Async<bool> write_all();
   void tell_facts();
+
+  // connection_requests.cpp: who answers what.
+  troupe::Async<> request(Words words);
+  troupe::Async<> carry_out(const Verdict& verdict, std::string& out);
   void append_reply(const std::string& reply, bool is_wanted);
   std::string answer_about_server(const Verdict& verdict);
   std::string answer_about_clients(const Verdict& verdict);

@@ -16,15 +16,40 @@ namespace {
 // How often a key's process may turn out to be gone before the client is told.
 constexpr int max_attempts = 1'000;
 
-// The process of a key that is to be asked: the one that is there, a new one where there is none,
-// or a successor where `before`, which was asked a moment ago and did not answer, has crashed.
-Async<FoundSession> session_to_ask(Process& self, HouseRef house, const std::string& storage_key,
-                                   Pid before) {
-  const Pid pid = house->find(storage_key);
-  if (!pid) co_return new_session(house, storage_key);
-  if (pid != before) co_return pid;
-  co_return co_await start_session(self, house, storage_key);
-}
+// The processes of a key, until one of them answers: the one that is there, a new one where there
+// is none, and a successor where the one that was asked last did not answer because it has crashed.
+class SessionSearch {
+ public:
+  SessionSearch(HouseRef house, const std::string& storage_key)
+      : house_{house}, key_{storage_key} {}
+
+  // The null pid: it is time to give up.
+  Async<Pid> next(Process& self) {
+    while (attempts_ < max_attempts && failed_starts_ < max_failed_starts) {
+      if (++attempts_ > 3) co_await self.sleep(1ms);
+      const FoundSession found = co_await look(self);
+      if (!found) ++failed_starts_;
+      if (!found || !*found) continue;
+      last_ = *found;
+      co_return last_;
+    }
+    co_return Pid{};
+  }
+
+ private:
+  Async<FoundSession> look(Process& self) const {
+    const Pid pid = house_->find(key_);
+    if (!pid) co_return new_session(house_, key_);
+    if (pid != last_) co_return pid;
+    co_return co_await start_session(self, house_, key_);
+  }
+
+  HouseRef house_;
+  const std::string& key_;
+  Pid last_;
+  int attempts_ = 0;
+  int failed_starts_ = 0;
+};
 
 }  // namespace
 
@@ -52,19 +77,14 @@ FoundSession new_session(HouseRef house, const std::string& storage_key) {
 }
 
 Async<bool> watch_key(Process& self, HouseRef house, std::string storage_key) {
-  Pid before;
-  int failed_starts = 0;
-  for (int attempt = 0; attempt < max_attempts && failed_starts < max_failed_starts; ++attempt) {
-    if (attempt > 2) co_await self.sleep(1ms);
-    const FoundSession pid = co_await session_to_ask(self, house, storage_key, before);
-    if (!pid) ++failed_starts;
-    if (!pid || !*pid) continue;
-    auto pending = send_request(self, ServerRef<SessionServer>{*pid}, SessionServer::Watch{});
+  SessionSearch search{house, storage_key};
+  for (;;) {
+    const Pid pid = co_await search.next(self);
+    if (!pid) co_return false;
+    auto pending = send_request(self, ServerRef<SessionServer>{pid}, SessionServer::Watch{});
     const auto answer = co_await pending.response(infinity);
     if (answer && *answer) co_return true;
-    before = *pid;
   }
-  co_return false;
 }
 
 KeyLocks::~KeyLocks() {
@@ -87,23 +107,17 @@ Async<bool> KeyLocks::hold(std::vector<std::string> storage_keys) {
 }
 
 Async<bool> KeyLocks::hold_one(const std::string& key) {
-  Pid before;
-  int failed_starts = 0;
-  for (int attempt = 0; attempt < max_attempts && failed_starts < max_failed_starts; ++attempt) {
-    if (attempt > 2) co_await self_.sleep(1ms);
-    const FoundSession pid = co_await session_to_ask(self_, house_, key, before);
-    if (!pid) ++failed_starts;
-    if (!pid || !*pid) continue;
-    auto pending = send_request(self_, ServerRef<SessionServer>{*pid}, SessionServer::Hold{});
+  SessionSearch search{house_, key};
+  for (;;) {
+    const Pid pid = co_await search.next(self_);
+    if (!pid) co_return false;
+    auto pending = send_request(self_, ServerRef<SessionServer>{pid}, SessionServer::Hold{});
     auto held = co_await pending.response(infinity);
-    if (held) {
-      owners_.push_back(Owner{key, *pid, held->was_touched});
-      keys_.add(key, std::move(held->state));
-      co_return true;
-    }
-    before = *pid;
+    if (!held) continue;
+    owners_.push_back(Owner{key, pid, held->was_touched});
+    keys_.add(key, std::move(held->state));
+    co_return true;
   }
-  co_return false;
 }
 
 bool KeyLocks::was_touched(std::string_view storage_key) const {
