@@ -16,10 +16,13 @@ using namespace troupe;
 using namespace std::chrono_literals;
 using namespace test;
 
-Async<std::string> answer(Process& self, ServerPtr server, Words words, std::uint8_t database) {
+constexpr std::size_t no_limit = SIZE_MAX;
+
+Async<std::string> answer(Process& self, ServerPtr server, Words words, std::uint8_t database,
+                          std::size_t max_reply_bytes = no_limit) {
   const std::vector<std::string_view> views{words.begin(), words.end()};
   co_return co_await answer_keyspace(self, HouseRef{&server->house}, *find_command(views[0]), views,
-                                     database, RespVersion::resp2);
+                                     database, RespVersion::resp2, max_reply_bytes);
 }
 
 struct Counted {
@@ -73,6 +76,54 @@ Async<> others_have_their_turn(Process& self, ServerPtr server) {
 
 TEST(Keyspace, lets_others_have_their_turn_while_it_looks_at_all_keys) {
   in_every_schedule(others_have_their_turn);
+}
+
+Async<> large_replies_are_refused(Process& self, ServerPtr server) {
+  for (int i = 0; i < 5'000; ++i) {
+    server->house.sessions.insert(storage_key(0, "key:" + std::to_string(1'000 + i)), self.pid());
+  }
+  Words all{"KEYS", "*"};
+  const std::string reply = co_await answer(self, server, all, 0);
+  EXPECT_TRUE(reply.starts_with("*5000\r\n"));
+  EXPECT_EQ(co_await answer(self, server, all, 0, reply.size()), reply);
+  EXPECT_TRUE(
+      (co_await answer(self, server, all, 0, reply.size() / 2)).starts_with("-ERR the reply"));
+  Words few{"KEYS", "key:1*"};
+  EXPECT_TRUE((co_await answer(self, server, few, 0, reply.size() / 2)).starts_with("*1000\r\n"));
+}
+
+TEST(Keyspace, keys_that_are_more_than_a_reply_may_be_are_an_error) {
+  in_every_schedule(large_replies_are_refused);
+}
+
+// A page of SCAN ends where its keys are long, and the pages together are all keys.
+Async<> long_keys_are_told_in_shorter_pages(Process& self, ServerPtr server) {
+  constexpr std::size_t keys = 5'000;
+  const std::string rest(1'000, 'x');
+  for (std::size_t i = 0; i < keys; ++i) {
+    server->house.sessions.insert(storage_key(0, std::to_string(1'000 + i) + rest), self.pid());
+  }
+  std::set<std::string> told;
+  std::string cursor = "0";
+  int pages = 0;
+  do {
+    Words page{"SCAN", cursor, "COUNT", "10000"};
+    const std::string reply = co_await answer(self, server, page, 0);
+    EXPECT_LT(reply.size(), std::size_t{3} << 20);
+    const std::size_t begin = reply.find("\r\n", 4) + 2;
+    cursor = reply.substr(begin, reply.find("\r\n", begin) - begin);
+    for (std::size_t at = reply.find(rest); at != std::string::npos;
+         at = reply.find(rest, at + 1)) {
+      told.insert(reply.substr(at - 4, 4));
+    }
+    ++pages;
+  } while (cursor != "0");
+  EXPECT_EQ(told.size(), keys);
+  EXPECT_GT(pages, 1);
+}
+
+TEST(Keyspace, a_page_of_a_scan_ends_where_the_keys_are_long) {
+  in_every_schedule(long_keys_are_told_in_shorter_pages);
 }
 
 Async<> any_key_may_be_drawn(Process& self, ServerPtr server) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "resp/error_text.hpp"
 #include "resp/multi_key.hpp"
 #include "resp/number.hpp"
 #include "security/digest.hpp"
@@ -43,10 +44,7 @@ bool may_carry_value(const CommandSpec& command, std::span<const std::string_vie
   }
 }
 
-std::string too_large(std::size_t limit) {
-  return "-ERR the reply is larger than " + std::to_string(limit) +
-         " bytes (max-reply-bytes); ask for less at once\r\n";
-}
+using error_text::too_large_reply;
 
 // The key of a session that SESS.CREATE makes: the id behind the prefix is 128 bits from the
 // system.
@@ -147,7 +145,7 @@ Async<std::string> Connection::ask_several(const Verdict& verdict) {
   if (house()->together_done.load() == begun) {
     auto reply = co_await gather(verdict);
     if (reply && house()->together_begun.load() == begun) co_return std::move(*reply);
-    if (!reply) co_return too_large(server_->options.max_reply_bytes);
+    if (!reply) co_return too_large_reply(server_->options.max_reply_bytes);
   }
   // Somebody writes several keys at the same time, and half of that might be in the reply.
   co_return co_await hold_and_apply(verdict);
@@ -192,7 +190,7 @@ Async<std::string> Connection::hold_and_apply(const Verdict& verdict) {
   std::string error = co_await locks.commit();
   if (!error.empty()) co_return error;
   if (out.size() > server_->options.max_reply_bytes) {
-    co_return too_large(server_->options.max_reply_bytes);
+    co_return too_large_reply(server_->options.max_reply_bytes);
   }
   co_return out;
 }
@@ -278,7 +276,7 @@ Async<std::string> Connection::run_held(std::vector<QueuedCommand> queue, KeyLoc
   if (!error.empty()) co_return error;
   // What was done stands; what it answers does not fit.
   if (out.size() > server_->options.max_reply_bytes) {
-    co_return too_large(server_->options.max_reply_bytes);
+    co_return too_large_reply(server_->options.max_reply_bytes);
   }
   co_return out;
 }

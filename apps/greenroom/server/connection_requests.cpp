@@ -125,7 +125,8 @@ Async<> Connection::carry_out(const Verdict& verdict, std::string& out) {
       break;
     case ask_keyspace:
       out = co_await answer_keyspace(self_, house(), *verdict.command, verdict.words,
-                                     state_.database(), state_.version());
+                                     state_.database(), state_.version(),
+                                     server_->options.max_reply_bytes);
       break;
     case ask_users:
       out = co_await answer_about_sessions(verdict);

@@ -17,8 +17,9 @@ using namespace troupe;
 
 namespace {
 
-// What one SCAN may look at: the client's COUNT is a wish.
+// What one SCAN may look at, and about what it may answer: the client's COUNT is a wish.
 constexpr std::int64_t max_scan_count = 10'000;
+constexpr std::size_t max_scan_bytes = 1u << 20;
 // Requests under way at once when every key is asked something.
 constexpr std::size_t max_in_flight = 512;
 // Keys looked at in one go when all are, in a few hundred microseconds; then the others of this
@@ -61,7 +62,8 @@ Async<std::vector<std::string>> ask_all(Process& self, HouseRef house, CommandId
 }
 
 Async<std::string> answer_keys(Process& self, HouseRef house, std::uint8_t database,
-                               std::string_view pattern, RespVersion version) {
+                               std::string_view pattern, RespVersion version,
+                               std::size_t max_reply_bytes) {
   std::string names;
   ReplyWriter name{names, version};
   std::size_t count = 0;
@@ -71,6 +73,7 @@ Async<std::string> answer_keys(Process& self, HouseRef house, std::uint8_t datab
       name.bulk(key_in(key));
       ++count;
     }
+    if (names.size() > max_reply_bytes) co_return error_text::too_large_reply(max_reply_bytes);
     if (cursor == 0) break;
     co_await self.yield();
   }
@@ -104,13 +107,15 @@ Async<std::string> answer_scan(Process& self, HouseRef house,
   }
   std::uint64_t cursor = request->cursor;
   std::vector<std::string> keys;
+  std::size_t bytes = 0;
   for (auto left = static_cast<std::size_t>(std::min(request->count, max_scan_count));;) {
     const std::size_t count = std::min(left, looked_at_at_once);
     for (std::string& key : some_keys(house->sessions, cursor, count, database, request->pattern)) {
+      bytes += key.size();
       keys.push_back(std::move(key));
     }
     left -= count;
-    if (left == 0 || cursor == 0) break;
+    if (left == 0 || cursor == 0 || bytes > max_scan_bytes) break;
     co_await self.yield();
   }
   if (!request->type.empty()) {
@@ -148,7 +153,7 @@ Async<std::optional<std::string>> random_key(Process& self, HouseRef house, std:
 
 Async<std::string> answer_keyspace(Process& self, HouseRef house, const CommandSpec& command,
                                    std::span<const std::string_view> words, std::uint8_t database,
-                                   RespVersion version) {
+                                   RespVersion version, std::size_t max_reply_bytes) {
   std::string out;
   ReplyWriter reply{out, version};
   switch (command.id) {
@@ -156,7 +161,7 @@ Async<std::string> answer_keyspace(Process& self, HouseRef house, const CommandS
       reply.integer(house->counters.keys[database].load(std::memory_order_relaxed));
       break;
     case CommandId::keys:
-      co_return co_await answer_keys(self, house, database, words[1], version);
+      co_return co_await answer_keys(self, house, database, words[1], version, max_reply_bytes);
     case CommandId::scan:
       co_return co_await answer_scan(self, house, words, database, version);
     case CommandId::randomkey: {
