@@ -117,6 +117,26 @@ TEST_F(ServedRules, a_users_sessions_are_listed_capped_and_revoked) {
   EXPECT_EQ(wire("SESS.USER.LIST bob").substr(0, 4), "*1\r\n");
 }
 
+TEST_F(ServedRules, all_sessions_of_a_user_are_revoked_but_one) {
+  set_rule("m:", "tombstone=60s user=/user");
+  Wire wire{server_->port()};
+  // More than are ended at once.
+  constexpr int sessions = 1'500;
+  std::string writes;
+  for (int i = 0; i < sessions; ++i) {
+    writes += "SET m:" + std::to_string(i) + " '{\"user\":\"many\"}'\r\n";
+  }
+  std::thread sender{[&] { wire.send(writes); }};
+  for (int i = 0; i < sessions; ++i) EXPECT_EQ(wire.read(), "+OK\r\n");
+  sender.join();
+  EXPECT_TRUE(wire("SESS.USER.LIST many").starts_with("*1500\r\n"));
+  EXPECT_EQ(wire("SESS.USER.REVOKE many EXCEPT m:7"), ":1499\r\n");
+  EXPECT_TRUE(wire("SESS.USER.LIST many").starts_with("*1\r\n*3\r\n$3\r\nm:7\r\n"));
+  EXPECT_EQ(wire("EXISTS m:1499"), ":0\r\n");
+  EXPECT_EQ(wire("SESS.USER.REVOKE many"), ":1\r\n");
+  EXPECT_EQ(wire("SESS.USER.LIST many"), "*0\r\n");
+}
+
 TEST_F(ServedRules, a_session_that_a_transaction_revokes_is_told_to_who_listens) {
   Wire wire{server_->port()};
   Wire listener{server_->port()};

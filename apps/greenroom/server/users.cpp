@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "server/users.hpp"
 
+#include <deque>
+
 #include "resp/error_text.hpp"
 #include "resp/letters.hpp"
 
@@ -11,6 +13,10 @@ using namespace troupe;
 namespace {
 
 using Words = std::span<const std::string_view>;
+
+// Of a user's sessions that are ended: so many share the commits of their shards. One after the
+// other, ten thousand took four seconds.
+constexpr std::size_t max_under_way = 512;
 
 void list(const SessionHouse& house, std::string_view user, const Login& login,
           ReplyWriter& reply) {
@@ -30,17 +36,25 @@ void list(const SessionHouse& house, std::string_view user, const Login& login,
 Async<std::int64_t> revoke(Process& self, HouseRef house, std::string_view user,
                            std::string_view except, KeyRequest::Asker asker, const Login& login) {
   const CommandSpec& destroy = command_spec(CommandId::sess_destroy);
+  auto sessions = house->users.sessions_of(user);
+  std::erase_if(sessions, [&](const UserIndex::Entry& session) {
+    const std::string_view key = key_in(session.key);
+    return (!except.empty() && key == except) || !login.may_use_key(key, KeyUse::write);
+  });
   std::int64_t count = 0;
   asker.version = RespVersion::resp2;
-  for (const UserIndex::Entry& session : house->users.sessions_of(user)) {
-    const std::string_view key = key_in(session.key);
-    if (!except.empty() && key == except) continue;
-    if (!login.may_use_key(key, KeyUse::write)) continue;
-    const std::string_view words[] = {destroy.name, key};
-    KeyRequest request{house, destroy, words, database_of(session.key), asker};
-    co_await request.send(self);
-    const std::string answer = co_await request.reply(self);
+  std::deque<KeyRequest> under_way;
+  for (std::size_t next = 0; next < sessions.size() || !under_way.empty();) {
+    if (next < sessions.size() && under_way.size() < max_under_way) {
+      const std::string& key = sessions[next++].key;
+      const std::string_view words[] = {destroy.name, key_in(key)};
+      under_way.emplace_back(house, destroy, words, database_of(key), asker);
+      co_await under_way.back().send(self);
+      continue;
+    }
+    const std::string answer = co_await under_way.front().reply(self);
     if (answer == ":1\r\n") ++count;
+    under_way.pop_front();
   }
   co_return count;
 }
