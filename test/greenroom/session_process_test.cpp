@@ -179,6 +179,28 @@ Words save(int number, bool has_user) {
   return {"SET", name, "{" + user + R"("padding":")" + std::string(500, 'x') + "\"}"};
 }
 
+Async<> tombstones_are_counted(Process& self, ServerPtr server) {
+  World world{self, server};
+  const auto& bytes = world.house().counters.dataset_bytes;
+  world.rule("t:", "tombstone=1s");
+  spawn_link(expiry_clock, ExpiryClockRef{&world.house().expiry});
+  for (int i = 0; i < 100; ++i) {
+    Words write{"SET", "t:" + std::to_string(i), "x"};
+    EXPECT_EQ(co_await world(1, write), "+OK\r\n");
+    Words end{"DEL", "t:" + std::to_string(i)};
+    EXPECT_EQ(co_await world(1, end), ":1\r\n");
+  }
+  EXPECT_GT(bytes, 100 * 320);
+  const std::int64_t begin = world.now_ms();
+  while (world.house().absent.size() != 0) co_await self.sleep(10ms);
+  EXPECT_LT(world.now_ms() - begin, 5'000);
+  EXPECT_EQ(bytes, 0);
+}
+
+TEST(MemoryLimit, counts_tombstones_as_long_as_they_stand) {
+  in_every_schedule(tombstones_are_counted);
+}
+
 Async<> anonymous_go_first(Process& self, ServerPtr server) {
   World world{self, server};
   world.rule("s:", "user=/user");

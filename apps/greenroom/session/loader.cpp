@@ -147,8 +147,8 @@ void count(HouseRef house, const Batch& batch) {
     texts.remove_prefix(session.key_bytes + session.user_bytes);
     SleepingSession& sleeper = asleep(session);
     sleeper.set_key(key);
-    if (!session.exists) continue;
     bytes += bytes_asleep(key.size(), sleeper.record().size());
+    if (!session.exists) continue;
     OfDatabase& database = counts.at(database_of(key));
     ++database.keys;
     if (session.due_ms == 0) continue;

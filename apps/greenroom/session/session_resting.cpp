@@ -25,7 +25,7 @@ SessionServer::SessionServer(Process&, HouseRef house, DormantPtr sleeper) : hou
     accessed_before_ms_ = state_.session.last_access_at_ms();
     is_listed_ = counted_ = state_.session.exists();
     counted_expiry_ms_ = counted_ ? state_.session.expires_at_ms() : 0;
-    if (counted_) counted_bytes_ = bytes_asleep(storage_key_.size(), asleep->record().size());
+    counted_bytes_ = bytes_asleep(storage_key_.size(), asleep->record().size());
   }
   asleep_.reset(static_cast<SleepingSession*>(sleeper.release()));
   if (is_new_) asleep_.reset();
@@ -66,11 +66,9 @@ Next SessionServer::rest(Process& self) {
     auto* asleep = static_cast<SleepingSession*>(sleeper.get());
     set_last_access(asleep->record_bytes(), session.last_access_at_ms());
   }
-  if (counted_) {
-    const auto* asleep = static_cast<const SleepingSession*>(sleeper.get());
-    const std::int64_t bytes = bytes_asleep(storage_key_.size(), asleep->record().size());
-    house_->counters.dataset_bytes.fetch_add(bytes - counted_bytes_, std::memory_order_relaxed);
-  }
+  const auto* asleep = static_cast<const SleepingSession*>(sleeper.get());
+  const std::int64_t bytes = bytes_asleep(storage_key_.size(), asleep->record().size());
+  house_->counters.dataset_bytes.fetch_add(bytes - counted_bytes_, std::memory_order_relaxed);
   has_left_ = true;
   sleep_as(self, std::move(sleeper));
   return Next::noreply();

@@ -132,11 +132,11 @@ void SessionServer::count(bool expired) {
   count_bytes();
 }
 
-// What it takes: of a session that is not there, its locks.
+// What it takes: also as a tombstone, and of a session that is not there at all, its locks.
 void SessionServer::count_bytes() {
   Counters& counters = house_->counters;
   std::size_t bytes = lock_bytes();
-  if (counted_) bytes += state_.session.memory_bytes();
+  if (counted_ || state_.dead_until_ms() != 0) bytes += state_.session.memory_bytes();
   if (bytes != 0) bytes += process_bytes + storage_key_.size();
   const auto bounded = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, UINT32_MAX));
   if (bounded == counted_bytes_) return;

@@ -70,11 +70,9 @@ void drop(Dormant* sleeper) noexcept {
   if (!is_new) {
     if (const auto facts = facts_of_record(session->record())) {
       const std::string_view key = session->key();
-      if (facts->exists()) {
-        house.counters.forget(database_of(key), facts->ends_at_ms);
-        house.counters.dataset_bytes.fetch_sub(bytes_asleep(key.size(), session->record().size()),
-                                               std::memory_order_relaxed);
-      }
+      house.counters.dataset_bytes.fetch_sub(bytes_asleep(key.size(), session->record().size()),
+                                             std::memory_order_relaxed);
+      if (facts->exists()) house.counters.forget(database_of(key), facts->ends_at_ms);
       if (!facts->user.empty()) house.users.unbind(facts->user, key);
     }
   }
