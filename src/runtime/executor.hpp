@@ -45,7 +45,7 @@ class Executor {
   // The running process has sent `receiver`, or others and it, another `flood_messages` in this
   // activation while they were awake: it would do well to run before they leave the cache.
   virtual void flood(Block& receiver) noexcept { (void)receiver; }
-  static constexpr std::uint32_t flood_messages = 256;
+  static constexpr std::uint32_t flood_messages = 64;
 
   virtual std::int64_t now_ns() noexcept = 0;  // monotonic
   // See Host::rough_monotonic_ns.

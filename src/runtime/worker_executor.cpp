@@ -186,9 +186,14 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
       Worker& victim = *workers_[i];
       if (&victim == &worker) continue;
       const bool passes_on = victim.passes_on.load(std::memory_order_relaxed);
-      if (!passes_on && now < victim.alone_until_ns.load(std::memory_order_relaxed)) continue;
       const std::uint32_t waiting = victim.queue.size();
       if (waiting == 0) continue;
+      const std::int64_t alone_ns = passes_on ? 0 : left_alone_until_ns(victim);
+      if (now < alone_ns) {
+        std::int64_t& again = worker.look_again_ns;
+        again = again < 0 ? alone_ns : std::min(again, alone_ns);
+        continue;
+      }
       const std::int64_t elapsed = now - samples[i].at_ns;
       if (passes_on) {
         // It may be about to push more, and one at a time is dear for both.
@@ -198,6 +203,11 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
         // Seen while the owner moves processes within its queue, the count may seem to go back.
         const auto moved = static_cast<std::int32_t>(victim.queue.taken() - samples[i].taken);
         const std::int32_t progress = std::max(moved, 0);
+        if (progress == 0 && elapsed < unmoved_ns) {
+          // And then once more.
+          until_ns = std::max(until_ns, samples[i].at_ns + unmoved_ns + 10'000);
+          continue;
+        }
         const std::int64_t each = elapsed / (progress + 1);
         if (each * waiting < worth_stealing_ns) continue;
       }
@@ -253,6 +263,7 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   worker.timers.expire(now);
   if (has_work(worker)) return;
   worker.running.store(nullptr, std::memory_order_relaxed);
+  worker.look_again_ns = -1;
   // Spinning pays only where somebody else is at work and may have some to spare.
   const std::uint64_t me = std::uint64_t{1} << worker.index;
   if ((idle_.load() | resting_.load() | me) != all_bits() && steal(worker, now + spin_ns)) return;
@@ -272,8 +283,9 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
     if (polls) polling_.store(false);
     return;
   }
-  const std::int64_t timer_ns = worker.timers.next_deadline_ns();
-  if (timer_ns >= 0 && (deadline_ns < 0 || timer_ns < deadline_ns)) deadline_ns = timer_ns;
+  for (const std::int64_t next_ns : {worker.timers.next_deadline_ns(), worker.look_again_ns}) {
+    if (next_ns >= 0 && (deadline_ns < 0 || next_ns < deadline_ns)) deadline_ns = next_ns;
+  }
   now = host_->monotonic_ns();
   if (polls) {
     poll_io(worker, deadline_ns < 0 ? -1 : deadline_ns > now ? deadline_ns - now : 0);
@@ -308,7 +320,8 @@ void WorkerExecutor::check(Worker& worker) {
   worker.timers.expire(now);
   if (worker.flooded) run_flooded(worker, host_->monotonic_ns() - now);
   const bool is_alone =
-      now < worker.alone_until_ns.load(std::memory_order_relaxed) && goes_on_alone(worker, now);
+      now < worker.floods_until_ns.load(std::memory_order_relaxed) ||
+      (now < worker.alone_until_ns.load(std::memory_order_relaxed) && goes_on_alone(worker, now));
   if (!is_alone && now - worker.last_wake_ns >= wake_interval_ns) {
     worker.last_wake_ns = now;
     worker.may_wake.store(true, std::memory_order_relaxed);

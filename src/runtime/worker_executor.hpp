@@ -165,8 +165,13 @@ class WorkerExecutor final : public Executor {
     std::atomic<std::int64_t> alone_for_ns{0};
     std::atomic<std::int64_t> alone_times{0};
     std::int64_t alone_seen_ns = 0;  // the `alone_until_ns` that the owner has noticed
-    std::uint32_t next_check = 1;    // at this turn, or the first after it that ran something
-    std::uint32_t check_every = 1;   // turns
+    // Until when it is left alone because its processes flood each other. Written by itself, orders
+    // nothing either.
+    std::atomic<std::int64_t> floods_until_ns{0};
+    // When the first of those with work to spare, who were left alone, no longer are; -1: never.
+    std::int64_t look_again_ns = -1;
+    std::uint32_t next_check = 1;   // at this turn, or the first after it that ran something
+    std::uint32_t check_every = 1;  // turns
     std::int64_t last_check_ns = 0;
     std::int64_t last_wake_ns = 0;
     std::int64_t last_io_ns = 0;
@@ -228,8 +233,11 @@ class WorkerExecutor final : public Executor {
   static constexpr std::int64_t alone_most_times = 32;
   static constexpr std::int64_t alone_most_ns = 32'000'000;
   static constexpr int most_handed_over = 8;  // batches
+  static constexpr std::int64_t flood_at_home_ns = 4'000'000;
+  static constexpr std::int64_t unmoved_ns = 50'000;
 
   void note_flood(Worker& worker, const Block& receiver) noexcept;
+  static std::int64_t left_alone_until_ns(const Worker& worker) noexcept;
   void end_crossing(Worker& worker) noexcept;
   void hand_over(Worker& worker, Worker& other) noexcept;
   bool goes_on_alone(Worker& worker, std::int64_t now) noexcept;
