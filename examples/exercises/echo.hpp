@@ -2,6 +2,7 @@
 // A solution of the exercise of tutorial chapter 2.
 #pragma once
 
+#include <cctype>
 #include <string>
 
 #include <troupe/troupe.hpp>
@@ -23,7 +24,9 @@ inline Async<> echo(Process& self) {
   while (co_await self.receive(
       when([](const Say& m) { return m.text.ends_with('!'); },
            [](Say m) {
-             for (char& c : m.text) c = static_cast<char>(std::toupper(c));
+             for (char& c : m.text) {
+               c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+             }
              send(m.from, m.text);
              return true;
            }),

@@ -74,13 +74,16 @@ class ApplicationController {
   // itself.
   static Async<> start_link(Process& self, Pid tell = {});
 
+  // Makes it known, with its settings. Error: already_loaded.
   static Async<std::expected<void, ApplicationError>> load(Process& self, Application application);
-  // Fails with not_started if something it needs does not run.
+  // Starts its tree. Errors: not_loaded, already_started, not_started if something it needs does
+  // not run, failed if its tree does not start.
   static Async<std::expected<void, ApplicationError>> start(
       Process& self, Name name, ApplicationType type = ApplicationType::temporary);
   // Starts what it needs, in order, then it: the names of those that were not running yet.
   static Async<std::expected<std::vector<Atom>, ApplicationError>> ensure_all_started(
       Process& self, Name name, ApplicationType type = ApplicationType::temporary);
+  // Runs prep_stop, stops its tree, runs stop; what needs it is left running. Error: not_started.
   static Async<std::expected<void, ApplicationError>> stop(Process& self, Name name);
   // In the order of their start.
   static Async<std::vector<Atom>> started(Process& self);

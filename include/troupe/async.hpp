@@ -28,7 +28,7 @@ bool frames_are_going() noexcept;
 //
 // There is no symmetric transfer here: whoever wants to go on elsewhere writes `next` and returns
 // to the worker's loop, which resumes it. So a million awaits that finish at once use no stack,
-// with every compiler and at every optimisation level (see DESIGN.md section 5).
+// with every compiler and at every optimisation level.
 struct Continuation {
   std::coroutine_handle<> next;  // null: the body has ended
   std::source_location where;    // of the co_await it stands in

@@ -73,6 +73,7 @@ class Cache : public GenServer<Cache<K, V>> {
   // --- For its users. start, start_link and so on are GenServer's, and take CacheOptions. All
   // throw CallException where there is no cache.
 
+  // A copy of the value, nothing if there is none. Counts as a use, and as a hit or a miss.
   static auto get(Process& self, Ref cache, K key) {
     return call(self, cache, Get{std::move(key)});
   }
@@ -97,6 +98,7 @@ class Cache : public GenServer<Cache<K, V>> {
   static auto erase(Process& self, Ref cache, K key) {
     return call(self, cache, Erase{std::move(key)});
   }
+  // Forgets all entries. The counts of stats stay.
   static auto clear(Process& self, Ref cache) { return call(self, cache, Clear{}); }
   // All keys, most recently used first.
   static auto keys(Process& self, Ref cache) { return call(self, cache, Keys{}); }

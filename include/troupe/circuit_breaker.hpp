@@ -39,10 +39,10 @@ class BreakerPermit;
 // it: after some failures in a row the breaker opens, and callers are refused at once; after a
 // pause a trial is let through, whose success closes it and whose failure opens it again.
 //
-//     const auto breaker = co_await CircuitBreaker::start_link(self, BreakerOptions{.failures =
-//     3}); auto page = co_await CircuitBreaker::run(self, breaker, [&](Process& me) { return
-//     fetch(me); }); if (!page) co_return from_cache();      // BreakerOpen: the service was not
-//     asked
+//     const auto breaker = co_await CircuitBreaker::start_link(self);
+//     auto page = co_await CircuitBreaker::run(
+//         self, breaker, [&](Process& me) { return fetch(me); });
+//     if (!page) co_return from_cache();  // BreakerOpen: the service was not asked
 //
 // What is run, runs in the caller; the breaker only counts. Outcomes that come after the breaker
 // has changed its state since they were let through count for nothing.
@@ -60,6 +60,7 @@ class CircuitBreaker : public GenServer<CircuitBreaker> {
   template <class F>
   static auto run(Process& self, Ref breaker, F f);
 
+  // Whom it lets through now.
   static auto state(Process& self, Ref breaker) { return call(self, breaker, State{}); }
   // Closes it, whatever was.
   static auto reset(Process& self, Ref breaker) { return call(self, breaker, Reset{}); }

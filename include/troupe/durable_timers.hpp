@@ -40,7 +40,7 @@ struct DurableTick {
 // registered name when one is due.
 //
 //     children(pool.child(open), DurableTimers::child("timers", pool),
-//     child<Mailer>().named("mailer"))
+//              child<Mailer>().named("mailer"))
 //
 //     DurableTimer digest{.name = "digest", .to = Atom{"mailer"}, .message = atom("send_digest"),
 //                         .at = self.system_time() + 1h, .every = 24h};

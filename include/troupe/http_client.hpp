@@ -37,8 +37,11 @@ class Client {
   // first send.
   explicit Client(std::string_view base, ClientOptions options = {});
 
+  // Sends, and waits for the whole answer; a status of 400 or more is an answer like others.
+  // Errors: all of ErrorKind.
   Async<Result<Response>> send(Process& self, Request request);
 
+  // send, of the two requests that are made most. `type` is the Content-Type of the body.
   Async<Result<Response>> get(Process& self, std::string_view target);
   Async<Result<Response>> post(Process& self, std::string_view target, std::string_view type,
                                std::string_view body);

@@ -44,6 +44,7 @@ class KeyTable {
   // Removes the entry if it is `pid`'s.
   bool erase(std::string_view key, Pid pid);
 
+  // How many entries there are; a moment's picture.
   std::size_t size() const;
 
   // Visits about `count` entries from `cursor` on (0: from the beginning) and returns the cursor to

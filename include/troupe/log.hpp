@@ -68,6 +68,8 @@ void set_sink(Sink sink, void* context) noexcept;
 void set_level(Level level) noexcept;
 Level level() noexcept;
 
+// One line, if its level is written. Each `{}` of the format becomes the next argument. From any
+// thread; inside of a process the line has its pid.
 void write(Level level, std::string_view format, std::initializer_list<Argument> arguments,
            std::initializer_list<Field> fields = {});
 

@@ -18,13 +18,15 @@ namespace troupe {
 // it refers to: a plain struct (checked into its fields, recursively), a number, an enum, a Term, a
 // Pid, std::string and the standard containers of such things, std::unique_ptr to such a thing, and
 // std::shared_ptr to const. Refused are raw pointers, references, views and spans, shared pointers
-// to what somebody may change, closures, and classes the check cannot look into.
+// to what somebody may change, closures, and what the check cannot look into: classes with private
+// members or a constructor, base classes, bit-fields, C arrays, structs of more than 32 fields.
 //
 // A class that is safe to hand over says so in one line, at namespace scope:
 //
 //     template <> inline constexpr bool troupe::enable_message<Matrix> = true;
 //
-// Messages are moved, never copied, so that a large payload costs a pointer.
+// Messages are moved, never copied, so that a large payload costs a pointer. Where one is refused
+// the compiler names the concept below that it does not satisfy.
 template <class T>
 inline constexpr bool enable_message = false;
 
@@ -170,7 +172,9 @@ constexpr bool is_message_within(Seen<S...> path) noexcept {
     if constexpr (std::is_empty_v<T>) {
       // A captureless closure is an aggregate to some compilers; it owns nothing, so it is safe.
       return true;
-    } else if constexpr (field_count<T>() > 12) {
+    } else if constexpr (field_count<T>() > max_message_fields) {
+      return false;
+    } else if constexpr (!has_plain_fields<T, field_count<T>()>()) {
       return false;
     } else {
       return fields_are_messages<Seen<S..., T>>(FieldTypes<T>{});
@@ -191,6 +195,50 @@ constexpr bool is_message() noexcept {
 
 }  // namespace detail
 
+namespace detail {
+
+// A class whose fields is_message would look at; what comes before is for classes of others.
+template <class T>
+inline constexpr bool is_looked_into = std::is_class_v<T> && !std::is_empty_v<T> && !is_value<T> &&
+                                       !type_name<T>().starts_with("std::");
+
+template <class T>
+constexpr bool has_too_many_fields() noexcept {
+  if constexpr (is_looked_into<T> && std::is_aggregate_v<T>) {
+    return field_count<T>() > max_message_fields;
+  } else {
+    return false;
+  }
+}
+
+template <class T>
+constexpr bool is_plain_struct() noexcept {
+  if constexpr (!std::is_aggregate_v<T> || std::is_polymorphic_v<T>) {
+    return false;
+  } else if constexpr (field_count<T>() > max_message_fields) {
+    return true;  // and refused for that
+  } else {
+    return has_plain_fields<T, field_count<T>()>();
+  }
+}
+
+}  // namespace detail
+
+// The reasons of a refusal, one by one, because the compiler names the one that applies.
+//
+// A class with private members, constructors, bases, captures or C arrays has to say for itself
+// that it is safe to hand over: `template <> inline constexpr bool troupe::enable_message<T> =
+// true;` (see above). Instead of a C array: std::array.
+template <class T>
+concept PlainStructOrEnabled = !detail::is_looked_into<T> || detail::is_plain_struct<T>();
+
+// Group some in a struct of their own, or specialise enable_message.
+template <class T>
+concept HasAtMost32Fields = !detail::has_too_many_fields<T>();
+
+// No raw pointer, reference, view, span or shared pointer to what somebody may change, in a field
+// of a field neither. Hold the value (std::string, std::vector), a std::unique_ptr to it, or a
+// std::shared_ptr to const.
 template <class T>
 concept OwnsAllItRefersTo = detail::is_message<T, detail::Seen<>>();
 
@@ -201,7 +249,8 @@ concept NothrowDestructible = requires(T& value) {
 };
 
 template <class T>
-concept Message = NothrowDestructible<T> && std::is_move_constructible_v<T> && OwnsAllItRefersTo<T>;
+concept Message = NothrowDestructible<T> && std::is_move_constructible_v<T> &&
+                  PlainStructOrEnabled<T> && HasAtMost32Fields<T> && OwnsAllItRefersTo<T>;
 
 namespace detail {
 

@@ -76,9 +76,11 @@ class [[nodiscard]] ReadNotice {
   std::uint64_t watch_;
 };
 
+// A TCP connection, closed when this is destroyed. Errors of read and write: reset by the peer,
+// closed on this side, timed_out, and whatever else the network says.
 class Stream {
  public:
-  Stream() noexcept = default;
+  Stream() noexcept = default;  // not connected
   explicit Stream(Socket socket, Address peer = {}) noexcept
       : socket_{socket}, peer_{std::move(peer)} {}
   Stream(Stream&& other) noexcept
@@ -90,6 +92,8 @@ class Stream {
   }
   ~Stream() { close(); }
 
+  // Waits until the peer has answered. Errors: bad_address, refused, unreachable, timed_out,
+  // too_many_files.
   static Async<Result<Stream>> connect(Process& self, Address to, Duration timeout = infinity);
 
   const Address& peer() const noexcept { return peer_; }
@@ -123,9 +127,10 @@ class Stream {
   Address peer_;
 };
 
+// A port that is listened on.
 class Listener {
  public:
-  Listener() noexcept = default;
+  Listener() noexcept = default;  // listens to nothing
   explicit Listener(Socket socket) noexcept : socket_{socket} {}
   Listener(Listener&& other) noexcept : socket_{std::exchange(other.socket_, Socket{})} {}
   Listener& operator=(Listener&& other) noexcept {
@@ -137,6 +142,7 @@ class Listener {
   // Errors: bad_address, address_in_use, not_permitted, too_many_files.
   static Result<Listener> listen(Process& self, Address on, int backlog = 1024);
 
+  // What the system chose, where port 0 was asked for.
   std::uint16_t port() const noexcept;
   // The next connection. On too_many_files the connection stays in the queue: pause, then call
   // again.

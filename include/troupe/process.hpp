@@ -107,7 +107,9 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  // Its own address.
   Pid pid() const noexcept;
+  // The node it runs on.
   Runtime& runtime() const noexcept;
 
   // Takes the oldest message that fits one of the clauses and runs that clause; the value is what
@@ -178,7 +180,7 @@ class Process {
   void register_name(Name name);
 
   // The process dictionary: terms by key, private to this process, gone with it. put and erase give
-  // the old value, `undefined` if there was none.
+  // the old value, get the present one, `undefined` if there is none. OTP: erlang:put/2, get/1.
   Term put(Term key, Term value);
   Term get(const Term& key) const;
   Term erase(const Term& key);
@@ -273,6 +275,7 @@ void send(Name to, M message) {
   detail::deliver(to.atom, detail::make_envelope<M>(std::move(message)));
 }
 
+// To the owner of an alias; dropped without a word if the alias is not active any more.
 template <Message M>
 void send(const Alias& to, M message) {
   detail::deliver(to, detail::make_envelope<M>(std::move(message)));
@@ -290,7 +293,8 @@ void send(const To& to, const char* text) {
 // exception that no handler can stop). OTP: erlang:exit/2.
 void exit(Pid to, ExitReason reason);
 
-// The process with this name on the caller's node, or the null pid.
+// The process with this name on the caller's node, or the null pid. In a process; a thread outside
+// asks a runtime (runtime.hpp). OTP: erlang:whereis/1.
 Pid whereis(Name name);
 
 // Names another process of this node; same errors as Process::register_name, and badarg if it is
@@ -299,7 +303,8 @@ void register_name(Name name, Pid pid);
 // Throws ErrorException{badarg} if nobody has it.
 void unregister_name(Name name);
 
-// Whether the process lives, after everything the caller has sent it before has acted.
+// Whether the process lives, after everything the caller has sent it before has acted. OTP:
+// erlang:is_process_alive/1.
 Async<bool> is_alive(Process& self, Pid pid);
 
 // What can be asked of another process; acts after the asker's own earlier signals.
@@ -325,6 +330,7 @@ struct ProcessInfo {
   std::string waits_at;        // file:line of the co_await it stands in
   Term dictionary;             // a list of {Key, Value}
 };
+// Nothing if the process is gone. OTP: erlang:process_info/1.
 Async<std::optional<ProcessInfo>> process_info(Process& self, Pid pid);
 
 // Stops a process from running until its suspender has resumed it as often as it has suspended it,

@@ -75,9 +75,8 @@ struct RateLimiterOptions {
 // Limits how often things happen, for each key by itself: a process that counts.
 //
 //     using Limiter = RateLimiter<std::string>;
-//     const auto limiter =
-//         co_await Limiter::start_link(self, RateLimiterOptions{.limit = {.max = 10, .per =
-//         1min}});
+//     const RateLimiterOptions ten_a_minute{.limit = {.max = 10, .per = 1min}};
+//     const auto limiter = co_await Limiter::start_link(self, ten_a_minute);
 //     auto decision = co_await Limiter::consume(self, limiter, user);
 //     if (!decision) reply_too_many(decision.error().retry_after);
 //

@@ -80,6 +80,7 @@ struct AlreadyRegistered {
 // none. They run in a process; the registry is its node's.
 class Registry {
  public:
+  // A registry of that name, linked to the caller. Throws StartException.
   static Async<ServerRef<Supervisor>> start_link(Process& self, RegistryOptions options);
   // As a child of a supervisor.
   static ChildSpec spec(RegistryOptions options);
@@ -141,6 +142,7 @@ class Registry {
     if (!entries.empty()) f(entries);
   }
 
+  // How many entries there are, of all keys; a moment's picture.
   static std::size_t count(Name registry);
   // The entries of a key whose value `fits`.
   template <class Predicate>

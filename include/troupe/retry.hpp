@@ -41,8 +41,8 @@ class RetryDelays {
 // Calls `f(self)` until it succeeds or has been called `attempts` times, with growing pauses,
 // during which the process takes no messages; gives the last result.
 //
-//     auto page = co_await retry(self, {.attempts = 3}, [&](Process& me) { return fetch(me, url);
-//     });
+//     auto page = co_await retry(self, {.attempts = 3},
+//                                [&](Process& me) { return fetch(me, url); });
 //
 // f gives a T or a std::expected<T, E>, or an Async of them. A failure is an expected without a
 // value, or an exception: the last one leaves retry. What ends the process (self.exit) is not

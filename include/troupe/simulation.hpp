@@ -39,7 +39,7 @@ class Simulation {
 
   // The first node.
   Runtime& runtime() noexcept { return runtimes_.front(); }
-  // One more node of the same world.
+  // One more node of the same world. Lives as long as the simulation.
   Runtime& add_node(std::string name);
 
   // Virtual time since the beginning.

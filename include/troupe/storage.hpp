@@ -188,6 +188,7 @@ class Store {
   bool closed_ = false;
 };
 
+// In memory only, in the order of keys: for tests and caches. Closing it loses everything.
 std::unique_ptr<Store> open_memory();
 
 struct SqliteOptions {

@@ -4,8 +4,8 @@
 // A storage engine in a PostgreSQL database, for several machines that share one truth: any of them
 // can open a store there once the machine that had it is gone.
 //
-//     auto store = open_postgres({.connection = "host=db dbname=app user=app", .space =
-//     "sessions"});
+//     auto store = open_postgres({.connection = "host=db dbname=app user=app",
+//                                 .space = "sessions"});
 //
 // A database holds any number of stores, each under the name of its space, in tables that are made
 // when the first is opened. One owner at a time: who opens a space holds a lock for as long as its

@@ -90,6 +90,7 @@ class StorePool {
 
   Atom name() const noexcept { return name_; }
   unsigned workers() const noexcept { return static_cast<unsigned>(names_->size()); }
+  // Which worker serves the key: erlang:phash2(Key, N) of the binary.
   unsigned worker_of(std::string_view key) const;
   Atom worker_name(unsigned worker) const { return (*names_)[worker]; }
 

@@ -135,11 +135,13 @@ class Supervisor {
   // All specifications, latest started first.
   static Async<std::vector<ChildInfo>> which_children(Process& self,
                                                       ServerRef<Supervisor> supervisor);
+  // How many there are, and how many of them run.
   static Async<ChildCounts> count_children(Process& self, ServerRef<Supervisor> supervisor);
   // From now on the caller gets a ChildEvent for whatever happens to a child, until it ends or
   // unsubscribes. Beyond OTP, which leaves this to logs.
   static Async<> subscribe(Process& self, ServerRef<Supervisor> supervisor);
   static Async<> unsubscribe(Process& self, ServerRef<Supervisor> supervisor);
+  // A copy of a child's specification. Error: not_found.
   static Async<std::expected<ChildSpec, ChildError>> get_childspec(Process& self,
                                                                    ServerRef<Supervisor> supervisor,
                                                                    ChildId id);

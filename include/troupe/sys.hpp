@@ -17,6 +17,7 @@ namespace troupe::sys {
 Async<Term> get_state(Process& self, Pid server, Duration timeout = default_call_timeout);
 
 // A suspended server handles nothing but what is in this header; everything else queues.
+// Not counted: one resume ends it.
 Async<> suspend(Process& self, Pid server, Duration timeout = default_call_timeout);
 Async<> resume(Process& self, Pid server, Duration timeout = default_call_timeout);
 

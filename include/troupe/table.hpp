@@ -148,8 +148,10 @@ class Table {
 
   // --- Whose it is. The caller of these must be the owner.
 
-  // The other process gets a TableTransfer, and is the owner at once.
+  // The other process gets a TableTransfer, and is the owner at once; one that is gone already is
+  // an owner that has ended. Throws ErrorException{system_limit} if its mailbox is full.
   void give_away(Process& self, Pid to, Term data = {}) { data_->give_away(self, to, data); }
+  // Ends the table: all its entries go, whatever heir it has.
   void destroy(Process& self) { data_->destroy(self); }
 
   // The null pid once the table has ended.
@@ -201,6 +203,7 @@ class Table {
       return taken;
     });
   }
+  // Erases everything. OTP: ets:delete_all_objects/1.
   void clear() {
     data_->check_write();
     data_->drop_entries();

@@ -115,7 +115,7 @@ class Task {
     return TaskRef<R>{pid, detail::begin_task(self, pid), self.pid()};
   }
 
-  // A task that nobody awaits.
+  // A task that nobody awaits; alone, or linked to the caller.
   template <class F, Message... A>
   static Pid start(Process&, F f, A... arguments) {
     return spawn(detail::run_task<F, A...>, detail::Code<F>{std::move(f)}, std::move(arguments)...);

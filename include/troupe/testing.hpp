@@ -63,14 +63,13 @@ inline constexpr Duration silence = std::chrono::milliseconds{100};
 // What belongs to one run of a test, and is torn down after it.
 //
 //     TEST(cart, adds_up) {
-//       const auto result = testkit::everywhere([](Process& self, testkit::Context& test) ->
-//       Async<> {
-//         auto cart = co_await test.start<Cart>("ann");
-//         co_await PubSub::subscribe(self, "carts", "ann");
+//       const auto body = [](Process& self, testkit::Context& test) -> Async<> {
+//         auto cart = co_await test.start<Cart>(self.pid());
 //         cast(cart, Cart::Add{"apple", 2});
 //         auto changed = co_await testkit::expect_message<CartChanged>(self);
 //         EXPECT_EQ(changed.items, 2);
-//       });
+//       };
+//       const auto result = testkit::everywhere(body);
 //       EXPECT_TRUE(result) << result.text();
 //     }
 //
@@ -248,6 +247,7 @@ class CapturedLog {
   ~CapturedLog();
   CapturedLog(const CapturedLog&) = delete;
 
+  // All lines so far, in the order in which they were written.
   std::vector<std::string> lines() const;
   // How many lines have all of these parts.
   template <class... Text>

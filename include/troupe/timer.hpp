@@ -57,7 +57,7 @@ template <Message M>
 TimerRef send_after(Pid to, Duration delay, M message) {
   return detail::start_timer(to, delay, detail::make_envelope<M>(std::move(message)));
 }
-// The name is resolved when the timer fires.
+// The name is resolved when the timer fires; if nobody has it then, the message goes nowhere.
 template <Message M>
 TimerRef send_after(Name to, Duration delay, M message) {
   return detail::start_timer(to.atom, delay, detail::make_envelope<M>(std::move(message)));

@@ -46,9 +46,10 @@ class PoolLease {
 // or is to be done a few at a time (parsing, hashing).
 //
 //     using Hashers = WorkerPool<Hasher>;
-//     const auto pool = co_await Hashers::start_link(self, child<Hasher>(), PoolOptions{.workers =
-//     8}); auto hash = co_await Hashers::run(self, pool, Hasher::Hash{"text"}); auto mine =
-//     co_await Hashers::run(self, pool, Hasher::Hash{"x"}, {.key = Term{user_id}});
+//     const PoolOptions options{.workers = 8};
+//     const auto pool = co_await Hashers::start_link(self, child<Hasher>(), options);
+//     auto hash = co_await Hashers::run(self, pool, Hasher::Hash{"text"});
+//     auto mine = co_await Hashers::run(self, pool, Hasher::Hash{"x"}, {.key = Term{user_id}});
 //
 // A job has a worker to itself (PoolOptions::leases_per_worker says otherwise); jobs that find none
 // free wait, higher priorities first, then the order of their coming. The pool lends the worker,
@@ -111,6 +112,7 @@ class WorkerPool : public GenServer<WorkerPool<W>> {
   static auto drain(Process& self, Pool pool, Duration timeout = infinity) {
     return call(self, pool, Drain{}, timeout);
   }
+  // What it has done since its start, and who works and waits now.
   static auto stats(Process& self, Pool pool) { return call(self, pool, Stats{}); }
 
   // --- The server.

@@ -158,6 +158,9 @@ struct Indexed {
 template <class Indices, class... C>
 class ReceiveAwaiter;
 
+template <class... R>
+concept HaveACommonType = requires { typename std::common_type_t<R...>; };
+
 // What `self.receive(clauses...)` gives: awaited at once, it yields what the clause that took the
 // message returned.
 template <std::size_t... I, class... C>
@@ -165,6 +168,9 @@ class [[nodiscard(
     "a receive waits only when it is awaited")]] ReceiveAwaiter<std::index_sequence<I...>, C...>
     : Receiver, Indexed<I, C>... {
  public:
+  static_assert(HaveACommonType<typename C::Result...>,
+                "the clauses of a receive return values of one type, or all of them nothing: that "
+                "is the value of the receive");
   using Result = std::common_type_t<typename C::Result...>;
 
   explicit ReceiveAwaiter(Process& self, C... clauses)
