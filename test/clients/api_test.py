@@ -9,6 +9,7 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -318,6 +319,17 @@ class Snapshots(Folder):
                 now = self.api(server, "GET", "/v1/snapshots")[2]["snapshots"]
                 self.assertLessEqual(len(now), 3)  # for a moment there is one more
                 seen.update(now)
+
+    def test_how_often_they_are_made_changes_at_sighup(self):
+        with http_test.HttpGreenroom(self.folder.name, config=self.config) as server:
+            self.fill(server.port, 10)
+            self.assertEqual(self.api(server, "GET", "/v1/snapshots")[2]["snapshots"], [])
+            server.config.write_text(self.config + '[snapshots]\nevery = "50ms"\n',
+                                     encoding="utf-8")
+            server.process.send_signal(signal.SIGHUP)
+            limit = time.monotonic() + 20
+            while not self.api(server, "GET", "/v1/snapshots")[2]["snapshots"]:
+                self.assertLess(time.monotonic(), limit, "none is made")
 
     def test_encrypted_payloads_are_on_no_disk_and_keys_can_be_rotated(self):
         keys = self.path / "keys"

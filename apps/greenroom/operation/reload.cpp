@@ -10,6 +10,7 @@
 
 #include "config/command_line.hpp"
 #include "operation/log_lines.hpp"
+#include "operation/snapshot_keeper.hpp"
 
 namespace greenroom {
 
@@ -154,6 +155,7 @@ void reload(Operation& operation) {
   const std::string fixed = keep_fixed(before, config);
   if (!fixed.empty()) log::warning("only a restart changes: {}", fixed);
   operation.set_config(std::move(config));
+  if (const Pid keeper = whereis(snapshot_keeper_name)) send(keeper, SnapshotsConfigured{});
   operation.audit.write({.act = "reload"});
   log::notice("the configuration was read again");
 }

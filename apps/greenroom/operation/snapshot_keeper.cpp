@@ -169,6 +169,12 @@ Async<SnapshotMade> make(Process& self, Operation& operation) {
   co_return made;
 }
 
+// What the keeper does next.
+struct Step {
+  bool makes = false;                 // else it only looks again how often it has to
+  std::optional<MakeSnapshot> asked;  // none: nobody waits for it
+};
+
 }  // namespace
 
 std::string snapshot_directory(const Config& config) {
@@ -182,15 +188,17 @@ Async<> snapshot_keeper(Process& self, OperationPtr operation) {
     const Duration every = operation->config().snapshots.every;
     const Duration due = last + every - self.monotonic_time();
     const Duration left = every == Duration::zero() ? infinity : std::max(due, Duration::zero());
-    auto asked = co_await self.receive(
-        [](MakeSnapshot request) { return std::optional{std::move(request)}; },
-        [](SnapshotWanted) { return std::optional<MakeSnapshot>{}; },
-        after(left, [] { return std::optional<MakeSnapshot>{}; }));
+    const Step step =
+        co_await self.receive([](MakeSnapshot request) { return Step{true, std::move(request)}; },
+                              [](SnapshotWanted) { return Step{true, std::nullopt}; },
+                              [](SnapshotsConfigured) { return Step{false, std::nullopt}; },
+                              after(left, [] { return Step{true, std::nullopt}; }));
+    if (!step.makes) continue;
     SnapshotMade made = co_await make(self, *operation);
     last = self.monotonic_time();
-    if (asked) {
-      made.ref = asked->ref;
-      send(asked->from, std::move(made));
+    if (step.asked) {
+      made.ref = step.asked->ref;
+      send(step.asked->from, std::move(made));
     }
   }
 }

@@ -12,6 +12,9 @@ namespace greenroom {
 // writing for longer than a page takes, and nothing has to stand still.
 troupe::Async<> snapshot_keeper(troupe::Process& self, OperationPtr operation);
 
+// Tells it that the configuration is another one: how often they are to be made, perhaps.
+struct SnapshotsConfigured {};
+
 struct SnapshotMade {
   troupe::Ref ref;
   std::string file;
