@@ -130,13 +130,15 @@ Async<std::string> KeyLocks::commit() {
   std::deque<PendingReply<std::string>> pending;
   for (const Owner& owner : owners_) {
     HeldKey* key = keys_.find(owner.key);
-    if (!key->changed) {
+    if (!key->changed && !key->was_written) {
       troupe::send(owner.pid, SessionServer::LetGo{self_.pid()});
       continue;
     }
-    pending.push_back(send_request(
-        self_, ServerRef<SessionServer>{owner.pid},
-        SessionServer::TakeOver{std::move(key->state), std::move(key->events), key->revoked}));
+    SessionServer::TakeOver change;
+    if (key->changed) {
+      change = {std::move(key->state), std::move(key->events), key->revoked};
+    }
+    pending.push_back(send_request(self_, ServerRef<SessionServer>{owner.pid}, std::move(change)));
   }
   owners_.clear();
   house_->together_done.fetch_add(1);

@@ -57,8 +57,9 @@ class KeyLocks {
 
   HeldKeys& keys() { return keys_; }
 
-  // Hands the changed states to their owners, lets go of the others, and waits until the changes
-  // are as durable as the server promises: empty, or the error as the client gets it.
+  // Hands the changed states to their owners, lets go of the others, and waits until the changes,
+  // and what writes without effect have found, are as durable as the server promises: empty, or the
+  // error as the client gets it.
   troupe::Async<std::string> commit();
 
  private:

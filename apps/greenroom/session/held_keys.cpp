@@ -30,8 +30,12 @@ struct HeldCall {
 
 constexpr Event created_event{event_new, "new"};
 
+bool is_change(const KeyOutcome& outcome) {
+  return outcome.must_store() || outcome.events.size() > 0;
+}
+
 void note(HeldKey& key, const KeyOutcome& outcome) {
-  key.changed |= outcome.must_store() || outcome.events.size() > 0;
+  key.changed |= is_change(outcome);
   key.revoked |= outcome.revoked;
   if (outcome.created) key.events.push_back(created_event);
   key.events.insert(key.events.end(), outcome.events.begin(), outcome.events.end());
@@ -48,8 +52,14 @@ void apply_to(HeldCall& call, std::string_view name, const CommandSpec& command,
     ReplyWriter reply{out, call.context.version};
     return refuse_unheld(reply);
   }
-  note(*key,
-       perform(key->state, call.keys.rules().find(name), name, command, words, call.context, out));
+  Session& session = key->state.session;
+  const std::uint64_t before = session.revision();
+  const KeyOutcome outcome =
+      perform(key->state, call.keys.rules().find(name), name, command, words, call.context, out);
+  note(*key, outcome);
+  // As the key's own process has it after each command, so that a version that is told meanwhile
+  // is the one that the session will have.
+  if (is_change(outcome)) session.set_revision(std::max(session.revision(), before + 1));
 }
 
 void apply_parts(HeldCall& call) {
@@ -190,6 +200,11 @@ std::vector<std::string> keys_to_hold(const CommandSpec& command, Words words,
 void apply_held(const CommandSpec& command, Words words, std::uint8_t database, HeldKeys& keys,
                 const ApplyContext& context, std::string& out) {
   HeldCall call{command, words, database, keys, context, out};
+  if (command.has(flag_write)) {
+    for (const std::string& name : keys_to_hold(command, words, database)) {
+      if (HeldKey* key = keys.find(name)) key->was_written = true;
+    }
+  }
   switch (command.id) {
     case CommandId::msetnx:
       return apply_msetnx(call);

@@ -19,6 +19,7 @@ struct HeldKey {
   KeyState state;
   std::vector<Event> events;  // What happened to it, in order.
   bool changed = false;       // The owner has to take the copy over.
+  bool was_written = false;   // A write was answered from it, with a change or without one.
   bool revoked = false;       // Whatever became of it later.
 };
 

@@ -60,10 +60,15 @@ Next SessionServer::handle_call(Process& self, TakeOver message, From<std::strin
     std::move(from).reply("-ERR the key is not held by this connection\r\n");
     return next(self);
   }
+  if (!message.state) {
+    answer(self, true, {}, std::move(from));
+    let_go(self);
+    return next(self);
+  }
   const Before before = this->before();
   KeyOutcome outcome;
   const bool existed = state_.session.exists();
-  state_ = std::move(message.state);
+  state_ = std::move(*message.state);
   forget_lock_setter(self);
   const bool exists = state_.session.exists();
   outcome.created = exists && !existed;

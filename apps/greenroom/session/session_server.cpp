@@ -296,7 +296,7 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
   note_outcome(self, outcome, before);
   note_lock_setter(self, outcome, from.caller());
   const bool changed = outcome.must_store() || outcome.deleted || outcome.created;
-  answer(self, changed, std::move(reply), std::move(from));
+  answer(self, changed || command.has(flag_write), std::move(reply), std::move(from));
 }
 
 void SessionServer::note_read(const CommandSpec& command, const KeyOutcome& outcome) {

@@ -82,15 +82,16 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   struct Hold {
     using Reply = Held;
   };
-  // From the holder: this is the state now. Lets go. Answered when it is as durable as a command's
-  // change would be: nothing, or an error as the client gets it.
+  // From the holder: this is the state now, or it is as it was, which is what its client will be
+  // told. Lets go. Answered when that is as durable as a command's change would be: nothing, or an
+  // error as the client gets it.
   struct TakeOver {
-    KeyState state;
+    std::optional<KeyState> state;
     std::vector<Event> events;
     bool was_revoked = false;  // on the way to this state
     using Reply = std::string;
   };
-  // From the holder: lets go, nothing has changed.
+  // From the holder: lets go, nothing has changed or was promised.
   struct LetGo {
     troupe::Pid holder;
   };
@@ -266,7 +267,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   std::size_t lock_bytes() const;
 
   // session_storing.cpp
-  void answer(troupe::Process& self, bool changed, std::string reply,
+  void answer(troupe::Process& self, bool is_promise, std::string reply,
               troupe::From<std::string> from);
   void store(troupe::Process& self);
   void release(std::uint64_t revision, const std::string* error);

@@ -40,9 +40,13 @@ void SessionServer::release(std::uint64_t revision, const std::string* error) {
   }
 }
 
-// Sends the reply when what it reports is as durable as was asked for.
-void SessionServer::answer(Process& self, bool changed, std::string reply, From<std::string> from) {
-  if (house_->writers.empty() || !changed) {
+// Sends the reply when what it reports is as durable as was asked for. That holds for a write that
+// has changed nothing too: that a key is gone already, or has that member, is a promise, and what
+// it is founded on may be on its way to the disk yet.
+void SessionServer::answer(Process& self, bool is_promise, std::string reply,
+                           From<std::string> from) {
+  const bool is_stored = house_->writers.empty() || stored_revision_ == state_.session.revision();
+  if (is_stored || !is_promise) {
     std::move(from).reply(std::move(reply));
     return;
   }

@@ -1,0 +1,118 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// What an answer promises: that what it reports is on disk, also where the command itself changed
+// nothing.
+#include <gtest/gtest.h>
+#include <optional>
+
+#include "greenroom/session_world.hpp"
+#include "server/key_locks.hpp"
+
+namespace greenroom {
+namespace {
+
+using namespace troupe;
+using namespace std::chrono_literals;
+using namespace test;
+
+constexpr const char* writer_name = "test_writer";
+
+// Whether nobody answers within a minute of virtual time.
+Async<bool> stays_unanswered(Process& self) {
+  auto answer = co_await self.receive<Answer>(1min);
+  co_return !answer;
+}
+
+// The body is the shard's writer itself, and stores what it is sent when it likes.
+Async<> no_change_waits_for_the_change_before(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.house().writers = {Name{writer_name}};
+  self.register_name(Name{writer_name});
+  const struct {
+    Words change;
+    std::string changed;
+    Words no_change;
+    std::string unchanged;
+  } cases[] = {
+      {{"SADD", "k", "m"}, ":1\r\n", {"SADD", "k", "m"}, ":0\r\n"},
+      {{"EXPIRE", "k", "100"}, ":1\r\n", {"EXPIRE", "k", "50", "GT"}, ":0\r\n"},
+      {{"DEL", "k"}, ":1\r\n", {"DEL", "k"}, ":0\r\n"},
+      {{"SET", "s", "x"}, "+OK\r\n", {"SETNX", "s", "y"}, ":0\r\n"},
+      {{"SESS.DESTROY", "s"}, ":1\r\n", {"SESS.DESTROY", "s"}, ":0\r\n"},
+  };
+  for (const auto& each : cases) {
+    world.begin_to_ask(1, each.change);
+    const StoreValue first = co_await self.receive<StoreValue>();
+    world.begin_to_ask(2, each.no_change);
+    const bool waits = co_await stays_unanswered(self);
+    EXPECT_TRUE(waits) << each.no_change[0];
+    send(first.from, Stored{first.revision});
+    EXPECT_EQ(co_await world.answer_to(1), each.changed) << each.change[0];
+    if (!waits) continue;
+    EXPECT_EQ(co_await world.answer_to(2), each.unchanged) << each.no_change[0];
+  }
+}
+
+TEST(DurableAnswer, of_a_write_without_effect_waits_for_the_one_that_had_it) {
+  in_every_schedule(no_change_waits_for_the_change_before);
+}
+
+Async<> a_look_does_not_wait(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.house().writers = {Name{writer_name}};
+  self.register_name(Name{writer_name});
+  Words write{"SET", "s", "x"};
+  world.begin_to_ask(1, write);
+  const StoreValue value = co_await self.receive<StoreValue>();
+  Words read{"GET", "s"};
+  EXPECT_EQ(co_await world(2, read), "$1\r\nx\r\n");
+  send(value.from, Stored{value.revision});
+  EXPECT_EQ(co_await world.answer_to(1), "+OK\r\n");
+}
+
+TEST(DurableAnswer, of_a_look_waits_for_nobody) { in_every_schedule(a_look_does_not_wait); }
+
+// DEL of two keys, of which somebody else has just deleted the one.
+Async<> delete_both(Process& self, Pid owner, ServerPtr server) {
+  KeyLocks locks{self, HouseRef{&server->house}};
+  std::vector<std::string> keys{storage_key(0, "a"), storage_key(0, "b")};
+  const bool is_held = co_await locks.hold(std::move(keys));
+  EXPECT_TRUE(is_held);
+  const std::vector<std::string_view> words{"DEL", "a", "b"};
+  Answer answer{.client = 2, .reply = {}};
+  apply_held(*find_command("DEL"), words, 0, locks.keys(), ApplyContext{}, answer.reply);
+  EXPECT_EQ(co_await locks.commit(), "");
+  send(owner, std::move(answer));
+}
+
+Async<> several_keys_wait_too(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.house().writers = {Name{writer_name}};
+  self.register_name(Name{writer_name});
+  for (const char* key : {"a", "b"}) {
+    Words write{"SET", key, "x"};
+    world.begin_to_ask(1, write);
+    const StoreValue value = co_await self.receive<StoreValue>();
+    send(value.from, Stored{value.revision});
+    EXPECT_EQ(co_await world.answer_to(1), "+OK\r\n");
+  }
+  Words end{"DEL", "a"};
+  world.begin_to_ask(1, end);
+  const StoreValue first = co_await self.receive<StoreValue>();
+  spawn_link(delete_both, self.pid(), server);
+  const StoreValue second = co_await self.receive<StoreValue>();
+  EXPECT_EQ(second.key, storage_key(0, "b"));
+  send(second.from, Stored{second.revision});
+  const bool waits = co_await stays_unanswered(self);
+  EXPECT_TRUE(waits);
+  send(first.from, Stored{first.revision});
+  EXPECT_EQ(co_await world.answer_to(1), ":1\r\n");
+  if (waits) EXPECT_EQ(co_await world.answer_to(2), ":1\r\n");
+}
+
+TEST(DurableAnswer, about_several_keys_waits_for_those_that_it_did_not_change) {
+  in_every_schedule(several_keys_wait_too);
+}
+
+}  // namespace
+}  // namespace greenroom
