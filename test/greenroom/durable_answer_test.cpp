@@ -1,7 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // What an answer promises: that what it reports is on disk, also where the command itself changed
-// nothing.
+// nothing; and what becomes of a session that is told something while somebody holds it.
 #include <gtest/gtest.h>
 #include <optional>
 
@@ -112,6 +112,50 @@ Async<> several_keys_wait_too(Process& self, ServerPtr server) {
 
 TEST(DurableAnswer, about_several_keys_waits_for_those_that_it_did_not_change) {
   in_every_schedule(several_keys_wait_too);
+}
+
+Async<> a_far_deadline_becomes_a_near_one(Process& self, ServerPtr server) {
+  World world{self, server};
+  spawn_link(expiry_clock, ExpiryClockRef{&world.house().expiry});
+  // Beyond what a session that sleeps remembers of its place in the clock: 48 bits.
+  Words far{"SET", "s", "x", "PXAT", std::to_string((std::int64_t{1} << 48) + 1'000)};
+  EXPECT_EQ(co_await world(1, far), "+OK\r\n");
+  co_await self.sleep(100ms);  // it falls asleep
+  Words near{"PEXPIRE", "s", "500"};
+  EXPECT_EQ(co_await world(1, near), ":1\r\n");
+  co_await self.sleep(2s);
+  EXPECT_EQ(world.house().sessions.size(), 0u) << "nobody has asked for it";
+}
+
+TEST(FarDeadline, that_is_brought_forward_is_kept) {
+  in_every_schedule(a_far_deadline_becomes_a_near_one);
+}
+
+Async<> revoked_after_it_was_held(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.rule("s:", "user=/user cap=2");
+  const auto save = [](int i) { return Words{"SET", "s:" + std::to_string(i), R"({"user":"u"})"}; };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(co_await world(1, save(i)), "+OK\r\n");
+    co_await self.sleep(10ms);
+  }
+  {
+    KeyLocks locks{self, HouseRef{&world.house()}};
+    std::vector<std::string> keys{storage_key(0, "s:0")};
+    const bool is_held = co_await locks.hold(std::move(keys));
+    EXPECT_TRUE(is_held);
+    EXPECT_EQ(co_await world(1, save(2)), "+OK\r\n");
+    co_await self.sleep(1s);
+    EXPECT_EQ(world.house().users.sessions_of("u").size(), 3u) << "nobody can end it now";
+  }
+  co_await self.sleep(1s);
+  EXPECT_EQ(world.house().users.sessions_of("u").size(), 2u);
+  Words look{"EXISTS", "s:0"};
+  EXPECT_EQ(co_await world(1, look), ":0\r\n");
+}
+
+TEST(Cap, counts_for_a_session_that_is_held_as_soon_as_it_is_let_go) {
+  in_every_schedule(revoked_after_it_was_held);
 }
 
 }  // namespace

@@ -28,11 +28,11 @@ void SessionServer::grant(Process& self, From<Held> from) {
 
 Next SessionServer::handle_call(Process& self, Hold, From<Held> from) {
   if (is_superfluous(self)) {
-    company().waiting.push_back(Waiting{std::nullopt, std::nullopt, std::move(from)});
+    company().waiting.push_back(Waiting{.holder = std::move(from)});
     return end(self);
   }
   if (is_held()) {
-    company_->waiting.push_back(Waiting{std::nullopt, std::nullopt, std::move(from)});
+    company_->waiting.push_back(Waiting{.holder = std::move(from)});
   } else {
     grant(self, std::move(from));
   }
@@ -48,6 +48,8 @@ void SessionServer::let_go(Process& self) {
     company_->waiting.pop_front();
     if (waiting.holder) {
       grant(self, std::move(*waiting.holder));
+    } else if (waiting.revoke) {
+      revoke(self, *waiting.revoke);
     } else {
       serve(self, std::move(*waiting.command), std::move(*waiting.from));
     }

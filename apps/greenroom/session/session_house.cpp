@@ -14,7 +14,7 @@ void SessionHouse::bind_user(std::string_view user, std::string_view storage_key
   const auto too_many = users.bind(user, storage_key, created_at_ms, rule ? rule->cap : 0);
   if (!too_many) return;
   if (const troupe::Pid oldest = find(*too_many)) {
-    troupe::send(oldest, SessionServer::Revoke{});
+    troupe::send(oldest, SessionServer::Revoke{std::string{user}});
   }
 }
 

@@ -313,11 +313,11 @@ void SessionServer::note_read(const CommandSpec& command, const KeyOutcome& outc
 Next SessionServer::handle_call(Process& self, Apply message, From<std::string> from) {
   if (is_superfluous(self)) {
     // Kept to the end, which answers it.
-    company().waiting.push_back(Waiting{std::move(message), std::move(from), std::nullopt});
+    company().waiting.push_back(Waiting{std::move(message), std::move(from)});
     return end(self);
   }
   if (is_held()) {
-    company_->waiting.push_back(Waiting{std::move(message), std::move(from), std::nullopt});
+    company_->waiting.push_back(Waiting{std::move(message), std::move(from)});
   } else {
     serve(self, std::move(message), std::move(from));
     hand_lock_on(self);
@@ -345,9 +345,17 @@ void SessionServer::end(Process& self, SessionEvent::Kind ending) {
   store(self);
 }
 
-Next SessionServer::handle_info(Process& self, Revoke) {
-  if (is_held() || !state_.session.exists()) return next(self);
+void SessionServer::revoke(Process& self, const Revoke& message) {
+  if (!state_.session.exists() || state_.user() != message.user) return;
   end(self, SessionEvent::Kind::revoked);
+}
+
+Next SessionServer::handle_info(Process& self, Revoke message) {
+  if (is_held()) {
+    company_->waiting.push_back(Waiting{.revoke = std::move(message)});
+  } else {
+    revoke(self, message);
+  }
   return next(self);
 }
 

@@ -104,7 +104,9 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   };
 
   // The session's user has more sessions than the rule allows, and this is the oldest.
-  struct Revoke {};
+  struct Revoke {
+    std::string user;
+  };
 
   // At the limit of memory: whether the session may go, and how long nobody has used it.
   struct Idleness {
@@ -163,11 +165,12 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     troupe::From<std::string> from;
     std::string reply;
   };
-  // What came while the key was held, in order: a command, or another holder.
+  // What came while the key was held, in order: a command, another holder, or its revocation.
   struct Waiting {
-    std::optional<Apply> command;
-    std::optional<troupe::From<std::string>> from;
-    std::optional<troupe::From<Held>> holder;
+    std::optional<Apply> command{};
+    std::optional<troupe::From<std::string>> from{};
+    std::optional<troupe::From<Held>> holder{};
+    std::optional<Revoke> revoke{};
   };
   // A SET NX on a lock that somebody has; it gets the lock in its turn. Waits and locks end by the
   // monotonic clock.
@@ -251,6 +254,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void note_read(const CommandSpec& command, const KeyOutcome& outcome);
   void record_event(troupe::Process& self, const KeyOutcome& outcome);
   void end(troupe::Process& self, SessionEvent::Kind ending);
+  void revoke(troupe::Process& self, const Revoke& message);
 
   // session_locks.cpp
   bool waits_for_lock(const Apply& message, std::int64_t now_ms);

@@ -50,8 +50,12 @@ SessionHouse& SleepingSession::house() const {
 void SleepingSession::set_traits(const Traits& traits) {
   last_client_ = traits.last_client;
   reads_ = static_cast<std::uint8_t>(std::min<std::uint32_t>(traits.reads, 255));
-  armed_low_ = static_cast<std::uint32_t>(traits.armed_ms);
-  armed_high_ = static_cast<std::uint16_t>(traits.armed_ms >> 32);
+  // One beyond what there is room for, in the year 10889, is remembered as the last: whatever comes
+  // before it still is entered in the clock.
+  constexpr std::int64_t last_ms = (std::int64_t{1} << 48) - 1;
+  const std::int64_t armed_ms = std::min(traits.armed_ms, last_ms);
+  armed_low_ = static_cast<std::uint32_t>(armed_ms);
+  armed_high_ = static_cast<std::uint16_t>(armed_ms >> 32);
 }
 
 namespace {
