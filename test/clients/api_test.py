@@ -108,6 +108,34 @@ class Sessions(Folder):
             kept = self.api(server, "GET", path)[2]["data"]
             self.assertEqual(kept, {f"f{i}": i for i in range(10)})
 
+    def test_the_etag_of_an_answer_is_that_of_the_session_afterwards(self):
+        with http_test.HttpGreenroom(self.folder.name) as server:
+            path = "/v1/sessions/sess:1"
+            self.api(server, "PUT", path, {"data": {"n": 0}})
+            for method, value in (("PATCH", {"ttl_ms": 60_000}), ("PATCH", {"ttl_ms": None}),
+                                  ("PATCH", {"ttl_ms": None}), ("PUT", {"fields": {"a": "b"}}),
+                                  ("PATCH", {"ttl_ms": 50_000}), ("PUT", {"value": "x"}),
+                                  ("PUT", {"data": {"n": 1}, "ttl_ms": 70_000})):
+                status, answer, _ = self.api(server, method, path, value)
+                self.assertEqual(status, 200)
+                present = self.api(server, "GET", path)[1]["ETag"]
+                self.assertEqual(answer["ETag"], present, (method, value))
+
+    def test_new_fields_leave_a_session_its_age_and_its_user(self):
+        with http_test.HttpGreenroom(self.folder.name) as server, Client(server.port) as client:
+            for session, write in (("sess:1", ("SET", "sess:1", "text")),
+                                   ("sess:2", ("HSET", "sess:2", "gone", "1"))):
+                client(*write)
+                client("SESS.BIND", session, "carl")
+                path = f"/v1/sessions/{session}"
+                before = self.api(server, "GET", path)[2]["created_at"]
+                status, _, after = self.api(server, "PUT", path, {"fields": {"a": "b"}})
+                self.assertEqual((status, after["fields"]), (200, {"a": "b"}))
+                self.assertEqual(after["created_at"], before)
+                self.assertEqual(client("HGETALL", session), [b"a", b"b"])
+            self.assertEqual(client("SESS.USER.REVOKE", "carl"), 2)
+            self.assertEqual(client("DBSIZE"), 0)
+
     def test_a_session_that_has_ended_is_answered_honestly(self):
         rule = '[[prefix]]\nprefix = "sess:"\ntombstone = "60s"\n'
         with http_test.HttpGreenroom(self.folder.name, config=http_test.CONFIG + rule) as server, \

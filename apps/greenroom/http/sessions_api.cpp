@@ -188,6 +188,10 @@ class HeldSession {
   }
 
   Session& session() { return state().session; }
+  // By SESS.BIND, as against the user that the value names; empty: nobody.
+  std::string bound_user() {
+    return state().extra && state().extra->user_was_bound ? state().extra->user : std::string{};
+  }
   // Deleted or revoked lately, and under a rule that does not let it come back.
   bool is_dead() { return !session().exists() && state().is_dead(now_ms()); }
   std::int64_t now_ms() const { return self_.system_time() / 1ms; }
@@ -221,6 +225,31 @@ class HeldSession {
   KeyLocks locks_;
 };
 
+// In the place of whatever value there was. The session is the same: its age, by which it ends, its
+// deadline, and the user that it was bound to stay.
+std::optional<std::string> put_fields(
+    HeldSession& held, const std::vector<std::pair<std::string, std::string>>& fields) {
+  const std::string& id = held.address().id;
+  const bool replaces = held.session().exists();
+  const std::int64_t created_at_ms = held.session().created_at_ms();
+  const std::int64_t expires_at_ms = held.session().expires_at_ms();
+  const std::string user = held.bound_user();
+  constexpr bool leaves_tombstone = false;  // it is about to have another value
+  if (replaces) (void)held.apply(CommandId::del, {"DEL", id}, leaves_tombstone);
+  std::vector<std::string_view> words{"HSET", id};
+  for (const auto& [name, value] : fields) words.insert(words.end(), {name, value});
+  if (auto failure = held.apply(CommandId::hset, std::move(words))) return failure;
+  if (!replaces) return std::nullopt;
+  held.session().set_created(created_at_ms);
+  held.session().note_access(held.now_ms());
+  if (!user.empty()) (void)held.apply(CommandId::sess_bind, {"SESS.BIND", id, user});
+  if (expires_at_ms != 0) {
+    const std::string at = std::to_string(expires_at_ms);
+    (void)held.apply(CommandId::pexpireat, {"PEXPIREAT", id, at});
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> put(HeldSession& held, const Wish& wish) {
   const std::string& id = held.address().id;
   if (wish.text) {
@@ -228,22 +257,7 @@ std::optional<std::string> put(HeldSession& held, const Wish& wish) {
       return failure;
   }
   if (wish.fields) {
-    if (held.session().exists()) {
-      const std::int64_t expires_at_ms = held.session().expires_at_ms();
-      constexpr bool leaves_tombstone = false;  // it is about to have another value
-      (void)held.apply(CommandId::del, {"DEL", id}, leaves_tombstone);
-      std::vector<std::string_view> words{"HSET", id};
-      for (const auto& [name, value] : *wish.fields) words.insert(words.end(), {name, value});
-      if (auto failure = held.apply(CommandId::hset, std::move(words))) return failure;
-      if (expires_at_ms != 0) {
-        const std::string at = std::to_string(expires_at_ms);
-        (void)held.apply(CommandId::pexpireat, {"PEXPIREAT", id, at});
-      }
-    } else {
-      std::vector<std::string_view> words{"HSET", id};
-      for (const auto& [name, value] : *wish.fields) words.insert(words.end(), {name, value});
-      if (auto failure = held.apply(CommandId::hset, std::move(words))) return failure;
-    }
+    if (auto failure = put_fields(held, *wish.fields)) return failure;
   }
   if (wish.ttl_ms) {
     const std::string ttl = std::to_string(*wish.ttl_ms);
