@@ -119,12 +119,13 @@ bool Process::demonitor(Ref monitor, Flush flush) {
     if (WatchedEnd* watched = block.relations->monitors.find(monitor.id())) {
       was_active = true;
       const Pid target = watched->target;
-      const bool alias_stays = watched->alias == AliasMode::explicit_unalias;
+      const AliasMode alias = watched->alias;
       block.relations->monitors.erase(monitor.id());
-      if (alias_stays) {
-        block.relations->aliases.insert(monitor.id(), AliasMode::explicit_unalias);
-      }
+      if (outlives_monitor(alias)) block.relations->aliases.insert(monitor.id(), alias);
       if (target) post(target, make_signal<DemonitorSignal>(monitor.id()));
+    } else if (AliasMode* alias = block.relations->aliases.find(monitor.id());
+               alias && !outlives_monitor(*alias)) {
+      block.relations->aliases.erase(monitor.id());  // of a monitor of itself
     }
   }
   if (flush == Flush::yes && !was_active) {

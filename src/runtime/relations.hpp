@@ -31,6 +31,11 @@ struct WatchedEnd {
   AliasMode alias = AliasMode::none;
 };
 
+// Whether the alias of a monitor goes on when the monitor ends.
+inline bool outlives_monitor(AliasMode mode) noexcept {
+  return mode == AliasMode::explicit_unalias || mode == AliasMode::reply;
+}
+
 // What the target remembers: who wants to know, and how to tell.
 struct WatcherEnd {
   Pid watcher;
@@ -43,7 +48,7 @@ struct Relations {
   FlatMap<Pid, LinkEnd> links;
   RefMap<WatchedEnd> monitors;
   RefMap<WatcherEnd> monitored_by;
-  RefMap<AliasMode> aliases;       // those that are not monitors
+  RefMap<AliasMode> aliases;       // those that are not, or no more, monitors of others
   RefMap<ReplyWait*> outstanding;  // replies that nobody awaits yet
   std::vector<std::pair<Term, Term>> dictionary;
   std::string label;

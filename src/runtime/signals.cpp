@@ -64,9 +64,7 @@ void take_down(Block& block, DownSignal& signal) {
   if (!end) return;  // demonitored in the meantime
   WatchedEnd watched = std::move(*end);
   relations->monitors.erase(signal.id);
-  if (watched.alias == AliasMode::explicit_unalias) {
-    relations->aliases.insert(signal.id, AliasMode::explicit_unalias);
-  }
+  if (outlives_monitor(watched.alias)) relations->aliases.insert(signal.id, watched.alias);
   append_message(
       block, make_envelope<Down>(Ref{block.node, signal.id}, watched.target,
                                  std::move(signal.reason), watched.name, std::move(watched.tag)));
@@ -87,7 +85,9 @@ bool use_alias(Block& block, std::uint64_t id) {
   Relations* relations = block.relations;
   if (!relations) return false;
   if (AliasMode* mode = relations->aliases.find(id)) {
-    if (*mode == AliasMode::reply) relations->aliases.erase(id);
+    if (*mode == AliasMode::reply || *mode == AliasMode::reply_demonitor) {
+      relations->aliases.erase(id);
+    }
     return true;
   }
   WatchedEnd* watched = relations->monitors.find(id);
@@ -96,6 +96,8 @@ bool use_alias(Block& block, std::uint64_t id) {
     const Pid target = watched->target;
     relations->monitors.erase(id);
     if (target) post(target, make_signal<DemonitorSignal>(id));
+  } else if (watched->alias == AliasMode::reply) {
+    watched->alias = AliasMode::none;
   }
   return true;
 }

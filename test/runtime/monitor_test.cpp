@@ -191,5 +191,46 @@ TEST(MonitorTest, the_aliases_of_monitors_end_as_their_modes_say) {
   });
 }
 
+TEST(MonitorTest, a_monitors_alias_for_one_message_outlives_the_monitor_and_not_the_message) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto reaches = [&](Ref ref) -> Async<bool> {
+      send(self.alias_of(ref), Note{1});
+      co_return (co_await self.receive<Note>(0ms)).has_value();
+    };
+    const Pid other = spawn(wait_for_go);
+    const MonitorOptions once{.alias = AliasMode::reply};
+    const Ref used = self.monitor(other, once);
+    EXPECT_TRUE(co_await reaches(used));
+    EXPECT_FALSE(co_await reaches(used));
+    const Ref left = self.monitor(other, once);
+    EXPECT_TRUE(self.demonitor(left));
+    const Ref told = self.monitor(other, once);
+    send(other, Go{});
+    for (int i = 0; i < 2; ++i) (void)co_await self.receive<Down>();
+    for (const Ref ref : {left, told}) {
+      EXPECT_TRUE(co_await reaches(ref));
+      EXPECT_FALSE(co_await reaches(ref));
+    }
+  });
+}
+
+TEST(MonitorTest, the_aliases_of_monitors_of_oneself_end_as_their_modes_say) {
+  on_every_executor([](Process& self) -> Async<> {
+    const auto reaches = [&](Ref ref) -> Async<bool> {
+      send(self.alias_of(ref), Note{1});
+      co_return (co_await self.receive<Note>(0ms)).has_value();
+    };
+    const Ref bound = self.monitor(self.pid(), {.alias = AliasMode::demonitor});
+    const Ref once = self.monitor(self.pid(), {.alias = AliasMode::reply_demonitor});
+    const Ref kept = self.monitor(self.pid(), {.alias = AliasMode::explicit_unalias});
+    EXPECT_TRUE(co_await reaches(bound));
+    EXPECT_TRUE(co_await reaches(once));
+    EXPECT_FALSE(co_await reaches(once));
+    for (const Ref ref : {bound, kept}) self.demonitor(ref);
+    EXPECT_FALSE(co_await reaches(bound));
+    EXPECT_TRUE(co_await reaches(kept));
+  });
+}
+
 }  // namespace
 }  // namespace troupe
