@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <system_error>
 
 #include "host/thread.hpp"
 #include "runtime/runtime_state.hpp"
@@ -91,8 +90,14 @@ void BlockingPool::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJ
     try {
       start_thread("troupe-blocking", [shared = shared_] { work(*shared); }).detach();
       ++shared_->threads;
-    } catch (const std::system_error&) {
-      if (shared_->threads == 0) throw;  // else the job waits for one of those that there are
+    } catch (...) {
+      // The job waits for one of the threads that there are; without any it must not be done when
+      // there is one, since its asker takes it for failed.
+      if (shared_->threads == 0) {
+        job = std::move(shared_->orders.back().job);
+        shared_->orders.pop_back();
+        throw;
+      }
     }
   }
   // Or the thread that wakes up would sleep again at once, for this lock.

@@ -130,6 +130,31 @@ TEST_F(OutOfMemory, a_send_that_finds_none_is_the_senders_failure) {
   });
 }
 
+// Each time in a new runtime, whose first job starts a thread.
+TEST_F(OutOfMemory, a_blocking_job_that_failed_is_not_done_later) {
+  int failures = 0;
+  bool failed = true;
+  for (long successes = 0; failed; ++successes) {
+    Runtime runtime{{.execution = Execution::single}};
+    const auto result = runtime.try_run([&](Process& self) -> Async<> {
+      std::atomic<int> done{0};
+      allocations_left = successes;
+      try {
+        co_await blocking(self, [&done] { ++done; });
+        failed = false;
+      } catch (const std::bad_alloc&) {
+        ++failures;
+      }
+      allocations_left = plenty;
+      // Jobs are done in turn, so that one would have been done by now.
+      co_await blocking(self, [] {});
+      EXPECT_EQ(done, failed ? 0 : 1);
+    });
+    EXPECT_TRUE(result.has_value());
+  }
+  EXPECT_GE(failures, 2);  // the job, and the thread's start
+}
+
 // Says how many of its kind there are, and is too large for the pool, as a Burden.
 class Counted {
  public:
