@@ -325,6 +325,11 @@ void WorkerExecutor::check(Worker& worker) {
   if (!is_alone && now - worker.last_wake_ns >= wake_interval_ns) {
     worker.last_wake_ns = now;
     worker.may_wake.store(true, std::memory_order_relaxed);
+    // Here too, because processes that compute and yield enqueue nobody. Not for those that flood
+    // each other: with another worker their messages would cross.
+    if (!floods_within(worker, now) && idle_.load(std::memory_order_relaxed) != 0) {
+      may_wake_one(worker);
+    }
   }
   if (watches_.load(std::memory_order_relaxed) != 0 && now - worker.last_io_ns >= io_interval_ns) {
     bool expected = false;

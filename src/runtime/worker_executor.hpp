@@ -241,6 +241,7 @@ class WorkerExecutor final : public Executor {
   void end_crossing(Worker& worker) noexcept;
   void hand_over(Worker& worker, Worker& other) noexcept;
   bool goes_on_alone(Worker& worker, std::int64_t now) noexcept;
+  bool floods_within(Worker& worker, std::int64_t now) noexcept;
 
   // The watchdog (watchdog.cpp).
   static constexpr std::int64_t stuck_after_ns = 10'000'000;

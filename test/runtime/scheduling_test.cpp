@@ -1,8 +1,11 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
-// Who runs next on a worker. One thread, where that is the same every time.
+// Who runs next on a worker, on one thread, where that is the same every time; and that of several
+// workers none sleeps for good while the others have much to do.
+#include <atomic>
 #include <chrono>
 #include <gtest/gtest.h>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,6 +15,15 @@
 #include "base/sanitizer.hpp"
 
 namespace troupe {
+
+// What processes on several workers count together.
+struct AtOnce {
+  std::atomic<int> computing{0};
+  std::atomic<bool> were_two{false};
+};
+template <>
+inline constexpr bool enable_message<std::shared_ptr<AtOnce>> = true;
+
 namespace {
 
 struct Number {
@@ -123,6 +135,37 @@ TEST(SchedulingTest, who_is_sent_much_by_timers_keeps_up_with_who_sets_them) {
     }
   });
   EXPECT_TRUE(result.has_value());
+}
+
+// Wakes nobody and is woken by nobody. As long as its turns are short nothing is to be gained by a
+// second worker.
+Async<> yield_and_compute(Process& self, std::shared_ptr<AtOnce> all) {
+  using namespace std::chrono_literals;
+  using Clock = std::chrono::steady_clock;
+  for (const auto until = Clock::now() + 30ms; Clock::now() < until;) co_await self.yield();
+  for (const auto end = Clock::now() + 20s; !all->were_two && Clock::now() < end;) {
+    if (++all->computing == 2) all->were_two = true;
+    for (const auto until = Clock::now() + 100us; Clock::now() < until;) {
+    }
+    --all->computing;
+    co_await self.yield();
+  }
+}
+
+TEST(SchedulingTest, a_worker_that_slept_takes_from_those_who_only_compute_and_yield) {
+  // Several times, because on a busy machine short turns may seem long, and it takes some early.
+  for (int round = 0; round < 6; ++round) {
+    Runtime runtime{{.workers = 2}};
+    const auto all = std::make_shared<AtOnce>();
+    const auto result = runtime.try_run(
+        [](Process& self, std::shared_ptr<AtOnce> shared) -> Async<> {
+          for (int i = 0; i < 60; ++i) spawn_monitor(yield_and_compute, shared);
+          for (int i = 0; i < 60; ++i) (void)co_await self.receive<Down>();
+        },
+        all);
+    EXPECT_TRUE(result.has_value());
+    EXPECT_TRUE(all->were_two);
+  }
 }
 
 }  // namespace
