@@ -105,6 +105,9 @@ void WorkerExecutor::look_at(Worker& worker, std::int64_t now) {
   take_over(worker);
   worker.timers.expire(now);
   if (is_new) add_worker();
+  // It may have been the one who listened to the network. Whoever wakes up listens before it sleeps
+  // again.
+  if (is_new && !polling_.load()) wake_one();
   if (sighting) report_stuck(*sighting);
 }
 

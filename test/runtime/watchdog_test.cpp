@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include <troupe/net.hpp>
 #include <troupe/troupe.hpp>
 
 #include "host/stack_trace.hpp"
@@ -29,6 +31,8 @@ struct Shared {
   std::atomic<bool> done{false};
   std::atomic<int> looping{0};
   std::atomic<int> ticks{0};
+  std::atomic<std::uint16_t> first_port{0};
+  std::atomic<std::uint16_t> second_port{0};
 };
 template <>
 inline constexpr bool enable_message<std::shared_ptr<Shared>> = true;
@@ -233,6 +237,39 @@ TEST(WatchdogTest, extra_workers_are_limited_and_used_again) {
     EXPECT_EQ(std::ranges::count(names, "troupe-2"), 1);
     EXPECT_EQ(std::ranges::count(names, "troupe-3"), 0);
   });
+  EXPECT_TRUE(result.has_value());
+}
+
+// The first keeps its worker once somebody has connected, until somebody connects to the second.
+Async<> listen(Process& self, SharedState shared, bool is_first) {
+  auto listener = net::Listener::listen(self, {});
+  (is_first ? shared->first_port : shared->second_port) = listener->port();
+  EXPECT_TRUE((co_await listener->accept(self)).has_value());
+  if (is_first) {
+    loop_until_done(*shared);
+  } else {
+    shared->done = true;
+  }
+}
+
+// The worker that gets stuck is the one that listened to the network; the other one sleeps, and
+// there are no more.
+TEST(WatchdogTest, the_network_is_heard_while_a_process_keeps_the_worker_that_listened) {
+  Runtime runtime{with_workers(2, 0)};
+  const auto state = std::make_shared<Shared>();
+  runtime.start();
+  for (const bool is_first : {true, false}) spawn(runtime, listen, state, is_first);
+  while (state->first_port == 0 || state->second_port == 0) let_time_pass(1ms);
+  let_time_pass(20ms);  // until both workers sleep; if they do not, this says less
+  Runtime client{{.execution = Execution::single}};
+  const auto result = client.try_run(
+      [](Process& self, SharedState shared) -> Async<> {
+        const auto first = co_await net::Stream::connect(self, {.port = shared->first_port});
+        while (shared->looping == 0) co_await self.sleep(1ms);
+        const auto second = co_await net::Stream::connect(self, {.port = shared->second_port});
+        while (!shared->done) co_await self.sleep(1ms);
+      },
+      state);
   EXPECT_TRUE(result.has_value());
 }
 
