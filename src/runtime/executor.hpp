@@ -42,8 +42,14 @@ class Executor {
   // It has used its budget: behind everybody else. Called by the thread that ran it.
   virtual void enqueue_last(Block& block) noexcept = 0;
 
-  // The running process has sent `receiver`, or others and it, another `flood_messages` in this
-  // activation while they were awake: it would do well to run before they leave the cache.
+  // Whose worker the calling thread is, where that makes a difference: where floods are of
+  // interest. Null elsewhere.
+  static thread_local constinit Executor* of_this_thread;
+
+  // The running process, or the timers that fire, have sent `receiver`, or others and it, another
+  // `flood_messages` in a row while they were awake: it would do well to run before they leave the
+  // cache. Told to the sender's executor, because the receiver may have ended meanwhile, and its
+  // runtime with it.
   virtual void flood(Block& receiver) noexcept { (void)receiver; }
   static constexpr std::uint32_t flood_messages = 64;
 

@@ -18,7 +18,7 @@ inline Delivery push(Pid to, Block& block, Envelope* envelope) noexcept {
   switch (block.inbox.push(block.generation, to.generation(), envelope)) {
     case Inbox::Push::delivered:
       if (++context.sent_ahead % Executor::flood_messages == 0) [[unlikely]] {
-        runtime_of(to.node())->executor->flood(block);
+        if (Executor* executor = Executor::of_this_thread) executor->flood(block);
       }
       return Delivery::done;
     case Inbox::Push::wakes:

@@ -14,7 +14,7 @@
 namespace troupe::detail {
 
 constinit thread_local WorkerExecutor::Worker* WorkerExecutor::current_ = nullptr;
-constinit thread_local WorkerExecutor* WorkerExecutor::current_executor_ = nullptr;
+constinit thread_local Executor* Executor::of_this_thread = nullptr;
 
 namespace {
 
@@ -279,9 +279,8 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   // From here on whoever pushes to the shared queue sees the bit; look once more for what came
   // before.
   if (has_work(worker) || is_work_left_behind() || stopping_.load() || finished()) {
-    idle_.fetch_and(~me);
     if (polls) polling_.store(false);
-    return;
+    return leave_idle(worker);
   }
   for (const std::int64_t next_ns : {worker.timers.next_deadline_ns(), worker.look_again_ns}) {
     if (next_ns >= 0 && (deadline_ns < 0 || next_ns < deadline_ns)) deadline_ns = next_ns;
@@ -293,11 +292,16 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   } else {
     worker.parker.park(deadline_ns < 0 ? Parker::forever : deadline_ns);
   }
-  idle_.fetch_and(~me);
+  leave_idle(worker);
   worker.across.since_ns += host_->monotonic_ns() - now;
+  // Nobody may be in the poll now. The busy ones look now and then (see check), and for one that
+  // does not get to that the watchdog wakes another (see look_at).
+}
+
+// However short it was: the watchdog may have seen it and gone to sleep.
+void WorkerExecutor::leave_idle(Worker& worker) noexcept {
+  idle_.fetch_and(~(std::uint64_t{1} << worker.index));
   if (watchdog_sleeps_.load()) wake_watchdog();
-  // The poller is gone from the poll: another idle worker has to take its place, or nobody hears
-  // the network while this one is busy. The busy ones look now and then (see check).
 }
 
 void WorkerExecutor::poll_io(Worker& worker, std::int64_t timeout_ns) {
@@ -350,12 +354,13 @@ inline bool WorkerExecutor::run_turn(Worker& worker, Block& block) noexcept {
 }
 
 void WorkerExecutor::flood(Block& receiver) noexcept {
-  Worker* worker = own_worker();
-  if (!worker) return;
-  worker->flooded = &receiver;
+  // Processes may send to another runtime of the program; timers do not.
+  if (context.process && context.process->node != receiver.node) return;
+  Worker& worker = *own_worker();
+  worker.flooded = &receiver;
   // Seen to when the clock is looked at, which is due now: so a turn without a flood costs nothing.
-  worker->next_check = worker->turns.load(std::memory_order_relaxed);
-  if (count() > 1) note_flood(*worker, receiver);
+  worker.next_check = worker.turns.load(std::memory_order_relaxed);
+  if (count() > 1) note_flood(worker, receiver);
 }
 
 // After a flood: its receiver is the next, if it waits among the newest of the queue, and goes on
@@ -403,7 +408,7 @@ void WorkerExecutor::run_flooded(Worker& worker, std::int64_t sending_ns) noexce
 
 void WorkerExecutor::run(Worker& worker) {
   current_ = &worker;
-  current_executor_ = this;
+  of_this_thread = this;
   worker.probe = ThreadProbe::of_this_thread();
   worker.stack_base = &context.stack_base;
   worker.is_probed.store(true, std::memory_order_release);
@@ -413,7 +418,7 @@ void WorkerExecutor::run(Worker& worker) {
     if (!run_one(worker)) idle(worker, -1);
   }
   current_ = nullptr;
-  current_executor_ = nullptr;
+  of_this_thread = nullptr;
 }
 
 // --- Time, chance, timers, input and output.
@@ -497,7 +502,7 @@ bool WorkerExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t
   }
   Worker& worker = *workers_[0];
   current_ = &worker;
-  current_executor_ = this;
+  of_this_thread = this;
   bool is_done = done(done_context);
   while (!is_done) {
     if (!run_one(worker)) idle(worker, deadline_ns);
@@ -505,7 +510,7 @@ bool WorkerExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t
     if (!is_done && deadline_ns >= 0 && now_ns() >= deadline_ns) break;
   }
   current_ = nullptr;
-  current_executor_ = nullptr;
+  of_this_thread = nullptr;
   return is_done;
 }
 

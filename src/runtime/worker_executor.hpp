@@ -198,8 +198,7 @@ class WorkerExecutor final : public Executor {
   };
 
   static thread_local Worker* current_;
-  static thread_local WorkerExecutor* current_executor_;
-  Worker* own_worker() const noexcept { return current_executor_ == this ? current_ : nullptr; }
+  Worker* own_worker() const noexcept { return of_this_thread == this ? current_ : nullptr; }
 
   void run(Worker& worker);
   bool run_one(Worker& worker);
@@ -211,6 +210,7 @@ class WorkerExecutor final : public Executor {
   void check(Worker& worker);
   void poll_io(Worker& worker, std::int64_t timeout_ns);
   void idle(Worker& worker, std::int64_t deadline_ns);
+  void leave_idle(Worker& worker) noexcept;
   bool has_work(const Worker& worker) const noexcept;
   bool is_work_left_behind() const noexcept;
   void enqueue_elsewhere(Worker* worker, Block& block) noexcept;
