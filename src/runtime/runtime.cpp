@@ -173,6 +173,8 @@ struct Watch {
 }  // namespace
 
 void Runtime::watch_main(Pid main) {
+  // Before there is anything to wait for: this throws where there are no threads to be had.
+  state_->executor->start();
   TROUPE_ASSERT(!state_->has_main.exchange(true), "a runtime runs one main process at a time");
   state_->table.at(main.index()).is_main = true;
 }

@@ -488,14 +488,16 @@ bool WorkerExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t
   if (threads_ == Threads::own) {
     start();
     std::unique_lock guard{drive_lock_};
+    // Several threads may wait here, each for something else (one in try_run, one in stop), so
+    // there is nothing that the first to wake up could take from the others. No wake-up is lost:
+    // `done` is asked under the lock, which who calls notify takes after it has come true.
     while (!done(done_context)) {
       if (deadline_ns < 0) {
-        drive_condition_.wait(guard, [&] { return notified_.exchange(false); });
+        drive_condition_.wait(guard);
       } else {
         const std::int64_t now = now_ns();
         if (now >= deadline_ns) return false;
-        drive_condition_.wait_for(guard, std::chrono::nanoseconds{deadline_ns - now},
-                                  [&] { return notified_.exchange(false); });
+        drive_condition_.wait_for(guard, std::chrono::nanoseconds{deadline_ns - now});
       }
     }
     return true;
@@ -521,7 +523,6 @@ void WorkerExecutor::notify() noexcept {
   }
   {
     const std::lock_guard guard{drive_lock_};
-    notified_.store(true);
   }
   drive_condition_.notify_all();
 }
@@ -535,8 +536,13 @@ void WorkerExecutor::start() {
   if (started_ || threads_ == Threads::none) return;
   started_ = true;
   active_.store(count());  // extra ones of a former run find that they are too many
-  for (unsigned i = 0; i < count(); ++i) start_worker(i);
-  watchdog_ = start_thread("troupe-watchdog", [this] { watch_workers(); });
+  try {
+    for (unsigned i = 0; i < count(); ++i) start_worker(i);
+    watchdog_ = start_thread("troupe-watchdog", [this] { watch_workers(); });
+  } catch (...) {
+    stop();  // those that there are
+    throw;
+  }
 }
 
 void WorkerExecutor::stop() noexcept {
@@ -546,7 +552,7 @@ void WorkerExecutor::stop() noexcept {
   stopping_.store(true);
   // First, so that no worker is added any more.
   watchdog_parker_.unpark();
-  watchdog_.join();
+  if (watchdog_.joinable()) watchdog_.join();
   for (unsigned i = 0; i < count(); ++i) {
     workers_[i]->parker.unpark();
     host_->wake();

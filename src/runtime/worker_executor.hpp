@@ -303,7 +303,7 @@ class WorkerExecutor final : public Executor {
   std::int64_t last_report_ns_ = 0;
   std::uint64_t unreported_ = 0;
 
-  // For drive.
+  // For drive: of threads that wait while workers work, and of the one that works itself.
   std::mutex drive_lock_;
   std::condition_variable drive_condition_;
   std::atomic<bool> notified_{false};

@@ -1,8 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <atomic>
 #include <gtest/gtest.h>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <troupe/troupe.hpp>
@@ -348,6 +350,23 @@ TEST(EndingTest, a_mailbox_of_a_million_messages_is_freed) {
 int run_alone(Async<> (*body)(Process&)) {
   Runtime runtime{{.execution = Execution::single, .max_processes = 100}};
   return runtime.run(body);
+}
+
+TEST(EndingTest, another_thread_may_stop_the_runtime_that_runs_main) {
+  for (int round = 0; round < 50; ++round) {
+    Runtime runtime{{.workers = 2}};
+    std::atomic<bool> has_begun{false};
+    std::thread runs{[&] {
+      const auto result = runtime.try_run([&](Process& self) -> Async<> {
+        has_begun = true;
+        co_await self.sleep(1h);
+      });
+      EXPECT_FALSE(result.has_value());
+    }};
+    while (!has_begun) std::this_thread::yield();
+    runtime.stop();
+    runs.join();
+  }
 }
 
 TEST(EndingTest, how_main_ended_is_the_exit_code) {

@@ -130,6 +130,45 @@ TEST_F(OutOfMemory, a_send_that_finds_none_is_the_senders_failure) {
   });
 }
 
+TEST_F(OutOfMemory, a_runtime_that_cannot_start_can_be_started_later_or_destroyed) {
+  int failures = 0;
+  for (long successes = 0;; ++successes) {
+    Runtime runtime{{.workers = 3}};
+    allocations_left = successes;
+    bool failed = false;
+    try {
+      runtime.start();
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    allocations_left = plenty;
+    if (!failed) break;
+    if (++failures % 2 == 0) continue;
+    EXPECT_EQ(runtime.try_run([](Process&) { return 1; }), 1);
+  }
+  EXPECT_GE(failures, 4);  // three workers and the watchdog
+}
+
+TEST_F(OutOfMemory, a_main_that_fails_at_any_allocation_leaves_nothing_behind) {
+  int failures = 0;
+  for (long successes = 0;; ++successes) {
+    Runtime runtime{{.workers = 2}};
+    allocations_left = successes;
+    bool failed = false;
+    try {
+      (void)runtime.try_run([](Process&, Burden) {}, Burden{});
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    allocations_left = plenty;
+    EXPECT_EQ(runtime.process_count(), 0U);
+    if (!failed) break;
+    ++failures;
+    EXPECT_EQ(runtime.try_run([](Process&) { return 1; }), 1);
+  }
+  EXPECT_GE(failures, 4);  // a frame, two workers and the watchdog
+}
+
 // Each time in a new runtime, whose first job starts a thread.
 TEST_F(OutOfMemory, a_blocking_job_that_failed_is_not_done_later) {
   int failures = 0;
