@@ -51,19 +51,7 @@ namespace troupe::detail {
 //
 // Floods that cross from one worker to another: see crossings.cpp.
 //
-// Idle workers. Waking a thread on another core costs 13-30 us on the machines this was measured
-// on, as much as several hundred messages, and conversations that cross cores are slower than on
-// one. So
-//   - a worker wakes another only when more than `worth_waking` processes wait in its queue, and at
-//     most once per `wake_interval_ns`;
-//   - the one that was woken steals only from a queue that works off its backlog slowly: it watches
-//     how many processes the owner takes while it spins, and takes half if the rest would last
-//     longer than `worth_stealing_ns`;
-//   - a worker that finds nothing for `spin_ns` parks: in the host's poll if nobody is there yet,
-//     else on its parker. With nothing to do, nobody wakes up except for a timer that is due.
-// Lost wake-ups: a worker says that it is idle (seq_cst), then looks at every queue once more; who
-// pushes to the shared queue looks for idle workers afterwards (seq_cst). For its own queue the
-// owner is awake by definition, and what a stuck owner leaves there the watchdog finds within 5 ms.
+// Idle workers, what they take from others, and who wakes them: see idle_worker.cpp.
 //
 // Stuck workers. A process that neither waits nor yields keeps its worker, and with it all that
 // waits behind it; see watchdog.cpp, which takes that away from the worker and adds another one.
@@ -283,7 +271,7 @@ class WorkerExecutor final : public Executor {
   std::atomic<std::uint64_t> resting_{0};
   SharedQueue shared_;
   // Bit i: worker i is idle and nobody has claimed its wake-up yet. All operations seq_cst: it is
-  // one side of the Dekker pattern described above. (At most 64 workers.)
+  // one side of the Dekker pattern described in idle_worker.cpp. (At most 64 workers.)
   std::atomic<std::uint64_t> idle_{0};
   std::atomic<bool> polling_{false};  // somebody is in the host's poll
   std::atomic<std::uint32_t> watches_{0};

@@ -1,0 +1,191 @@
+// Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+//
+// Workers that have nothing to do: what they take from others, how they sleep, and who wakes them.
+//
+// Waking a thread on another core costs 13-30 us on the machines this was measured on, as much as
+// several hundred messages, and conversations that cross cores are slower than on one. So
+//   - a worker wakes another only when more than `worth_waking` processes wait in its queue, and at
+//     most once per `wake_interval_ns`: when it enqueues one that was woken, or else when it looks
+//     at the clock (check);
+//   - the one that was woken steals only from a queue that works off its backlog slowly: it watches
+//     how many processes the owner takes while it spins, and takes half if the rest would last
+//     longer than `worth_stealing_ns`;
+//   - a worker that finds nothing for `spin_ns` parks: in the host's poll if nobody is there yet,
+//     else on its parker. With nothing to do, nobody wakes up except for a timer that is due.
+//
+// Lost wake-ups: a worker says that it is idle (seq_cst), then looks at every queue once more; who
+// pushes to the shared queue looks for idle workers afterwards (seq_cst). For its own queue the
+// owner is awake by definition, and what a stuck owner leaves there the watchdog finds within 5 ms.
+#include <algorithm>
+#include <bit>
+
+#include "runtime/worker_executor.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+// Tells the core that this thread only waits.
+void pause_briefly() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
+}  // namespace
+
+bool WorkerExecutor::has_work(const Worker& worker) const noexcept {
+  if (!shared_.is_empty() || !worker.queue.is_empty()) return true;
+  return !worker.urgent[0].is_empty() || !worker.urgent[1].is_empty() || !worker.low.is_empty();
+}
+
+bool WorkerExecutor::is_work_left_behind() const noexcept {
+  for (unsigned i = 0; i < count(); ++i) {
+    const Worker& other = *workers_[i];
+    if (other.passes_on.load(std::memory_order_relaxed) && other.queue.size() != 0) return true;
+  }
+  return false;
+}
+
+bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
+  struct Sample {
+    std::uint32_t taken;
+    std::int64_t at_ns;
+  };
+  const unsigned others = count();
+  Sample samples[max_workers];
+  const std::int64_t begin = host_->monotonic_ns();
+  std::int64_t now = begin;
+  for (unsigned i = 0; i < others; ++i) samples[i] = {workers_[i]->queue.taken(), now};
+  do {
+    if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
+    for (unsigned i = 0; i < others; ++i) {
+      Worker& victim = *workers_[i];
+      if (&victim == &worker) continue;
+      const bool passes_on = victim.passes_on.load(std::memory_order_relaxed);
+      const std::uint32_t waiting = victim.queue.size();
+      if (waiting == 0) continue;
+      const std::int64_t alone_ns = passes_on ? 0 : left_alone_until_ns(victim);
+      if (now < alone_ns) {
+        std::int64_t& again = worker.look_again_ns;
+        again = again < 0 ? alone_ns : std::min(again, alone_ns);
+        continue;
+      }
+      const std::int64_t elapsed = now - samples[i].at_ns;
+      if (passes_on) {
+        // It may be about to push more, and one at a time is dear for both.
+        if (waiting < many_left_behind && elapsed < 10'000) continue;
+      } else {
+        if (waiting < 2 || elapsed < 10'000) continue;
+        // Seen while the owner moves processes within its queue, the count may seem to go back.
+        const auto moved = static_cast<std::int32_t>(victim.queue.taken() - samples[i].taken);
+        const std::int32_t progress = std::max(moved, 0);
+        if (progress == 0 && elapsed < unmoved_ns) {
+          // And then once more.
+          until_ns = std::max(until_ns, samples[i].at_ns + unmoved_ns + 10'000);
+          continue;
+        }
+        const std::int64_t each = elapsed / (progress + 1);
+        if (each * waiting < worth_stealing_ns) continue;
+      }
+      Block* stolen[RunQueue::capacity];
+      const std::uint32_t taken = victim.queue.take_half(stolen);
+      for (std::uint32_t k = 0; k < taken; ++k) worker.queue.push(stolen[k]);
+      if (taken > 0) {
+        worker.across.since_ns += now - begin;
+        victim.may_wake.store(true, std::memory_order_relaxed);
+        return true;
+      }
+    }
+    for (int pause = 0; pause < 64; ++pause) pause_briefly();
+    now = host_->monotonic_ns();
+  } while (now < until_ns);
+  return false;
+}
+
+void WorkerExecutor::wake_one() noexcept {
+  std::uint64_t idle = idle_.load();
+  while (idle != 0) {
+    const unsigned index = static_cast<unsigned>(std::countr_zero(idle));
+    if (idle_.compare_exchange_weak(idle, idle & ~(std::uint64_t{1} << index))) {
+      notify_worker(*workers_[index]);
+      return;
+    }
+  }
+}
+
+// If it is idle.
+void WorkerExecutor::wake(Worker& worker) noexcept {
+  const std::uint64_t bit = std::uint64_t{1} << worker.index;
+  if ((idle_.fetch_and(~bit) & bit) != 0) notify_worker(worker);
+}
+
+void WorkerExecutor::notify_worker(Worker& worker) noexcept {
+  if (worker.polls.load(std::memory_order_acquire)) {
+    host_->wake();
+  } else {
+    worker.parker.unpark();
+  }
+}
+
+std::uint64_t WorkerExecutor::all_bits() const noexcept {
+  const unsigned bits = count();
+  return bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
+}
+
+void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
+  std::int64_t now = host_->monotonic_ns();
+  worker.timers.expire(now);
+  if (has_work(worker)) return;
+  worker.running.store(nullptr, std::memory_order_relaxed);
+  worker.look_again_ns = -1;
+  // Spinning pays only where somebody else is at work and may have some to spare.
+  const std::uint64_t me = std::uint64_t{1} << worker.index;
+  if ((idle_.load() | resting_.load() | me) != all_bits() && steal(worker, now + spin_ns)) return;
+
+  while (worker.timers.deal_ahead()) {
+    worker.timers.expire(host_->monotonic_ns());
+    if (has_work(worker)) return;
+  }
+  bool expected = false;
+  const bool polls = polling_.compare_exchange_strong(expected, true);
+  worker.polls.store(polls, std::memory_order_release);
+  idle_.fetch_or(me);
+  // From here on whoever pushes to the shared queue sees the bit; look once more for what came
+  // before.
+  if (has_work(worker) || is_work_left_behind() || stopping_.load() || finished()) {
+    if (polls) polling_.store(false);
+    return leave_idle(worker);
+  }
+  for (const std::int64_t next_ns : {worker.timers.next_deadline_ns(), worker.look_again_ns}) {
+    if (next_ns >= 0 && (deadline_ns < 0 || next_ns < deadline_ns)) deadline_ns = next_ns;
+  }
+  now = host_->monotonic_ns();
+  if (polls) {
+    poll_io(worker, deadline_ns < 0 ? -1 : deadline_ns > now ? deadline_ns - now : 0);
+    polling_.store(false);
+  } else {
+    worker.parker.park(deadline_ns < 0 ? Parker::forever : deadline_ns);
+  }
+  leave_idle(worker);
+  worker.across.since_ns += host_->monotonic_ns() - now;
+  // Nobody may be in the poll now. The busy ones look now and then (see check), and for one that
+  // does not get to that the watchdog wakes another (see look_at).
+}
+
+// However short it was: the watchdog may have seen it and gone to sleep.
+void WorkerExecutor::leave_idle(Worker& worker) noexcept {
+  idle_.fetch_and(~(std::uint64_t{1} << worker.index));
+  if (watchdog_sleeps_.load()) wake_watchdog();
+}
+
+void WorkerExecutor::poll_io(Worker& worker, std::int64_t timeout_ns) {
+  Ready ready[128];
+  const std::size_t count = host_->poll(timeout_ns, ready);
+  for (std::size_t i = 0; i < count; ++i) io_waits_.complete(ready[i].token);
+  worker.last_io_ns = host_->monotonic_ns();
+}
+
+}  // namespace troupe::detail
