@@ -125,15 +125,10 @@ bool WorkerExecutor::goes_on_alone(Worker& worker, std::int64_t now) noexcept {
     worker.within = {.since_ns = now, .messages = 0};
   }
   if (now - worker.within.since_ns < within_window_ns) return true;
-  const bool floods = floods_within(worker, now);
+  const bool floods = worker.within.messages * crossing_ns >= now - worker.within.since_ns;
+  worker.within = {.since_ns = now, .messages = 0};
   if (!floods) worker.alone_until_ns.store(0, std::memory_order_relaxed);
   return floods;
-}
-
-// Whether its processes have done little else than flood each other since it was asked last.
-bool WorkerExecutor::floods_within(Worker& worker, std::int64_t now) noexcept {
-  const auto within = std::exchange(worker.within, {.since_ns = now, .messages = 0});
-  return within.messages * crossing_ns >= now - within.since_ns;
 }
 
 }  // namespace troupe::detail

@@ -166,10 +166,13 @@ void WorkerExecutor::check(Worker& worker) {
       (now < worker.alone_until_ns.load(std::memory_order_relaxed) && goes_on_alone(worker, now));
   if (!is_alone && now - worker.last_wake_ns >= wake_interval_ns) {
     worker.last_wake_ns = now;
+    const bool is_unused = worker.may_wake.load(std::memory_order_relaxed);
     worker.may_wake.store(true, std::memory_order_relaxed);
-    // Here too, because processes that compute and yield enqueue nobody. Not for those that flood
-    // each other: with another worker their messages would cross.
-    if (!floods_within(worker, now) && idle_.load(std::memory_order_relaxed) != 0) {
+    // Processes that compute and yield enqueue nobody, so it is used for them here. Not soon after
+    // some have flooded others: they may be about to do it again, and with another worker that
+    // would cross.
+    const std::int64_t calm_ns = now - worker.floods_until_ns.load(std::memory_order_relaxed);
+    if (is_unused && calm_ns >= long_calm_ns && idle_.load(std::memory_order_relaxed) != 0) {
       may_wake_one(worker);
     }
   }

@@ -111,6 +111,7 @@ class WorkerExecutor final : public Executor {
   static constexpr std::uint32_t shared_interval = 61;  // a prime, so that it beats no rhythm
   static constexpr std::int64_t io_interval_ns = 50'000;
   static constexpr std::int64_t wake_interval_ns = 1'000'000;
+  static constexpr std::int64_t long_calm_ns = 8'000'000;
   static constexpr std::int64_t worth_stealing_ns = 50'000;
   static constexpr std::uint32_t many_left_behind = 64;  // by a stuck worker
   static constexpr std::int64_t spin_ns = 40'000;
@@ -229,7 +230,6 @@ class WorkerExecutor final : public Executor {
   void end_crossing(Worker& worker) noexcept;
   void hand_over(Worker& worker, Worker& other) noexcept;
   bool goes_on_alone(Worker& worker, std::int64_t now) noexcept;
-  bool floods_within(Worker& worker, std::int64_t now) noexcept;
 
   // The watchdog (watchdog.cpp).
   static constexpr std::int64_t stuck_after_ns = 10'000'000;
