@@ -10,6 +10,7 @@
 // quiet. Terms are freed within the time measured, as erl's garbage collector works within its.
 // --only runs one of ours COUNT times and nothing else, to count instructions: valgrind
 // --tool=callgrind or perf stat.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

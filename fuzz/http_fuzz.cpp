@@ -7,6 +7,7 @@
 // - another message, or another number of messages, for other pieces;
 // - a message beyond its limits, or one that does not survive being written and read again;
 // - a parser that takes nothing and yet asks for more without end.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>

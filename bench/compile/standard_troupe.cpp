@@ -1,6 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // What of the standard library the other programs here get with troupe.hpp, and nothing else.
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <coroutine>

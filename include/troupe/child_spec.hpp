@@ -125,32 +125,6 @@ class FactoryChild final : public ChildStart {
 // A start that fails with {What, <<"why">>}; both are literals.
 Async<StartOutcome> refused_start(const char* what, const char* why);
 
-// A child that is started under a name of another kind.
-class ViaChild final : public ChildStart {
- public:
-  ViaChild(std::shared_ptr<const ChildStart> child, Via via)
-      : child_{std::move(child)}, via_{std::move(via)} {}
-  Async<StartOutcome> start(Process& supervisor, StartName name) const override {
-    if (!child_->can_have_via()) {
-      return refused_start("bad_via",
-                           "only servers and supervisors can have a via name: let the process "
-                           "claim it itself");
-    }
-    name.via = via_;
-    return child_->start(supervisor, std::move(name));
-  }
-  bool can_keep_mailbox() const noexcept override { return child_->can_keep_mailbox(); }
-  bool can_have_via() const noexcept override { return child_->can_have_via(); }
-  std::shared_ptr<const ChildStart> with(const ExtraArguments& extra) const override {
-    auto child = child_->with(extra);
-    return child ? std::make_shared<ViaChild>(std::move(child), via_) : nullptr;
-  }
-
- private:
-  std::shared_ptr<const ChildStart> child_;
-  Via via_;
-};
-
 StartOutcome started_child(ChildStartResult result);
 // Gives a process that was just started its name, if there is one to give and it does not have it
 // yet. Where that cannot be, the start has failed, and the process is killed.
@@ -229,10 +203,7 @@ class ChildSpec {
     return *this;
   }
   // A name of another kind, claimed likewise; for servers and supervisors.
-  ChildSpec& via(Via via) {
-    start_ = std::make_shared<detail::ViaChild>(std::move(start_), std::move(via));
-    return *this;
-  }
+  ChildSpec& via(Via via);
   // Default: permanent.
   ChildSpec& restart(Restart restart) {
     restart_ = restart;
@@ -260,22 +231,13 @@ class ChildSpec {
   }
 
   // Beyond OTP.
-  ChildSpec& backoff(Backoff backoff) {
-    change_policy().backoff = backoff;
-    return *this;
-  }
-  ChildSpec& budget(RestartBudget budget) {
-    change_policy().budget = budget;
-    return *this;
-  }
+  ChildSpec& backoff(Backoff backoff);
+  ChildSpec& budget(RestartBudget budget);
   // What a server has not received when it ends, plain messages and casts, is the first that the
   // server started in its place finds, in order and before anything newer. Not the message it was
   // handling, which may be what it fails of; calls fail as ever. What a GenStatem has postponed
   // counts as received.
-  ChildSpec& keep_mailbox(bool keep = true) {
-    change_policy().keeps_mailbox = keep;
-    return *this;
-  }
+  ChildSpec& keep_mailbox(bool keep = true);
 
   const Term& id() const noexcept { return id_; }
   // Null: plain OTP.
@@ -299,11 +261,7 @@ class ChildSpec {
 
  private:
   // Copies of a specification share it until one of them changes it.
-  detail::RestartPolicy& change_policy() {
-    policy_ = policy_ ? std::make_shared<detail::RestartPolicy>(*policy_)
-                      : std::make_shared<detail::RestartPolicy>();
-    return *policy_;
-  }
+  detail::RestartPolicy& change_policy();
 
   Term id_;
   Atom name_ = atoms::undefined;

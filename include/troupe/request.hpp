@@ -1,7 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
-#include <algorithm>
 #include <expected>
 #include <memory>
 #include <type_traits>
@@ -158,7 +157,8 @@ Async<MultiReplies<S, detail::ReplyOf<S, M>>> multi_call(Process& self,
   for (std::size_t i = 0; i < servers.size(); ++i) {
     Duration left = timeout;
     if (timeout != infinity) {
-      left = std::max(Duration::zero(), timeout - (self.monotonic_time() - begin));
+      const Duration spent = self.monotonic_time() - begin;
+      left = spent < timeout ? timeout - spent : Duration::zero();
     }
     auto reply = co_await place(pending[i].receive_response(left));
     if (!reply) {

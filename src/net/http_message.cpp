@@ -3,6 +3,7 @@
 // Messages as values and as bytes. They are written here rather than by Beast's serializer, because
 // writing is a dozen lines, and because of the one check that matters: no line break of a user's
 // data may end a field.
+#include <algorithm>
 #include <boost/beast/http/status.hpp>
 #include <charconv>
 

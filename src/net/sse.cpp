@@ -1,4 +1,5 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
+#include <algorithm>
 #include <charconv>
 
 #include <troupe/detail/caller_place.hpp>

@@ -3,6 +3,7 @@
 // OpenSSL never sees a socket: it reads ciphertext from one memory buffer and writes it to another,
 // and this file moves both to and from the Stream. Its error queue is a thread's and a process may
 // change threads at every co_await, so each failure is put into words right where it happens.
+#include <algorithm>
 #include <array>
 #include <openssl/err.h>
 #include <openssl/ssl.h>

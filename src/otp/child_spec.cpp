@@ -2,7 +2,9 @@
 #include <troupe/child_spec.hpp>
 #include <troupe/log.hpp>
 
-namespace troupe::detail {
+namespace troupe {
+
+namespace detail {
 
 ChildStart::~ChildStart() = default;
 
@@ -36,6 +38,32 @@ ExitReason refusal(const char* what, const char* why) {
   return ExitReason{tuple({Term{Atom{std::string_view{what}}}, Term::binary(why)})};
 }
 
+// A child that is started under a name of another kind.
+class ViaChild final : public ChildStart {
+ public:
+  ViaChild(std::shared_ptr<const ChildStart> child, Via via)
+      : child_{std::move(child)}, via_{std::move(via)} {}
+  Async<StartOutcome> start(Process& supervisor, StartName name) const override {
+    if (!child_->can_have_via()) {
+      return refused_start("bad_via",
+                           "only servers and supervisors can have a via name: let the process "
+                           "claim it itself");
+    }
+    name.via = via_;
+    return child_->start(supervisor, std::move(name));
+  }
+  bool can_keep_mailbox() const noexcept override { return child_->can_keep_mailbox(); }
+  bool can_have_via() const noexcept override { return child_->can_have_via(); }
+  std::shared_ptr<const ChildStart> with(const ExtraArguments& extra) const override {
+    auto child = child_->with(extra);
+    return child ? std::make_shared<ViaChild>(std::move(child), via_) : nullptr;
+  }
+
+ private:
+  std::shared_ptr<const ChildStart> child_;
+  Via via_;
+};
+
 }  // namespace
 
 Async<StartOutcome> refused_start(const char* what, const char* why) {
@@ -63,4 +91,32 @@ Async<StartOutcome> named_child(Process& supervisor, StartOutcome started, Atom 
   co_return outcome;
 }
 
-}  // namespace troupe::detail
+}  // namespace detail
+
+ChildSpec& ChildSpec::via(Via via) {
+  start_ = std::make_shared<detail::ViaChild>(std::move(start_), std::move(via));
+  return *this;
+}
+
+detail::RestartPolicy& ChildSpec::change_policy() {
+  policy_ = policy_ ? std::make_shared<detail::RestartPolicy>(*policy_)
+                    : std::make_shared<detail::RestartPolicy>();
+  return *policy_;
+}
+
+ChildSpec& ChildSpec::backoff(Backoff backoff) {
+  change_policy().backoff = backoff;
+  return *this;
+}
+
+ChildSpec& ChildSpec::budget(RestartBudget budget) {
+  change_policy().budget = budget;
+  return *this;
+}
+
+ChildSpec& ChildSpec::keep_mailbox(bool keep) {
+  change_policy().keeps_mailbox = keep;
+  return *this;
+}
+
+}  // namespace troupe

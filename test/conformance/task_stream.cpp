@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 //
 // Tasks: streams (223 to 227).
+#include <algorithm>
+
 #include <troupe/agent.hpp>
 #include <troupe/task_stream.hpp>
 

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "greenroom/redis_differential.hpp"
 
+#include <algorithm>
+
 #include "greenroom/reply_frames.hpp"
 
 namespace greenroom::test {

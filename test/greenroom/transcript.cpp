@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "greenroom/transcript.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace greenroom::test {

@@ -3,6 +3,7 @@
 // HTTP messages without I/O: what is taken apart how, in pieces of every size, and what is refused.
 #include "net/http_parser.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // Event managers: who is told what and in which order, and what the end of a handler means to the
 // others, to the manager, and to the process that has added it.
+#include <algorithm>
+
 #include <troupe/gen_event.hpp>
 #include <troupe/supervisor.hpp>
 #include <troupe/sys.hpp>

@@ -1,5 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // Which partition a key leads to, also after crashes, and when partitions cannot be found.
+#include <algorithm>
+
 #include <troupe/agent.hpp>
 #include <troupe/partition_supervisor.hpp>
 

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "http/admin_html.hpp"
 
+#include <algorithm>
+
 #include <troupe/http.hpp>
 
 #include "text/units.hpp"

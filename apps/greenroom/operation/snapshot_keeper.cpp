@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "operation/snapshot_keeper.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "persistence/shard_writer.hpp"

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "resp/known_scripts.hpp"
 
+#include <algorithm>
+
 #include "resp/letters.hpp"
 #include "resp/sha1.hpp"
 

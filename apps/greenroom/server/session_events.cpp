@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "server/session_events.hpp"
 
+#include <algorithm>
 #include <expected>
 #include <vector>
 

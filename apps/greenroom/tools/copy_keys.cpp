@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "tools/copy_keys.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 

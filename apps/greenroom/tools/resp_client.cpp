@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "tools/resp_client.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace greenroom {
