@@ -9,7 +9,7 @@
 //     at the clock (check);
 //   - the one that was woken steals only from a queue that works off its backlog slowly: it watches
 //     how many processes the owner takes while it spins, and takes half if the rest would last
-//     longer than `worth_stealing_ns`;
+//     longer than `worth_stealing_ns`. Likewise from the queues of the other priorities;
 //   - a worker that finds nothing for `spin_ns` parks: in the host's poll if nobody is there yet,
 //     else on its parker. With nothing to do, nobody wakes up except for a timer that is due.
 //
@@ -49,24 +49,33 @@ bool WorkerExecutor::is_work_left_behind() const noexcept {
   return false;
 }
 
+// In all its queues, of a worker that is not stuck.
+std::uint32_t WorkerExecutor::waiting(const Worker& worker) noexcept {
+  return worker.queue.size() + worker.urgent[0].size() + worker.urgent[1].size() +
+         worker.low.size();
+}
+
 bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
   struct Sample {
     std::uint32_t taken;
+    std::uint32_t turns;
     std::int64_t at_ns;
   };
   const unsigned others = count();
   Sample samples[max_workers];
   const std::int64_t begin = host_->monotonic_ns();
   std::int64_t now = begin;
-  for (unsigned i = 0; i < others; ++i) samples[i] = {workers_[i]->queue.taken(), now};
+  for (unsigned i = 0; i < others; ++i) {
+    samples[i] = {workers_[i]->queue.taken(), workers_[i]->turns.load(std::memory_order_relaxed),
+                  now};
+  }
   do {
     if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
     for (unsigned i = 0; i < others; ++i) {
       Worker& victim = *workers_[i];
       if (&victim == &worker) continue;
       const bool passes_on = victim.passes_on.load(std::memory_order_relaxed);
-      const std::uint32_t waiting = victim.queue.size();
-      if (waiting == 0) continue;
+      if ((passes_on ? victim.queue.size() : waiting(victim)) == 0) continue;
       const std::int64_t alone_ns = passes_on ? 0 : left_alone_until_ns(victim);
       if (now < alone_ns) {
         std::int64_t& again = worker.look_again_ns;
@@ -74,25 +83,35 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
         continue;
       }
       const std::int64_t elapsed = now - samples[i].at_ns;
-      if (passes_on) {
-        // It may be about to push more, and one at a time is dear for both.
-        if (waiting < many_left_behind && elapsed < 10'000) continue;
-      } else {
-        if (waiting < 2 || elapsed < 10'000) continue;
-        // Seen while the owner moves processes within its queue, the count may seem to go back.
-        const auto moved = static_cast<std::int32_t>(victim.queue.taken() - samples[i].taken);
-        const std::int32_t progress = std::max(moved, 0);
+      // Whether so many are worth it, of whom the owner has taken `moved` since the first look.
+      // Seen while it moves processes within its queue, that count may seem to go back.
+      const auto lasts = [&](std::uint32_t number, std::uint32_t moved) {
+        if (number < 2 || elapsed < 10'000) return false;
+        const std::int32_t progress = std::max(static_cast<std::int32_t>(moved), 0);
         if (progress == 0 && elapsed < unmoved_ns) {
           // And then once more.
           until_ns = std::max(until_ns, samples[i].at_ns + unmoved_ns + 10'000);
-          continue;
+          return false;
         }
-        const std::int64_t each = elapsed / (progress + 1);
-        if (each * waiting < worth_stealing_ns) continue;
-      }
+        return elapsed / (progress + 1) * number >= worth_stealing_ns;
+      };
       Block* stolen[RunQueue::capacity];
-      const std::uint32_t taken = victim.queue.take_half(stolen);
-      for (std::uint32_t k = 0; k < taken; ++k) worker.queue.push(stolen[k]);
+      std::uint32_t taken = 0;
+      const std::uint32_t normal = victim.queue.size();
+      // A stuck one may be about to push more, and one at a time is dear for both.
+      if (passes_on ? normal >= many_left_behind || (normal > 0 && elapsed >= 10'000)
+                    : lasts(normal, victim.queue.taken() - samples[i].taken)) {
+        taken = victim.queue.take_half(stolen);
+      }
+      if (!passes_on) {
+        const std::uint32_t turns = victim.turns.load(std::memory_order_relaxed) - samples[i].turns;
+        for (SharedQueue* queue : {&victim.urgent[0], &victim.urgent[1], &victim.low}) {
+          if (taken > 0) break;
+          if (!lasts(queue->size(), turns)) continue;
+          taken = queue->pop(stolen, std::min(queue->size() / 2, RunQueue::capacity));
+        }
+      }
+      for (std::uint32_t k = 0; k < taken; ++k) enqueue_last(*stolen[k]);
       if (taken > 0) {
         worker.across.since_ns += now - begin;
         victim.may_wake.store(true, std::memory_order_relaxed);

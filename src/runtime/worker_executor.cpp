@@ -58,7 +58,7 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
 
 // There is somebody idle.
 [[gnu::noinline]] void WorkerExecutor::may_wake_one(Worker& worker) noexcept {
-  if (worker.may_wake.load(std::memory_order_relaxed) && worker.queue.size() > worth_waking) {
+  if (worker.may_wake.load(std::memory_order_relaxed) && waiting(worker) > worth_waking) {
     worker.may_wake.store(false, std::memory_order_relaxed);
     wake_one();
   }
@@ -76,6 +76,7 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
   }
   if (worker->passes_on.load(std::memory_order_relaxed)) return pass_on(*worker, block);
   enqueue_last(block);
+  if (idle_.load(std::memory_order_relaxed) != 0) may_wake_one(*worker);
 }
 
 // A stuck worker leaves what it wakes in its queue, where whoever is idle takes it by the hundred;

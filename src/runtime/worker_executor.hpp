@@ -205,6 +205,7 @@ class WorkerExecutor final : public Executor {
   void enqueue_elsewhere(Worker* worker, Block& block) noexcept;
   void may_wake_one(Worker& worker) noexcept;
   void pass_on(Worker& worker, Block& block) noexcept;
+  static std::uint32_t waiting(const Worker& worker) noexcept;
   bool steal(Worker& worker, std::int64_t until_ns);
   void wake_one() noexcept;
   void wake(Worker& worker) noexcept;

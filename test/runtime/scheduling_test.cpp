@@ -152,14 +152,17 @@ Async<> yield_and_compute(Process& self, std::shared_ptr<AtOnce> all) {
   }
 }
 
-TEST(SchedulingTest, a_worker_that_slept_takes_from_those_who_only_compute_and_yield) {
+class PrioritySchedulingTest : public testing::TestWithParam<Priority> {};
+
+TEST_P(PrioritySchedulingTest, a_worker_that_slept_takes_from_those_who_only_compute_and_yield) {
   // Several times, because on a busy machine short turns may seem long, and it takes some early.
   for (int round = 0; round < 6; ++round) {
     Runtime runtime{{.workers = 2}};
     const auto all = std::make_shared<AtOnce>();
     const auto result = runtime.try_run(
         [](Process& self, std::shared_ptr<AtOnce> shared) -> Async<> {
-          for (int i = 0; i < 60; ++i) spawn_monitor(yield_and_compute, shared);
+          const SpawnOptions options{.priority = GetParam(), .monitor = true};
+          for (int i = 0; i < 60; ++i) spawn_with(options, yield_and_compute, shared);
           for (int i = 0; i < 60; ++i) (void)co_await self.receive<Down>();
         },
         all);
@@ -167,6 +170,10 @@ TEST(SchedulingTest, a_worker_that_slept_takes_from_those_who_only_compute_and_y
     EXPECT_TRUE(all->were_two);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Priorities, PrioritySchedulingTest,
+                         testing::Values(Priority::low, Priority::normal, Priority::high,
+                                         Priority::max));
 
 }  // namespace
 }  // namespace troupe
