@@ -67,17 +67,17 @@ ROWS = [
         "A sender does not wait, so 100,000 messages pile up before the receiver runs, which it "
         "does next, for as long as the sender took: 3 MB each time, too much for the second-level "
         "cache. Go's and tokio's senders block or share blocks of slots; an unbounded mailbox of "
-        "separate envelopes pays one cache line each. With two workers, one sender or two run on "
-        "the other core before the runtime notices that they only send across and hands the rest "
-        "to the receiver's worker (src/runtime/crossings.cpp). What those send, a tenth of all or "
-        "two, crosses line by line, and twice as many messages wait meanwhile, in memory that the "
-        "kernel has to clear first.",
+        "separate envelopes pays one cache line each. A second worker takes nobody from one whose "
+        "process floods another there (src/runtime/crossings.cpp). Where it comes before that is "
+        "seen, a sender crosses, which cannot be stopped: its messages go over line by line, and "
+        "twice as many wait meanwhile, in memory that both cores touch for the first time: 25 M "
+        "messages a second.",
         goals=(("erlang", 4), ("caf", 2), ("go", 0.6)), communicates=True, messages=1),
     Row("Fan-in, 1,000 senders", "fanin", "1000 1000000", "1000 1000000", "rate", "messages/s",
         "As above, with batches of 1,000: the receiver is next after each sender, so they stay in "
-        "the cache. With two workers the second one takes half of the senders, finds after a "
-        "thousand messages or some more that all of them cross, and hands them back; it tries "
-        "again later, and later each time.",
+        "the cache. A second worker comes between two of these floods, takes half of the senders, "
+        "finds after a thousand messages or some more that all of them cross, and hands them back; "
+        "it tries again later, and later each time.",
         goals=(("erlang", 4), ("caf", 2), ("go", 0.6)), communicates=True, messages=1),
     Row("Fan-out to 60 and back", "fanout", "60 1000000", "60 500000", "rate", "round trips/s",
         "All requests are sent before the first answer is read, and without waiting: after 10 ms "
