@@ -55,74 +55,82 @@ std::uint32_t WorkerExecutor::waiting(const Worker& worker) noexcept {
          worker.low.size();
 }
 
-bool WorkerExecutor::steal(Worker& worker, std::int64_t until_ns) {
-  struct Sample {
-    std::uint32_t taken;
-    std::uint32_t turns;
-    std::int64_t at_ns;
+// It may be about to push more, and one at a time is dear for both.
+std::uint32_t WorkerExecutor::take_left_behind(Worker& stuck, std::int64_t watched_ns,
+                                               Block** out) noexcept {
+  const std::uint32_t number = stuck.queue.size();
+  if (number == 0 || (number < many_left_behind && watched_ns < watch_ns)) return 0;
+  return stuck.queue.take_half(out);
+}
+
+// Half of what waits in one of its queues, if it would wait for long.
+std::uint32_t WorkerExecutor::take_backlog(Worker& victim, const FirstLook& first,
+                                           std::int64_t watched_ns, std::int64_t& most_ns,
+                                           Block** out) noexcept {
+  // Seen while the owner moves processes within its queue, the count may seem to go back.
+  const auto lasts = [&](std::uint32_t number, std::uint32_t then, std::uint32_t since) {
+    if (number < 2 || watched_ns < watch_ns) return false;
+    const std::int32_t progress = std::max(static_cast<std::int32_t>(since - then), 0);
+    if (progress == 0 && watched_ns < unmoved_ns) {
+      most_ns = std::max(most_ns, unmoved_ns + watch_ns);  // and then once more
+      return false;
+    }
+    return watched_ns / (progress + 1) * number >= worth_stealing_ns;
   };
-  const unsigned others = count();
-  Sample samples[max_workers];
-  const std::int64_t begin = host_->monotonic_ns();
-  std::int64_t now = begin;
-  for (unsigned i = 0; i < others; ++i) {
-    samples[i] = {workers_[i]->queue.taken(), workers_[i]->turns.load(std::memory_order_relaxed),
-                  now};
+  if (lasts(victim.queue.size(), first.taken, victim.queue.taken())) {
+    return victim.queue.take_half(out);
   }
+  const std::uint32_t turns = victim.turns.load(std::memory_order_relaxed);
+  for (SharedQueue* queue : {&victim.urgent[0], &victim.urgent[1], &victim.low}) {
+    const std::uint32_t number = queue->size();
+    if (lasts(number, first.turns, turns)) {
+      return queue->pop(out, std::min(number / 2, RunQueue::capacity));
+    }
+  }
+  return 0;
+}
+
+bool WorkerExecutor::steal(Worker& worker) {
+  const unsigned others = count();
+  FirstLook looks[max_workers];
+  const std::int64_t begin = host_->monotonic_ns();
+  for (unsigned i = 0; i < others; ++i) {
+    const Worker& other = *workers_[i];
+    looks[i] = {other.queue.taken(), other.turns.load(std::memory_order_relaxed)};
+  }
+  std::int64_t watched_ns = 0;
+  std::int64_t most_ns = spin_ns;
   do {
     if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
     for (unsigned i = 0; i < others; ++i) {
       Worker& victim = *workers_[i];
       if (&victim == &worker) continue;
-      const bool passes_on = victim.passes_on.load(std::memory_order_relaxed);
-      if ((passes_on ? victim.queue.size() : waiting(victim)) == 0) continue;
-      const std::int64_t alone_ns = passes_on ? 0 : left_alone_until_ns(victim);
-      if (now < alone_ns) {
-        std::int64_t& again = worker.look_again_ns;
-        again = again < 0 ? alone_ns : std::min(again, alone_ns);
-        continue;
-      }
-      const std::int64_t elapsed = now - samples[i].at_ns;
-      // Whether so many are worth it, of whom the owner has taken `moved` since the first look.
-      // Seen while it moves processes within its queue, that count may seem to go back.
-      const auto lasts = [&](std::uint32_t number, std::uint32_t moved) {
-        if (number < 2 || elapsed < 10'000) return false;
-        const std::int32_t progress = std::max(static_cast<std::int32_t>(moved), 0);
-        if (progress == 0 && elapsed < unmoved_ns) {
-          // And then once more.
-          until_ns = std::max(until_ns, samples[i].at_ns + unmoved_ns + 10'000);
-          return false;
-        }
-        return elapsed / (progress + 1) * number >= worth_stealing_ns;
-      };
       Block* stolen[RunQueue::capacity];
       std::uint32_t taken = 0;
-      const std::uint32_t normal = victim.queue.size();
-      // A stuck one may be about to push more, and one at a time is dear for both.
-      if (passes_on ? normal >= many_left_behind || (normal > 0 && elapsed >= 10'000)
-                    : lasts(normal, victim.queue.taken() - samples[i].taken)) {
-        taken = victim.queue.take_half(stolen);
-      }
-      if (!passes_on) {
-        const std::uint32_t turns = victim.turns.load(std::memory_order_relaxed) - samples[i].turns;
-        for (SharedQueue* queue : {&victim.urgent[0], &victim.urgent[1], &victim.low}) {
-          if (taken > 0) break;
-          if (!lasts(queue->size(), turns)) continue;
-          taken = queue->pop(stolen, std::min(queue->size() / 2, RunQueue::capacity));
+      if (victim.passes_on.load(std::memory_order_relaxed)) {
+        taken = take_left_behind(victim, watched_ns, stolen);
+      } else if (waiting(victim) > 0) {
+        const std::int64_t alone_ns = left_alone_until_ns(victim);
+        if (begin + watched_ns < alone_ns) {
+          std::int64_t& again = worker.look_again_ns;
+          again = again < 0 ? alone_ns : std::min(again, alone_ns);
+          continue;
         }
+        taken = take_backlog(victim, looks[i], watched_ns, most_ns, stolen);
       }
+      if (taken == 0) continue;
       for (std::uint32_t k = 0; k < taken; ++k) enqueue_last(*stolen[k]);
-      if (taken > 0) {
-        worker.across.since_ns += now - begin;
-        victim.may_wake.store(true, std::memory_order_relaxed);
-        return true;
-      }
+      worker.across.since_ns += watched_ns;
+      victim.may_wake.store(true, std::memory_order_relaxed);
+      return true;
     }
     for (int pause = 0; pause < 64; ++pause) pause_briefly();
-    now = host_->monotonic_ns();
-  } while (now < until_ns);
+    watched_ns = host_->monotonic_ns() - begin;
+  } while (watched_ns < most_ns);
   return false;
 }
+
+// --- Waking and sleeping.
 
 void WorkerExecutor::wake_one() noexcept {
   std::uint64_t idle = idle_.load();
@@ -162,7 +170,7 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   worker.look_again_ns = -1;
   // Spinning pays only where somebody else is at work and may have some to spare.
   const std::uint64_t me = std::uint64_t{1} << worker.index;
-  if ((idle_.load() | resting_.load() | me) != all_bits() && steal(worker, now + spin_ns)) return;
+  if ((idle_.load() | resting_.load() | me) != all_bits() && steal(worker)) return;
 
   while (worker.timers.deal_ahead()) {
     worker.timers.expire(host_->monotonic_ns());

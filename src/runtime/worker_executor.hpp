@@ -115,7 +115,8 @@ class WorkerExecutor final : public Executor {
   static constexpr std::int64_t worth_stealing_ns = 50'000;
   static constexpr std::uint32_t many_left_behind = 64;  // by a stuck worker
   static constexpr std::int64_t spin_ns = 40'000;
-  static constexpr std::int64_t send_ns = 20;            // what a message costs its sender, roughly
+  static constexpr std::int64_t watch_ns = 10'000;  // before anything is taken, if it is not much
+  static constexpr std::int64_t send_ns = 20;       // what a message costs its sender, roughly
   static constexpr std::int64_t flooded_ns = 2'000'000;  // see run_flooded
 
   struct alignas(128) Worker {
@@ -206,7 +207,16 @@ class WorkerExecutor final : public Executor {
   void may_wake_one(Worker& worker) noexcept;
   void pass_on(Worker& worker, Block& block) noexcept;
   static std::uint32_t waiting(const Worker& worker) noexcept;
-  bool steal(Worker& worker, std::int64_t until_ns);
+  // What a thief has seen of a worker when it came, to tell how fast that gets on.
+  struct FirstLook {
+    std::uint32_t taken;  // from its queue
+    std::uint32_t turns;
+  };
+  static std::uint32_t take_left_behind(Worker& stuck, std::int64_t watched_ns,
+                                        Block** out) noexcept;
+  static std::uint32_t take_backlog(Worker& victim, const FirstLook& first, std::int64_t watched_ns,
+                                    std::int64_t& most_ns, Block** out) noexcept;
+  bool steal(Worker& worker);
   void wake_one() noexcept;
   void wake(Worker& worker) noexcept;
   bool finished() noexcept;
