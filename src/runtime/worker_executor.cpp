@@ -199,9 +199,12 @@ void WorkerExecutor::flood(Block& receiver) noexcept {
   // Processes may send to another runtime of the program; timers do not.
   if (context.process && context.process->node != receiver.node) return;
   Worker& worker = *own_worker();
-  worker.flooded = &receiver;
-  // Seen to when the clock is looked at, which is due now: so a turn without a flood costs nothing.
-  worker.next_check = worker.turns.load(std::memory_order_relaxed);
+  if (context.sent_ahead >= worth_following) {
+    worker.flooded = &receiver;
+    // Seen to when the clock is looked at, which is due now: so a turn without a flood costs
+    // nothing.
+    worker.next_check = worker.turns.load(std::memory_order_relaxed);
+  }
   if (count() > 1) note_flood(worker, receiver);
 }
 

@@ -117,7 +117,8 @@ class WorkerExecutor final : public Executor {
   static constexpr std::int64_t spin_ns = 40'000;
   static constexpr std::int64_t watch_ns = 10'000;  // before anything is taken, if it is not much
   static constexpr std::int64_t send_ns = 20;       // what a message costs its sender, roughly
-  static constexpr std::int64_t flooded_ns = 2'000'000;  // see run_flooded
+  static constexpr std::uint32_t worth_following = 256;  // messages ahead; see run_flooded
+  static constexpr std::int64_t flooded_ns = 2'000'000;
 
   struct alignas(128) Worker {
     Worker(unsigned worker_index, std::uint32_t max_timers)
