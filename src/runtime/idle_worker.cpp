@@ -90,7 +90,9 @@ std::uint32_t WorkerExecutor::take_backlog(Worker& victim, const FirstLook& firs
   return 0;
 }
 
-bool WorkerExecutor::steal(Worker& worker) {
+// `again_ns`: when the first of those with work to spare who are left alone no longer is; -1:
+// never.
+bool WorkerExecutor::steal(Worker& worker, std::int64_t& again_ns) {
   const unsigned others = count();
   FirstLook looks[max_workers];
   const std::int64_t begin = host_->monotonic_ns();
@@ -110,10 +112,9 @@ bool WorkerExecutor::steal(Worker& worker) {
       if (victim.passes_on.load(std::memory_order_relaxed)) {
         taken = take_left_behind(victim, watched_ns, stolen);
       } else if (waiting(victim) > 0) {
-        const std::int64_t alone_ns = left_alone_until_ns(victim);
-        if (begin + watched_ns < alone_ns) {
-          std::int64_t& again = worker.look_again_ns;
-          again = again < 0 ? alone_ns : std::min(again, alone_ns);
+        const std::int64_t until_ns = left_alone_until_ns(victim);
+        if (begin + watched_ns < until_ns) {
+          again_ns = again_ns < 0 ? until_ns : std::min(again_ns, until_ns);
           continue;
         }
         taken = take_backlog(victim, looks[i], watched_ns, most_ns, stolen);
@@ -167,10 +168,10 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   worker.timers.expire(now);
   if (has_work(worker)) return;
   worker.running.store(nullptr, std::memory_order_relaxed);
-  worker.look_again_ns = -1;
   // Spinning pays only where somebody else is at work and may have some to spare.
   const std::uint64_t me = std::uint64_t{1} << worker.index;
-  if ((idle_.load() | resting_.load() | me) != all_bits() && steal(worker)) return;
+  std::int64_t again_ns = -1;
+  if ((idle_.load() | resting_.load() | me) != all_bits() && steal(worker, again_ns)) return;
 
   while (worker.timers.deal_ahead()) {
     worker.timers.expire(host_->monotonic_ns());
@@ -186,7 +187,7 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
     if (polls) polling_.store(false);
     return leave_idle(worker);
   }
-  for (const std::int64_t next_ns : {worker.timers.next_deadline_ns(), worker.look_again_ns}) {
+  for (const std::int64_t next_ns : {worker.timers.next_deadline_ns(), again_ns}) {
     if (next_ns >= 0 && (deadline_ns < 0 || next_ns < deadline_ns)) deadline_ns = next_ns;
   }
   now = host_->monotonic_ns();

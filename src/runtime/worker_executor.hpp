@@ -111,12 +111,13 @@ class WorkerExecutor final : public Executor {
   static constexpr std::uint32_t shared_interval = 61;  // a prime, so that it beats no rhythm
   static constexpr std::int64_t io_interval_ns = 50'000;
   static constexpr std::int64_t wake_interval_ns = 1'000'000;
-  static constexpr std::int64_t long_calm_ns = 8'000'000;
+  static constexpr std::int64_t long_calm_ns = 8'000'000;  // since a flood at home: see check
   static constexpr std::int64_t worth_stealing_ns = 50'000;
   static constexpr std::uint32_t many_left_behind = 64;  // by a stuck worker
   static constexpr std::int64_t spin_ns = 40'000;
-  static constexpr std::int64_t watch_ns = 10'000;  // before anything is taken, if it is not much
-  static constexpr std::int64_t send_ns = 20;       // what a message costs its sender, roughly
+  static constexpr std::int64_t watch_ns = 10'000;    // before anything is taken, if it is not much
+  static constexpr std::int64_t unmoved_ns = 50'000;  // of one that does not get on: crossings.cpp
+  static constexpr std::int64_t send_ns = 20;         // what a message costs its sender, roughly
   static constexpr std::uint32_t worth_following = 256;  // messages ahead; see run_flooded
   static constexpr std::int64_t flooded_ns = 2'000'000;
 
@@ -159,8 +160,6 @@ class WorkerExecutor final : public Executor {
     // Until when it is left alone because its processes flood each other. Written by itself, orders
     // nothing either.
     std::atomic<std::int64_t> floods_until_ns{0};
-    // When the first of those with work to spare, who were left alone, no longer are; -1: never.
-    std::int64_t look_again_ns = -1;
     std::uint32_t next_check = 1;   // at this turn, or the first after it that ran something
     std::uint32_t check_every = 1;  // turns
     std::int64_t last_check_ns = 0;
@@ -217,7 +216,7 @@ class WorkerExecutor final : public Executor {
                                         Block** out) noexcept;
   static std::uint32_t take_backlog(Worker& victim, const FirstLook& first, std::int64_t watched_ns,
                                     std::int64_t& most_ns, Block** out) noexcept;
-  bool steal(Worker& worker);
+  bool steal(Worker& worker, std::int64_t& again_ns);
   void wake_one() noexcept;
   void wake(Worker& worker) noexcept;
   bool finished() noexcept;
@@ -233,9 +232,8 @@ class WorkerExecutor final : public Executor {
   static constexpr std::int64_t alone_least_times = 8;
   static constexpr std::int64_t alone_most_times = 32;
   static constexpr std::int64_t alone_most_ns = 32'000'000;
-  static constexpr int most_handed_over = 8;  // batches
-  static constexpr std::int64_t flood_at_home_ns = 4'000'000;
-  static constexpr std::int64_t unmoved_ns = 50'000;
+  static constexpr int most_handed_over = 8;                   // batches
+  static constexpr std::int64_t flood_at_home_ns = 4'000'000;  // of sending in one turn, at most
 
   void note_flood(Worker& worker, const Block& receiver) noexcept;
   static std::int64_t left_alone_until_ns(const Worker& worker) noexcept;
