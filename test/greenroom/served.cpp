@@ -183,4 +183,11 @@ std::string Wire::operator()(std::string_view line) {
   return read();
 }
 
+std::int64_t info_number(Wire& wire, std::string_view name) {
+  const std::string info = wire("INFO");
+  const std::string line = "\n" + std::string{name} + ":";
+  const std::size_t at = info.find(line);
+  return at == std::string::npos ? -1 : std::atoll(info.c_str() + at + line.size());
+}
+
 }  // namespace greenroom::test

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace greenroom::test {
@@ -67,5 +68,19 @@ class Wire {
   int socket_ = -1;
   std::string come_;
 };
+
+// A number of INFO by its name; -1: it is not there.
+std::int64_t info_number(Wire& wire, std::string_view name);
+
+// Whether it holds within a minute.
+template <class Holds>
+bool comes_true(Holds holds) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::minutes{1};
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 }  // namespace greenroom::test

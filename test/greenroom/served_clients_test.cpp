@@ -32,16 +32,6 @@ class ServedClients : public testing::Test {
     return value;
   }
 
-  template <class Holds>
-  static bool comes_true(Holds holds) {
-    const auto limit = std::chrono::steady_clock::now() + 60s;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  }
-
   static inline std::unique_ptr<Served> server_;
 };
 

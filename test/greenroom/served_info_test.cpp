@@ -25,23 +25,11 @@ class ServedInfo : public testing::Test {
     const std::size_t at = text.find(words);
     return at == std::string::npos ? -1 : std::atoll(text.c_str() + at + words.size());
   }
-  static std::int64_t blocked(Wire& wire) {
-    return number_in(wire("INFO clients"), "blocked_clients:");
-  }
+  static std::int64_t blocked(Wire& wire) { return info_number(wire, "blocked_clients"); }
   static std::int64_t average_ttl(Wire& wire, const std::string& database) {
     const std::string info = wire("INFO keyspace");
     const std::size_t line = info.find(database + ":keys=");
     return line == std::string::npos ? -1 : number_in(info.substr(line), "avg_ttl=");
-  }
-
-  template <class Holds>
-  static bool comes_true(Holds holds) {
-    const auto limit = std::chrono::steady_clock::now() + 60s;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 
   static inline std::unique_ptr<Served> server_;

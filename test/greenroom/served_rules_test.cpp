@@ -37,14 +37,7 @@ TEST_F(ServedRules, a_rule_is_shown_changed_and_refused) {
   EXPECT_EQ(wire("CONFIG GET prefix:r:"), "*0\r\n");
 }
 
-long counted(Wire& wire, const std::string& what) {
-  const std::string info = wire("INFO");
-  const std::string name = "\n" + what + ":";
-  const auto at = info.find(name);
-  return at == std::string::npos ? -1 : std::atol(info.c_str() + at + name.size());
-}
-
-long lock_waits(Wire& wire) { return counted(wire, "greenroom_lock_waits"); }
+std::int64_t lock_waits(Wire& wire) { return info_number(wire, "greenroom_lock_waits"); }
 
 struct HandedOn {
   bool is_early;  // somebody who waits had an answer before the lock was free
@@ -59,7 +52,7 @@ HandedOn hand_on(std::uint16_t port, const std::string& lock) {
   Wire owner{port};
   Wire first{port};
   Wire second{port};
-  const long before = lock_waits(watcher);
+  const std::int64_t before = lock_waits(watcher);
   EXPECT_EQ(owner("SET " + lock + " owner NX PX 30000"), "+OK\r\n");
   // One's own lock is refused at once.
   EXPECT_EQ(owner("SET " + lock + " again NX PX 30000"), "$-1\r\n");
@@ -125,17 +118,17 @@ TEST_F(ServedRules, what_a_transaction_reads_and_loses_is_counted) {
   EXPECT_EQ(wire("SET x:a 1"), "+OK\r\n");
   EXPECT_EQ(wire("SET x:b 1"), "+OK\r\n");
   EXPECT_EQ(wire("DEL x:a"), ":1\r\n");
-  const long dead = counted(wire, "greenroom_dead_writes");
-  const long hits = counted(wire, "keyspace_hits");
-  const long misses = counted(wire, "keyspace_misses");
+  const std::int64_t dead = info_number(wire, "greenroom_dead_writes");
+  const std::int64_t hits = info_number(wire, "keyspace_hits");
+  const std::int64_t misses = info_number(wire, "keyspace_misses");
   for (const char* line : {"MULTI", "SET x:a 2", "GET x:b", "GET x:none"}) (void)wire(line);
   EXPECT_EQ(wire("EXEC"), "*3\r\n+OK\r\n$1\r\n1\r\n$-1\r\n");
-  EXPECT_EQ(counted(wire, "greenroom_dead_writes"), dead + 1);
-  EXPECT_EQ(counted(wire, "keyspace_hits"), hits + 1);
-  EXPECT_EQ(counted(wire, "keyspace_misses"), misses + 1);
+  EXPECT_EQ(info_number(wire, "greenroom_dead_writes"), dead + 1);
+  EXPECT_EQ(info_number(wire, "keyspace_hits"), hits + 1);
+  EXPECT_EQ(info_number(wire, "keyspace_misses"), misses + 1);
   // MSET, which holds its keys as well.
   EXPECT_EQ(wire("MSET x:a 3 x:c 3"), "+OK\r\n");
-  EXPECT_EQ(counted(wire, "greenroom_dead_writes"), dead + 2);
+  EXPECT_EQ(info_number(wire, "greenroom_dead_writes"), dead + 2);
 }
 
 TEST_F(ServedRules, all_sessions_of_a_user_are_revoked_but_one) {

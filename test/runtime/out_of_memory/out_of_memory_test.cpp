@@ -62,6 +62,20 @@ struct MemoryReturns {
   ~MemoryReturns() { allocations_left = plenty; }
 };
 
+// Whether `what` ends with bad_alloc when so many allocations succeed before the first that fails.
+template <class F>
+bool runs_out_after(long successes, F what) {
+  bool failed = false;
+  allocations_left = successes;
+  try {
+    what();
+  } catch (const std::bad_alloc&) {
+    failed = true;
+  }
+  allocations_left = plenty;
+  return failed;
+}
+
 class OutOfMemory : public testing::Test {
  protected:
   test::CapturedLog log_;
@@ -117,15 +131,7 @@ TEST_F(OutOfMemory, a_reason_that_cannot_be_told_is_system_limit) {
 
 TEST_F(OutOfMemory, a_send_that_finds_none_is_the_senders_failure) {
   on_every_executor([](Process& self) -> Async<> {
-    allocations_left = 0;
-    bool failed = false;
-    try {
-      send(self.pid(), Burden{});
-    } catch (const std::bad_alloc&) {
-      failed = true;
-    }
-    allocations_left = plenty;
-    EXPECT_TRUE(failed);
+    EXPECT_TRUE(runs_out_after(0, [&] { send(self.pid(), Burden{}); }));
     EXPECT_FALSE((co_await self.receive<Burden>(Duration{0})).has_value());
   });
 }
@@ -134,15 +140,7 @@ TEST_F(OutOfMemory, a_runtime_that_cannot_start_can_be_started_later_or_destroye
   int failures = 0;
   for (long successes = 0;; ++successes) {
     Runtime runtime{{.workers = 3}};
-    allocations_left = successes;
-    bool failed = false;
-    try {
-      runtime.start();
-    } catch (const std::bad_alloc&) {
-      failed = true;
-    }
-    allocations_left = plenty;
-    if (!failed) break;
+    if (!runs_out_after(successes, [&] { runtime.start(); })) break;
     if (++failures % 2 == 0) continue;
     EXPECT_EQ(runtime.try_run([](Process&) { return 1; }), 1);
   }
@@ -153,14 +151,8 @@ TEST_F(OutOfMemory, a_main_that_fails_at_any_allocation_leaves_nothing_behind) {
   int failures = 0;
   for (long successes = 0;; ++successes) {
     Runtime runtime{{.workers = 2}};
-    allocations_left = successes;
-    bool failed = false;
-    try {
-      (void)runtime.try_run([](Process&, Burden) {}, Burden{});
-    } catch (const std::bad_alloc&) {
-      failed = true;
-    }
-    allocations_left = plenty;
+    const bool failed = runs_out_after(
+        successes, [&] { (void)runtime.try_run([](Process&, Burden) {}, Burden{}); });
     EXPECT_EQ(runtime.process_count(), 0U);
     if (!failed) break;
     ++failures;
