@@ -172,9 +172,7 @@ constexpr bool is_message_within(Seen<S...> path) noexcept {
     if constexpr (std::is_empty_v<T>) {
       // A captureless closure is an aggregate to some compilers; it owns nothing, so it is safe.
       return true;
-    } else if constexpr (field_count<T>() > max_message_fields) {
-      return false;
-    } else if constexpr (!has_plain_fields<T, field_count<T>()>()) {
+    } else if constexpr (!has_plain_fields<T>()) {
       return false;
     } else {
       return fields_are_messages<Seen<S..., T>>(FieldTypes<T>{});
@@ -193,10 +191,6 @@ constexpr bool is_message() noexcept {
   }
 }
 
-}  // namespace detail
-
-namespace detail {
-
 // A class whose fields is_message would look at; what comes before is for classes of others.
 template <class T>
 inline constexpr bool is_looked_into = std::is_class_v<T> && !std::is_empty_v<T> && !is_value<T> &&
@@ -205,7 +199,7 @@ inline constexpr bool is_looked_into = std::is_class_v<T> && !std::is_empty_v<T>
 template <class T>
 constexpr bool has_too_many_fields() noexcept {
   if constexpr (is_looked_into<T> && std::is_aggregate_v<T>) {
-    return field_count<T>() > max_message_fields;
+    return field_count<T>() > max_struct_fields;
   } else {
     return false;
   }
@@ -215,10 +209,9 @@ template <class T>
 constexpr bool is_plain_struct() noexcept {
   if constexpr (!std::is_aggregate_v<T> || std::is_polymorphic_v<T>) {
     return false;
-  } else if constexpr (field_count<T>() > max_message_fields) {
-    return true;  // and refused for that
   } else {
-    return has_plain_fields<T, field_count<T>()>();
+    return field_count<T>() > max_struct_fields ||  // and refused for that
+           has_plain_fields<T>();
   }
 }
 

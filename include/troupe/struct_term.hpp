@@ -217,10 +217,10 @@ consteval bool check_struct() {
     static_assert(count != 0 || has_reference<T>(),
                   "the fields of this struct cannot be counted: specialise troupe::Codec<T>");
     if constexpr (!HasBase<T> && count != 0 && count <= max_struct_fields) {
-      static_assert(!has_c_array<T>(),
+      static_assert(!has_c_array<T, AnyField<T>, count>(),
                     "a struct with a C array cannot be mapped to a term: use std::array, or "
                     "specialise troupe::Codec<T>");
-      if constexpr (!has_c_array<T>()) {
+      if constexpr (!has_c_array<T, AnyField<T>, count>()) {
         static_assert(!has_bit_field<T>(),
                       "a struct with a bit-field cannot be mapped to a term: use a whole member, "
                       "or specialise troupe::Codec<T>");

@@ -49,6 +49,10 @@ struct WithArray {
   char name[12];
   int number;
 };
+struct WithBitField {
+  int number : 3;
+  std::string text;
+};
 struct Derived : Small {
   int more;
 };
@@ -98,6 +102,7 @@ static_assert(!Message<std::vector<Hidden>> && !Message<std::optional<TooWide>>)
 // Each is refused for its own reason.
 static_assert(!HasAtMost32Fields<TooWide> && PlainStructOrEnabled<TooWide>);
 static_assert(!PlainStructOrEnabled<WithArray> && HasAtMost32Fields<WithArray>);
+static_assert(!PlainStructOrEnabled<WithBitField> && HasAtMost32Fields<WithBitField>);
 static_assert(!PlainStructOrEnabled<Derived> && !PlainStructOrEnabled<Hidden>);
 static_assert(!OwnsAllItRefersTo<WideWithView> && PlainStructOrEnabled<WideWithView>);
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <troupe/detail/with_fields.hpp>
+#include <troupe/detail/fields.hpp>
 
 // The fields of plain aggregates, without macros: how many there are, references to them, and their
 // names. The number comes from how many initialisers a brace list takes, the references from
@@ -32,28 +32,11 @@ struct AnyField {
   operator U() const noexcept;
 };
 template <class T>
-struct AnyBase {
-  template <class U>
-    requires(!std::is_same_v<U, T> && std::is_base_of_v<U, T>)
-  operator U() const noexcept;
-};
-template <class T>
 struct AnyReference {
   template <class U>
     requires(!std::is_same_v<U, T>)
   operator U&() const noexcept;
 };
-
-template <class T, class Any, std::size_t... I>
-consteval bool takes(std::index_sequence<I...>) {
-  return requires { T{(void(I), Any{})...}; };
-}
-// {} for a field, and then so many more initialisers: a C array takes several of them, so that with
-// {} for all of it the count is no longer right.
-template <class T, std::size_t... I, std::size_t... J>
-consteval bool takes_empty_after(std::index_sequence<I...>, std::index_sequence<J...>) {
-  return requires { T{(void(I), AnyField<T>{})..., {}, (void(J), AnyField<T>{})...}; };
-}
 
 // The most initialisers T takes, or 0. Fewer may be refused (where one without a default would be
 // left out), but once N are taken, one more is refused only if there is no field for it.
@@ -74,9 +57,6 @@ template <class T>
 inline constexpr std::size_t field_count_of =
     std::is_empty_v<T> ? 0 : most_initialisers<T, AnyField<T>>();
 
-template <class T>
-concept HasBase = requires { T{AnyBase<T>{}}; };
-
 // A reference takes no temporary, so with one there is no count. Only then is this looked at: to
 // ask whether a field takes a reference may instantiate its copy constructor.
 template <class T>
@@ -85,22 +65,6 @@ consteval bool has_reference() {
     return false;
   } else {
     return most_initialisers<T, AnyReference<T>>() != 0;
-  }
-}
-
-template <class T, std::size_t I = 0>
-consteval bool has_c_array() {
-  constexpr std::size_t count = field_count_of<T>;
-  if constexpr (I >= count) {
-    return false;
-  } else {
-    using Before = std::make_index_sequence<I>;
-    if constexpr (takes_empty_after<T>(Before{}, std::index_sequence<>{}) &&
-                  !takes_empty_after<T>(Before{}, std::make_index_sequence<count - I - 1>{})) {
-      return true;
-    } else {
-      return has_c_array<T, I + 1>();
-    }
   }
 }
 
