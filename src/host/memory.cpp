@@ -2,6 +2,7 @@
 #include "host/memory.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -14,6 +15,7 @@
 #include <troupe/expect_allocations.hpp>
 
 #include "base/sanitizer.hpp"
+#include "host/page_costs.hpp"
 
 namespace troupe {
 
@@ -33,6 +35,24 @@ std::span<std::byte> whole_pages(void* range, std::size_t bytes) noexcept {
           (bytes - before) / small_page_bytes * small_page_bytes};
 }
 
+constinit PageCosts page_costs;
+
+std::int64_t now_ns() noexcept {
+  return std::chrono::nanoseconds{std::chrono::steady_clock::now().time_since_epoch()}.count();
+}
+
+std::byte* reserve_large_page() noexcept {
+  constexpr std::size_t room = 2 * large_page_bytes;
+  auto* range = static_cast<std::byte*>(reserve_memory(room));
+  if (!range) return nullptr;
+  const std::size_t before = unaligned_bytes(range, large_page_bytes);
+  std::byte* page = range + before;
+  if (before > 0) munmap(range, before);
+  munmap(page + large_page_bytes, room - before - large_page_bytes);
+  prefer_large_pages(page, large_page_bytes);
+  return page;
+}
+
 }  // namespace
 
 void* reserve_memory(std::size_t bytes) noexcept {
@@ -50,22 +70,22 @@ void prefer_large_pages(void* range, std::size_t bytes) noexcept {
 #endif
 }
 
-void* reserve_large_page() noexcept {
-  constexpr std::size_t room = 2 * large_page_bytes;
-  auto* range = static_cast<std::byte*>(reserve_memory(room));
-  if (!range) return nullptr;
-  const std::size_t before = unaligned_bytes(range, large_page_bytes);
-  std::byte* page = range + before;
-  if (before > 0) munmap(range, before);
-  munmap(page + large_page_bytes, room - before - large_page_bytes);
-  prefer_large_pages(page, large_page_bytes);
+void* take_large_page() noexcept {
+  if (!page_costs.prefers_large()) return nullptr;
+  std::byte* page = reserve_large_page();
+  if (!page) return nullptr;
+  const std::int64_t begin = now_ns();
+  *static_cast<volatile std::byte*>(page) = std::byte{0};
+  page_costs.note_large(now_ns() - begin);
   return page;
 }
 
 void fault_in(void* range, std::size_t bytes) noexcept {
 #ifdef MADV_POPULATE_WRITE
   const std::span pages = whole_pages(range, bytes);
+  const std::int64_t begin = now_ns();
   madvise(pages.data(), pages.size(), MADV_POPULATE_WRITE);
+  page_costs.note_small(pages.size(), now_ns() - begin);
 #else
   (void)range;
   (void)bytes;

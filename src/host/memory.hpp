@@ -18,8 +18,10 @@ void discard_memory(void* range, std::size_t bytes) noexcept;
 inline constexpr std::size_t large_page_bytes = std::size_t{2} << 20;
 void prefer_large_pages(void* range, std::size_t bytes) noexcept;
 
-// Reserves one large page. Null when the system refuses.
-void* reserve_large_page() noexcept;
+// One large page, there already, as zeros; ended with release_memory. Null when the system refuses,
+// or where small pages cost less at the moment (see host/page_costs.hpp): take some of those then,
+// and fault them in.
+void* take_large_page() noexcept;
 
 // Has the whole pages of a range there before they are touched: one call costs less than a fault
 // for each. Where the system cannot (Linux before 5.14), they come as they are touched.

@@ -102,7 +102,7 @@ thread_local ReturnAtExit return_at_exit;
 // False: there is no memory.
 bool add_chunk(Depot& depot) noexcept {
   std::size_t bytes = large_page_bytes;
-  void* chunk = depot.chunks < small_chunks ? nullptr : reserve_large_page();
+  void* chunk = depot.chunks < small_chunks ? nullptr : take_large_page();
   if (!chunk) {
     bytes = chunk_bytes;
     chunk = std::malloc(bytes);

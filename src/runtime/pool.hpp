@@ -13,9 +13,9 @@ namespace troupe::detail {
 // there, so producer and consumer on two workers exchange whole batches and meet once per 64
 // messages. Chunks are not given back to the system: the next burst needs them again. A class that
 // has used a megabyte gets large pages from then on, because the faults of small ones cost more
-// than everything else that is done with fresh memory; before that, from the second chunk on, the
-// pages of one come all at once (222 faults instead of 449 until 100,000 messages wait for the
-// first time). Larger blocks are malloc's.
+// than everything else that is done with fresh memory (where they do not: see host/page_costs.hpp);
+// before that, from the second chunk on, the pages of one come all at once (222 faults instead of
+// 449 until 100,000 messages wait for the first time). Larger blocks are malloc's.
 //
 // Tried instead: malloc alone, 6-7 ns a pair against 2 ns here, and its cross-thread frees contend.
 // Stacks of addresses instead of lists through the blocks, so that a thread can fetch what it hands

@@ -2,6 +2,7 @@
 #include "runtime/timers.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <new>
 
@@ -34,6 +35,7 @@ Timers::~Timers() {
     if (Envelope* message = message_of(slot)) free_envelope(message);
   }
   for (void* page : large_pages_) release_memory(page, large_page_bytes);
+  for (void* chunk : small_chunks_) std::free(chunk);
 }
 
 // A timer vanishes with its destination. It is forgotten when it fires or is asked for, whichever
@@ -74,22 +76,27 @@ void Timers::add_chunk() {
   // First, so that there is a place for what is taken below, and nothing is taken in vain.
   if (chunks_.size() == chunks_.capacity()) {
     chunks_.reserve(2 * chunks_.size() + small_chunk_count);
+    small_chunks_.reserve(chunks_.capacity());
+    large_pages_.reserve(chunks_.capacity() / chunks_per_page + 1);
   }
-  if (chunks_.size() < small_chunk_count) {
-    small_chunks_.push_back(std::make_unique<Slot[]>(chunk_size));
-    chunks_.push_back(small_chunks_.back().get());
-    return;
-  }
-  const std::size_t place = (chunks_.size() - small_chunk_count) % chunks_per_page;
-  if (place == 0) {
-    large_pages_.push_back(nullptr);
-    large_pages_.back() = reserve_large_page();
-    if (!large_pages_.back()) {
-      large_pages_.pop_back();
-      throw std::bad_alloc{};
+  const bool are_many = chunks_.size() >= small_chunk_count;
+  if (are_many && fresh_ == fresh_end_) {
+    if (void* page = take_large_page()) {
+      large_pages_.push_back(page);
+      fresh_ = static_cast<Slot*>(page);
+      fresh_end_ = fresh_ + large_page_bytes / sizeof(Slot);
     }
   }
-  auto* chunk = static_cast<Slot*>(large_pages_.back()) + place * chunk_size;
+  Slot* chunk = fresh_;
+  if (fresh_ != fresh_end_) {
+    fresh_ += chunk_size;
+  } else {
+    constexpr std::size_t bytes = chunk_size * sizeof(Slot);
+    chunk = static_cast<Slot*>(std::aligned_alloc(alignof(Slot), bytes));
+    if (!chunk) throw std::bad_alloc{};
+    small_chunks_.push_back(chunk);
+    if (are_many) fault_in(chunk, bytes);
+  }
   std::uninitialized_default_construct_n(chunk, chunk_size);
   chunks_.push_back(chunk);
 }

@@ -3,10 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "base/timer_wheel.hpp"
@@ -66,7 +66,7 @@ class Timers {
     std::uint32_t rounding_ns = 0;  // how long before its tick the deadline is
     Use use = Use::free;
   };
-  static_assert(sizeof(Slot) == 64);
+  static_assert(sizeof(Slot) == 64 && std::is_trivially_destructible_v<Slot>);
   static constexpr std::uint32_t chunk_size = 256;
   static constexpr std::size_t small_chunk_count = 64;
   static constexpr std::size_t chunks_per_page = large_page_bytes / chunk_size / sizeof(Slot);
@@ -87,10 +87,12 @@ class Timers {
   std::mutex lock_;
   TimerWheel wheel_;
   // Chunks, because the wheel links slots to each other: they must not move. The first ones are
-  // malloc's, the others parts of large pages.
+  // malloc's, the others parts of large pages while these are cheap to have.
   std::vector<Slot*> chunks_;
-  std::vector<std::unique_ptr<Slot[]>> small_chunks_;
+  std::vector<void*> small_chunks_;
   std::vector<void*> large_pages_;
+  Slot* fresh_ = nullptr;  // what is left of the last large page
+  Slot* fresh_end_ = nullptr;
   Slot* free_ = nullptr;
   std::uint32_t used_ = 0;
   // A copy of the wheel's next deadline that is read without the lock: a worker that has nothing

@@ -21,7 +21,7 @@ namespace troupe {
 namespace {
 
 TEST(memory_test, a_large_page_is_aligned_and_reads_as_zeros) {
-  auto* page = static_cast<unsigned char*>(reserve_large_page());
+  auto* page = static_cast<unsigned char*>(take_large_page());
   ASSERT_NE(page, nullptr);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(page) % large_page_bytes, 0u);
   for (std::size_t i = 0; i < large_page_bytes; i += 512) ASSERT_EQ(page[i], 0);
