@@ -9,7 +9,11 @@
 //     at the clock (check);
 //   - the one that was woken steals only from a queue that works off its backlog slowly: it watches
 //     how many processes the owner takes while it spins, and takes half if the rest would last
-//     longer than `worth_stealing_ns`. Likewise from the queues of the other priorities;
+//     longer than `worth_stealing_ns`. Likewise from the queues of the other priorities. It yields
+//     its core between two looks: the kernel may have put it on that of the worker that it watches,
+//     which then gets on with nothing. On a virtual machine of two cores it did so in half of all
+//     runs: 100 clients of one server were woken from and stolen from a hundred times, with pauses
+//     of up to 4 ms (p99.9 of a call 1.5 ms), while the other core was idle;
 //   - a worker that finds nothing for `spin_ns` parks: in the host's poll if nobody is there yet,
 //     else on its parker. With nothing to do, nobody wakes up except for a timer that is due.
 //
@@ -18,6 +22,7 @@
 // owner is awake by definition, and what a stuck owner leaves there the watchdog finds within 5 ms.
 #include <algorithm>
 #include <bit>
+#include <thread>
 
 #include "runtime/worker_executor.hpp"
 
@@ -126,6 +131,7 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t& again_ns) {
       return true;
     }
     for (int pause = 0; pause < 64; ++pause) pause_briefly();
+    std::this_thread::yield();  // see above: who is watched may be waiting for this very core
     watched_ns = host_->monotonic_ns() - begin;
   } while (watched_ns < most_ns);
   return false;
