@@ -41,6 +41,12 @@ std::int64_t now_ns() noexcept {
   return std::chrono::nanoseconds{std::chrono::steady_clock::now().time_since_epoch()}.count();
 }
 
+void touch_large_page(void* page) noexcept {
+  const std::int64_t begin = now_ns();
+  *static_cast<volatile std::byte*>(page) = std::byte{0};
+  page_costs.note_large(now_ns() - begin);
+}
+
 std::byte* reserve_large_page() noexcept {
   constexpr std::size_t room = 2 * large_page_bytes;
   auto* range = static_cast<std::byte*>(reserve_memory(room));
@@ -73,11 +79,19 @@ void prefer_large_pages(void* range, std::size_t bytes) noexcept {
 void* take_large_page() noexcept {
   if (!page_costs.prefers_large()) return nullptr;
   std::byte* page = reserve_large_page();
-  if (!page) return nullptr;
-  const std::int64_t begin = now_ns();
-  *static_cast<volatile std::byte*>(page) = std::byte{0};
-  page_costs.note_large(now_ns() - begin);
+  if (page) touch_large_page(page);
   return page;
+}
+
+void begin_large_page(void* page) noexcept {
+  if (page_costs.prefers_large()) {
+    prefer_large_pages(page, large_page_bytes);  // it may have been left to small ones before
+    return touch_large_page(page);
+  }
+#ifdef MADV_NOHUGEPAGE
+  madvise(page, large_page_bytes, MADV_NOHUGEPAGE);
+#endif
+  page_costs.note_small(large_page_bytes);
 }
 
 void fault_in(void* range, std::size_t bytes) noexcept {

@@ -23,6 +23,10 @@ void prefer_large_pages(void* range, std::size_t bytes) noexcept;
 // and fault them in.
 void* take_large_page() noexcept;
 
+// For a large page's worth of a range that prefers large pages, at its first use: has it there as
+// one, or else leaves it to small pages, whichever costs less at the moment.
+void begin_large_page(void* page) noexcept;
+
 // Has the whole pages of a range there before they are touched: one call costs less than a fault
 // for each. Where the system cannot (Linux before 5.14), they come as they are touched.
 void fault_in(void* range, std::size_t bytes) noexcept;

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "runtime/process_table.hpp"
 
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -109,6 +110,7 @@ Block* ProcessTable::take_fresh(Lane& lane) noexcept {
 // such: no constructor runs, because it would write plainly what others read. Release: pairs with
 // processes(), which must find the inbox of a block that has a generation closed.
 void ProcessTable::begin_use(Block& block) noexcept {
+  if (reinterpret_cast<std::uintptr_t>(&block) % large_page_bytes == 0) begin_large_page(&block);
   block.node = node_;
   block.index = static_cast<std::uint32_t>(&block - blocks_);
   block.inbox.start_closed();
@@ -155,7 +157,7 @@ Block* ProcessTable::allocate(unsigned lane_number) noexcept {
     count_one(lane.allocated);
   }
   Block* const block = slot.block;
-  // Not under the lock: the first touch of a large page takes milliseconds.
+  // Not under the lock: the first touch of a large page may take milliseconds.
   if (slot.is_fresh) begin_use(*block);
   block->continuation() = Continuation{};
   block->limited.store(0, std::memory_order_relaxed);

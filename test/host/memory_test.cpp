@@ -29,6 +29,21 @@ TEST(memory_test, a_large_page_is_aligned_and_reads_as_zeros) {
   release_memory(page, large_page_bytes);
 }
 
+TEST(memory_test, a_large_page_of_a_range_begins_as_zeros_whichever_pages_it_has) {
+  constexpr std::size_t bytes = 4 * large_page_bytes;
+  auto* range = static_cast<unsigned char*>(reserve_memory(bytes));
+  ASSERT_NE(range, nullptr);
+  prefer_large_pages(range, bytes);
+  const auto address = reinterpret_cast<std::uintptr_t>(range);
+  unsigned char* page = range + (large_page_bytes - address % large_page_bytes) % large_page_bytes;
+  for (int i = 0; i < 3; ++i, page += large_page_bytes) {
+    begin_large_page(page);
+    for (std::size_t at = 0; at < large_page_bytes; at += 512) ASSERT_EQ(page[at], 0);
+    std::memset(page, 7, large_page_bytes);
+  }
+  release_memory(range, bytes);
+}
+
 TEST(memory_test, what_was_discarded_reads_as_zeros) {
   constexpr std::size_t bytes = 4 * large_page_bytes;
   auto* range = static_cast<unsigned char*>(reserve_memory(bytes));

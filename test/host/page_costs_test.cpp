@@ -71,6 +71,15 @@ TEST(page_costs_test, but_a_series_of_them_does) {
   EXPECT_LT(slow, 2 * pieces);
 }
 
+TEST(page_costs_test, small_pages_of_unknown_cost_count_for_the_next_try) {
+  PageCosts costs;
+  costs.note_large(5'000'000);
+  costs.note_small(PageCosts::retry_bytes - 1);
+  EXPECT_FALSE(costs.prefers_large());
+  costs.note_small(1);
+  EXPECT_TRUE(costs.prefers_large());
+}
+
 TEST(page_costs_test, no_bytes_tell_nothing_and_large_ranges_count_as_they_are) {
   PageCosts costs;
   costs.note_large(5'000'000);
