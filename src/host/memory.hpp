@@ -18,13 +18,15 @@ void discard_memory(void* range, std::size_t bytes) noexcept;
 inline constexpr std::size_t large_page_bytes = std::size_t{2} << 20;
 void prefer_large_pages(void* range, std::size_t bytes) noexcept;
 
+// Whether large pages cost less than small ones at the moment (see host/page_costs.hpp).
+bool large_pages_pay() noexcept;
+
 // One large page, there already, as zeros; ended with release_memory. Null when the system refuses,
-// or where small pages cost less at the moment (see host/page_costs.hpp): take some of those then,
-// and fault them in.
+// or where large pages do not pay: take some small ones then, and fault them in.
 void* take_large_page() noexcept;
 
 // For a large page's worth of a range that prefers large pages, at its first use: has it there as
-// one, or else leaves it to small pages, whichever costs less at the moment.
+// one, or leaves it to small pages where large ones do not pay.
 void begin_large_page(void* page) noexcept;
 
 // Has the whole pages of a range there before they are touched: one call costs less than a fault
