@@ -71,8 +71,9 @@ ProcessTable::ProcessTable(std::uint32_t node, std::uint32_t capacity, RuntimeSt
     if (!range) throw std::bad_alloc{};
     TROUPE_ASSERT(Inbox::fits(range), "the process table lies where pointers do not fit");
     blocks_ = static_cast<Block*>(range);
-    entry.capacity.store(capacity, std::memory_order_relaxed);
+    // In this order, release: pairs with slot_of.
     entry.blocks.store(blocks_, std::memory_order_release);
+    entry.capacity.store(capacity, std::memory_order_release);
   }
   entry.runtime.store(&owner, std::memory_order_release);
 }

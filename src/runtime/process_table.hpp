@@ -116,7 +116,7 @@ class ProcessTable {
 // entries are written when a runtime begins or ends, and read by every send.
 struct NodeEntry {
   std::atomic<Block*> blocks{nullptr};
-  std::atomic<std::uint32_t> capacity{0};
+  std::atomic<std::uint32_t> capacity{0};  // of `blocks`, or of the range before; see slot_of
   std::atomic<RuntimeState*> runtime{nullptr};
   std::atomic<MailboxLimits*> limits{nullptr};  // null until a process sets one
   std::atomic<std::uint32_t> highest_generation{0};
@@ -137,9 +137,11 @@ void release_node(std::uint32_t node) noexcept;
 inline Block* slot_of(Pid pid) noexcept {
   if (pid.node() >= max_nodes) return nullptr;
   const NodeEntry& entry = nodes[pid.node()];
-  // Acquire: pairs with the table's constructor, which maps the range before it publishes it.
+  // The capacity first, because it only grows: with an older one the range is large enough, too.
+  // Acquire, both: pairs with the table's constructor, which maps the range, publishes it, and then
+  // says how many blocks it has.
+  if (pid.index() >= entry.capacity.load(std::memory_order_acquire)) return nullptr;
   Block* blocks = entry.blocks.load(std::memory_order_acquire);
-  if (!blocks || pid.index() >= entry.capacity.load(std::memory_order_relaxed)) return nullptr;
   return blocks + pid.index();
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/process_table.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <gtest/gtest.h>
 #include <thread>
 #include <unordered_map>
@@ -208,6 +209,32 @@ TEST(ProcessTableTest, the_next_runtime_with_the_same_node_goes_on_with_the_gene
     EXPECT_FALSE(has_tenant(first));
     first = block->pid();
   }
+}
+
+// A pid may be made up, so its index may be one that only the next table has.
+TEST(ProcessTableTest, a_pid_beyond_the_end_finds_nothing_while_a_larger_table_comes) {
+  constexpr std::uint32_t rounds = 5'000;
+  Runtime owner{{.execution = Execution::single}};
+  const std::uint32_t node = claim_node(NodeKind::real);
+  ASSERT_NE(node, 0u);
+  std::atomic<std::uint32_t> seen{0};
+  std::atomic<int> beyond{0};
+  std::thread reader{[&] {
+    for (std::uint32_t round = 1; round <= rounds; ++round) {
+      const std::uint32_t index = round - 1;
+      Block* found = nullptr;
+      while (!found) found = slot_of(Pid{node, index, 1});
+      if (found != nodes[node].blocks.load() + index) ++beyond;
+      seen.store(round);
+    }
+  }};
+  for (std::uint32_t round = 1; round <= rounds; ++round) {
+    const ProcessTable table{node, round, owner.state(), ProcessTable::Generations::go_on};
+    while (seen.load() < round) std::this_thread::yield();
+  }
+  reader.join();
+  release_node(node);
+  EXPECT_EQ(beyond, 0);
 }
 
 }  // namespace
