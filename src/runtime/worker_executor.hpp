@@ -25,8 +25,10 @@ namespace troupe::detail {
 // thread that calls drive.
 //
 // Each worker has a run queue, first in first out; max and high have queues of their own that go
-// first, low has one that is asked every eighth time. Two processes in conversation stay on one
-// worker because nobody steals the only one that waits.
+// first, low has one that is asked every eighth time. What threads outside wake goes to a queue
+// that all share, and from there to the one of its priority; a worker looks there when it has
+// nothing else, and every 61st turn, whoever waits in its own. Two processes in conversation stay
+// on one worker because nobody steals the only one that waits.
 //
 // Tried and given up: a slot in front of the queue for the process that was woken last, as Go and
 // tokio have it. What others may empty costs an exchange on the way in and one on the way out,
@@ -196,7 +198,8 @@ class WorkerExecutor final : public Executor {
   void run_flooded(Worker& worker, std::int64_t sending_ns) noexcept;
   Block* next_process(Worker& worker) noexcept;
   Block* next_of_all(Worker& worker, std::uint32_t turns) noexcept;
-  Block* take_shared(Worker& worker) noexcept;
+  Block* next_urgent(Worker& worker) noexcept;
+  Block* next_shared(Worker& worker) noexcept;
   void check(Worker& worker);
   void poll_io(Worker& worker, std::int64_t timeout_ns);
   void idle(Worker& worker, std::int64_t deadline_ns);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <troupe/troupe.hpp>
@@ -133,6 +134,40 @@ TEST(SchedulingTest, who_is_sent_much_by_timers_keeps_up_with_who_sets_them) {
     if (!TROUPE_ADDRESS_SANITIZER && !TROUPE_THREAD_SANITIZER) {
       EXPECT_GT(taken, (rounds - 12) * per_round) << "of " << rounds * per_round;
     }
+  });
+  EXPECT_TRUE(result.has_value());
+}
+
+Async<> take_one(Process& self, Pid owner, std::string who) {
+  (void)co_await self.receive<Number>();
+  send(owner, Ran{std::move(who)});
+}
+
+// Never waits, so whoever is below it comes after its end.
+Async<> keep_others_waiting(Process& self, std::vector<Pid> to, Pid owner) {
+  std::thread outside{[&] {
+    for (const Pid pid : to) send(pid, Number{0});
+  }};
+  outside.join();
+  for (int i = 0; i < 1'000; ++i) co_await self.yield();
+  send(owner, Ran{"the one that keeps yielding"});
+}
+
+TEST(SchedulingTest, who_is_woken_from_outside_has_its_priority) {
+  Runtime runtime{{.execution = Execution::single}};
+  const auto result = runtime.try_run([](Process& self) -> Async<> {
+    std::vector<Pid> to;
+    for (const auto& [priority, who] :
+         {std::pair{Priority::normal, "normal"}, std::pair{Priority::high, "high"},
+          std::pair{Priority::max, "max"}}) {
+      to.push_back(spawn_with({.priority = priority}, take_one, self.pid(), std::string{who}).pid);
+    }
+    co_await self.yield();  // they wait
+    spawn_with({.priority = Priority::high}, keep_others_waiting, to, self.pid());
+    std::vector<std::string> order;
+    for (int i = 0; i < 4; ++i) order.push_back((co_await self.receive<Ran>()).who);
+    const std::vector<std::string> expected{"max", "high", "the one that keeps yielding", "normal"};
+    EXPECT_EQ(order, expected);
   });
   EXPECT_TRUE(result.has_value());
 }
