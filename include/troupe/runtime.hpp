@@ -91,7 +91,8 @@ class Runtime {
   // threads. Only with Execution::threads.
   void start();
   // Asks every process to shut down, kills what is left after the grace time, and waits for the
-  // workers. Idempotent.
+  // workers. Idempotent. Where there are no threads to be had for what was spawned before start, it
+  // runs on the calling one until it has ended.
   void stop();
 
   std::uint32_t node() const noexcept;

@@ -2,6 +2,7 @@
 #include "runtime/worker_executor.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -348,21 +349,8 @@ bool WorkerExecutor::finished() noexcept {
 bool WorkerExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t deadline_ns) {
   TROUPE_ASSERT(!context.process, "a runtime cannot be driven from inside a process");
   if (threads_ == Threads::own) {
-    start();
-    std::unique_lock guard{drive_lock_};
-    // Several threads may wait here, each for something else (one in try_run, one in stop), so
-    // there is nothing that the first to wake up could take from the others. No wake-up is lost:
-    // `done` is asked under the lock, which who calls notify takes after it has come true.
-    while (!done(done_context)) {
-      if (deadline_ns < 0) {
-        drive_condition_.wait(guard);
-      } else {
-        const std::int64_t now = now_ns();
-        if (now >= deadline_ns) return false;
-        drive_condition_.wait_for(guard, std::chrono::nanoseconds{deadline_ns - now});
-      }
-    }
-    return true;
+    return has_threads() ? wait_until(done, done_context, deadline_ns)
+                         : drive_all_workers(done, done_context, deadline_ns);
   }
   Worker& worker = *workers_[0];
   current_ = &worker;
@@ -372,6 +360,55 @@ bool WorkerExecutor::drive(bool (*done)(void*), void* done_context, std::int64_t
     if (!run_one(worker)) idle(worker, deadline_ns);
     if (notified_.exchange(false)) is_done = done(done_context);
     if (!is_done && deadline_ns >= 0 && now_ns() >= deadline_ns) break;
+  }
+  current_ = nullptr;
+  of_this_thread = nullptr;
+  return is_done;
+}
+
+bool WorkerExecutor::wait_until(bool (*done)(void*), void* done_context, std::int64_t deadline_ns) {
+  std::unique_lock guard{drive_lock_};
+  // Several threads may wait here, each for something else (one in try_run, one in stop), so there
+  // is nothing that the first to wake up could take from the others. No wake-up is lost: `done` is
+  // asked under the lock, which who calls notify takes after it has come true.
+  while (!done(done_context)) {
+    if (deadline_ns < 0) {
+      drive_condition_.wait(guard);
+    } else {
+      const std::int64_t now = now_ns();
+      if (now >= deadline_ns) return false;
+      drive_condition_.wait_for(guard, std::chrono::nanoseconds{deadline_ns - now});
+    }
+  }
+  return true;
+}
+
+bool WorkerExecutor::has_threads() noexcept {
+  try {
+    start();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+// There are processes, spawned from outside, and no threads to be had, and a runtime that ends has
+// to end them: all workers' turns on this thread. Who had a thread for a moment may have left some
+// on any of them.
+bool WorkerExecutor::drive_all_workers(bool (*done)(void*), void* done_context,
+                                       std::int64_t deadline_ns) {
+  constexpr std::int64_t nap_ns = 1'000'000;  // nobody knows how to wake this thread
+  of_this_thread = this;
+  bool is_done = done(done_context);
+  while (!is_done && (deadline_ns < 0 || now_ns() < deadline_ns)) {
+    bool has_run = false;
+    for (unsigned i = 0; i < count(); ++i) {
+      current_ = workers_[i].get();
+      current_->timers.expire(now_ns());
+      if (run_one(*current_)) has_run = true;
+    }
+    if (!has_run) poll_io(*workers_[0], nap_ns);
+    is_done = done(done_context);
   }
   current_ = nullptr;
   of_this_thread = nullptr;

@@ -223,6 +223,9 @@ class WorkerExecutor final : public Executor {
   void wake_one() noexcept;
   void wake(Worker& worker) noexcept;
   bool finished() noexcept;
+  bool has_threads() noexcept;
+  bool wait_until(bool (*done)(void*), void* done_context, std::int64_t deadline_ns);
+  bool drive_all_workers(bool (*done)(void*), void* done_context, std::int64_t deadline_ns);
   unsigned count() const noexcept { return count_.load(std::memory_order_acquire); }
   std::uint64_t all_bits() const noexcept;
   void notify_worker(Worker& worker) noexcept;
