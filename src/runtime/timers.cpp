@@ -73,11 +73,13 @@ Timers::Slot& Timers::take_slot() {
 }
 
 void Timers::add_chunk() {
-  // First, so that there is a place for what is taken below, and nothing is taken in vain.
+  // First, so that there is a place for what is taken below, and nothing is taken in vain. The list
+  // that is asked comes last: where memory ends before, the next time makes room in all of them.
   if (chunks_.size() == chunks_.capacity()) {
-    chunks_.reserve(2 * chunks_.size() + small_chunk_count);
-    small_chunks_.reserve(chunks_.capacity());
-    large_pages_.reserve(chunks_.capacity() / chunks_per_page + 1);
+    const std::size_t room = 2 * chunks_.size() + small_chunk_count;
+    small_chunks_.reserve(room);
+    large_pages_.reserve(room / chunks_per_page + 1);
+    chunks_.reserve(room);
   }
   const bool are_many = chunks_.size() >= small_chunk_count;
   if (are_many && fresh_ == fresh_end_) {
