@@ -14,6 +14,11 @@
 //     which then gets on with nothing. On a virtual machine of two cores it did so in half of all
 //     runs: 100 clients of one server were woken from and stolen from a hundred times, with pauses
 //     of up to 4 ms (p99.9 of a call 1.5 ms), while the other core was idle;
+//   - a queue that never empties is a backlog, too, however soon each has its turn: four processes
+//     that compute for 10 us and yield would stay on one worker for ever otherwise. So a worker
+//     that is found crowded for some milliseconds wakes another for that, which takes half without
+//     a look at the pace, the only one that waits, too (note_crowd). Who is only in conversation is
+//     no crowd, however many they are: their turns are short, and end with waiting;
 //   - a worker that finds nothing for `spin_ns` parks: in the host's poll if nobody is there yet,
 //     else on its parker. With nothing to do, nobody wakes up except for a timer that is due.
 //
@@ -22,7 +27,7 @@
 // owner is awake by definition, and what a stuck owner leaves there the watchdog finds within 5 ms.
 #include <algorithm>
 #include <bit>
-#include <thread>
+#include <utility>
 
 #include "runtime/worker_executor.hpp"
 
@@ -60,6 +65,32 @@ std::uint32_t WorkerExecutor::waiting(const Worker& worker) noexcept {
          worker.low.size();
 }
 
+// Once in `wake_interval_ns`, between two turns: all who can run wait then. They are a crowd
+//   - if most of them yield, because they compute and tell nobody;
+//   - if their turns are so long that it matters little where their messages come from. With 5 us a
+//     hundred processes that send to each other (bench big) were a crowd, and lost 2.5 %;
+//   - if some of them never have a turn, because others of higher priority do.
+// Not soon after they have flooded each other, as in check.
+void WorkerExecutor::note_crowd(Worker& worker, std::int64_t now) noexcept {
+  auto& crowd = worker.crowd;
+  const std::uint32_t turns = worker.turns.load(std::memory_order_relaxed);
+  const std::uint32_t done = turns - std::exchange(crowd.turns, turns);
+  const std::uint32_t yields = std::exchange(crowd.yields, 0);
+  const std::int64_t elapsed = now - std::exchange(crowd.since_ns, now);
+  const std::uint32_t urgent = worker.urgent[0].size() + worker.urgent[1].size();
+  const std::uint32_t all = waiting(worker);
+  const bool computes = yields >= done / 2 || elapsed >= done * long_turn_ns;
+  const bool keeps_others_waiting = urgent != 0 && urgent < all;
+  const bool is_calm = now - worker.floods_until_ns.load(std::memory_order_relaxed) >= long_calm_ns;
+  if (all < 2 || !is_calm || !(computes || keeps_others_waiting)) return forget_crowd(worker);
+  if (++crowd.looks >= crowded_looks) worker.is_crowded.store(true, std::memory_order_relaxed);
+}
+
+void WorkerExecutor::forget_crowd(Worker& worker) noexcept {
+  if (std::exchange(worker.crowd.looks, 0) == 0) return;
+  worker.is_crowded.store(false, std::memory_order_relaxed);
+}
+
 // It may be about to push more, and one at a time is dear for both.
 std::uint32_t WorkerExecutor::take_left_behind(Worker& stuck, std::int64_t watched_ns,
                                                Block** out) noexcept {
@@ -68,13 +99,16 @@ std::uint32_t WorkerExecutor::take_left_behind(Worker& stuck, std::int64_t watch
   return stuck.queue.take_half(out);
 }
 
-// Half of what waits in one of its queues, if it would wait for long.
+// Half of what waits in one of its queues, if it would wait for long, or has done so.
 std::uint32_t WorkerExecutor::take_backlog(Worker& victim, const FirstLook& first,
                                            std::int64_t watched_ns, std::int64_t& most_ns,
                                            Block** out) noexcept {
+  if (watched_ns < watch_ns) return 0;
+  const bool is_crowded = victim.is_crowded.load(std::memory_order_relaxed);
   // Seen while the owner moves processes within its queue, the count may seem to go back.
   const auto lasts = [&](std::uint32_t number, std::uint32_t then, std::uint32_t since) {
-    if (number < 2 || watched_ns < watch_ns) return false;
+    if (is_crowded) return number > 0;
+    if (number < 2) return false;
     const std::int32_t progress = std::max(static_cast<std::int32_t>(since - then), 0);
     if (progress == 0 && watched_ns < unmoved_ns) {
       most_ns = std::max(most_ns, unmoved_ns + watch_ns);  // and then once more
@@ -89,7 +123,7 @@ std::uint32_t WorkerExecutor::take_backlog(Worker& victim, const FirstLook& firs
   for (SharedQueue* queue : {&victim.urgent[0], &victim.urgent[1], &victim.low}) {
     const std::uint32_t number = queue->size();
     if (lasts(number, first.turns, turns)) {
-      return queue->pop(out, std::min(number / 2, RunQueue::capacity));
+      return queue->pop(out, std::min(number - number / 2, RunQueue::capacity));
     }
   }
   return 0;
@@ -107,7 +141,7 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t& again_ns) {
   }
   std::int64_t watched_ns = 0;
   std::int64_t most_ns = spin_ns;
-  do {
+  for (;;) {
     if (!shared_.is_empty() || stopping_.load(std::memory_order_relaxed)) return true;
     for (unsigned i = 0; i < others; ++i) {
       Worker& victim = *workers_[i];
@@ -128,13 +162,16 @@ bool WorkerExecutor::steal(Worker& worker, std::int64_t& again_ns) {
       for (std::uint32_t k = 0; k < taken; ++k) enqueue_last(*stolen[k]);
       worker.across.since_ns += watched_ns;
       victim.may_wake.store(true, std::memory_order_relaxed);
+      victim.is_crowded.store(false, std::memory_order_relaxed);  // or the next takes what is left
       return true;
     }
+    // Only after a look: where others want the core as well, it may be gone for milliseconds
+    // between two looks, and a thief that did not look again took nothing ever.
+    if (watched_ns >= most_ns) return false;
     for (int pause = 0; pause < 64; ++pause) pause_briefly();
     std::this_thread::yield();  // see above: who is watched may be waiting for this very core
     watched_ns = host_->monotonic_ns() - begin;
-  } while (watched_ns < most_ns);
-  return false;
+  }
 }
 
 // --- Waking and sleeping.
@@ -174,6 +211,7 @@ void WorkerExecutor::idle(Worker& worker, std::int64_t deadline_ns) {
   worker.timers.expire(now);
   if (has_work(worker)) return;
   worker.running.store(nullptr, std::memory_order_relaxed);
+  forget_crowd(worker);
   // Spinning pays only where somebody else is at work and may have some to spare.
   const std::uint64_t me = std::uint64_t{1} << worker.index;
   std::int64_t again_ns = -1;

@@ -59,7 +59,8 @@ void WorkerExecutor::enqueue(Block& block) noexcept {
 
 // There is somebody idle.
 [[gnu::noinline]] void WorkerExecutor::may_wake_one(Worker& worker) noexcept {
-  if (worker.may_wake.load(std::memory_order_relaxed) && waiting(worker) > worth_waking) {
+  if (!worker.may_wake.load(std::memory_order_relaxed)) return;
+  if (worker.is_crowded.load(std::memory_order_relaxed) || waiting(worker) > worth_waking) {
     worker.may_wake.store(false, std::memory_order_relaxed);
     wake_one();
   }
@@ -183,8 +184,11 @@ void WorkerExecutor::check(Worker& worker) {
   const bool is_alone =
       now < worker.floods_until_ns.load(std::memory_order_relaxed) ||
       (now < worker.alone_until_ns.load(std::memory_order_relaxed) && goes_on_alone(worker, now));
-  if (!is_alone && now - worker.last_wake_ns >= wake_interval_ns) {
+  if (is_alone) [[unlikely]] {
+    forget_crowd(worker);
+  } else if (now - worker.last_wake_ns >= wake_interval_ns) {
     worker.last_wake_ns = now;
+    note_crowd(worker, now);
     const bool is_unused = worker.may_wake.load(std::memory_order_relaxed);
     worker.may_wake.store(true, std::memory_order_relaxed);
     // Processes that compute and yield enqueue nobody, so it is used for them here. Not soon after
@@ -255,7 +259,10 @@ void WorkerExecutor::run_flooded(Worker& worker, std::int64_t sending_ns) noexce
 [[gnu::always_inline]] inline bool WorkerExecutor::run_one(Worker& worker) {
   Block* block = next_process(worker);
   if (!block) return false;
-  if (run_turn(worker, *block)) enqueue_last(*block);
+  if (run_turn(worker, *block)) {
+    ++worker.crowd.yields;
+    enqueue_last(*block);
+  }
   if (worker.passes_on.load(std::memory_order_relaxed)) [[unlikely]]
     come_back(worker);
   const std::uint32_t turns = worker.turns.load(std::memory_order_relaxed);

@@ -115,6 +115,8 @@ class WorkerExecutor final : public Executor {
   static constexpr std::int64_t wake_interval_ns = 1'000'000;
   static constexpr std::int64_t long_calm_ns = 8'000'000;  // since a flood at home: see check
   static constexpr std::int64_t worth_stealing_ns = 50'000;
+  static constexpr std::int64_t long_turn_ns = 100'000;
+  static constexpr unsigned crowded_looks = 3;           // `wake_interval_ns` apart
   static constexpr std::uint32_t many_left_behind = 64;  // by a stuck worker
   static constexpr std::int64_t spin_ns = 40'000;
   static constexpr std::int64_t watch_ns = 10'000;    // before anything is taken, if it is not much
@@ -142,6 +144,16 @@ class WorkerExecutor final : public Executor {
     // Whether the owner may wake another worker: taken by that, given back after a while, or by the
     // thief who found something to take. Orders nothing else.
     std::atomic<bool> may_wake{true};
+    // Whether others may take what waits here however soon it would have its turn; see note_crowd.
+    // Set by the owner, cleared by a thief, too; orders nothing.
+    std::atomic<bool> is_crowded{false};
+    // What the owner has seen of that: since the last look, but for the number of looks.
+    struct Crowd {
+      std::uint32_t yields = 0;  // turns after which the process could have gone on
+      std::uint32_t turns = 0;   // at the last look
+      std::int64_t since_ns = 0;
+      unsigned looks = 0;  // that have found a crowd, one after the other
+    } crowd;
     // Whom the running process has sent more than it will find in the cache; see run_flooded.
     Block* flooded = nullptr;
     // What its processes have flooded, of other workers and of its own, and the one whose receiver
@@ -210,6 +222,8 @@ class WorkerExecutor final : public Executor {
   void may_wake_one(Worker& worker) noexcept;
   void pass_on(Worker& worker, Block& block) noexcept;
   static std::uint32_t waiting(const Worker& worker) noexcept;
+  void note_crowd(Worker& worker, std::int64_t now) noexcept;
+  static void forget_crowd(Worker& worker) noexcept;
   // What a thief has seen of a worker when it came, to tell how fast that gets on.
   struct FirstLook {
     std::uint32_t taken;  // from its queue

@@ -172,37 +172,120 @@ TEST(SchedulingTest, who_is_woken_from_outside_has_its_priority) {
   EXPECT_TRUE(result.has_value());
 }
 
-// Wakes nobody and is woken by nobody. As long as its turns are short nothing is to be gained by a
-// second worker.
-Async<> yield_and_compute(Process& self, std::shared_ptr<AtOnce> all) {
-  using namespace std::chrono_literals;
-  using Clock = std::chrono::steady_clock;
-  for (const auto until = Clock::now() + 30ms; Clock::now() < until;) co_await self.yield();
-  for (const auto end = Clock::now() + 20s; !all->were_two && Clock::now() < end;) {
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds patience{20};
+
+void compute(std::chrono::microseconds time) {
+  for (const auto until = Clock::now() + time; Clock::now() < until;) {
+  }
+}
+
+// Wakes nobody and is woken by nobody, until two of them have computed at once.
+Async<> yield_and_compute(Process& self, std::shared_ptr<AtOnce> all,
+                          std::chrono::microseconds turn) {
+  for (const auto end = Clock::now() + patience; !all->were_two && Clock::now() < end;) {
     if (++all->computing == 2) all->were_two = true;
-    for (const auto until = Clock::now() + 100us; Clock::now() < until;) {
-    }
+    compute(turn);
     --all->computing;
     co_await self.yield();
+  }
+}
+
+// As long as its turns are short nothing is to be gained by a second worker.
+Async<> slow_down(Process& self, std::shared_ptr<AtOnce> all) {
+  using namespace std::chrono_literals;
+  for (const auto until = Clock::now() + 30ms; Clock::now() < until;) co_await self.yield();
+  co_await yield_and_compute(self, all, 100us);
+}
+
+template <class Start>
+void expect_two_at_once(int rounds, int processes, Start start) {
+  // Several times, because on a busy machine short turns may seem long, and it takes some early.
+  for (int round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
+    Runtime runtime{{.workers = 2}};
+    const auto all = std::make_shared<AtOnce>();
+    const auto result = runtime.try_run(
+        [](Process& self, std::shared_ptr<AtOnce> shared, int count, Start begin) -> Async<> {
+          for (int i = 0; i < count; ++i) begin(shared);
+          for (int i = 0; i < count; ++i) (void)co_await self.receive<Down>();
+        },
+        all, processes, start);
+    EXPECT_TRUE(result.has_value());
+    EXPECT_TRUE(all->were_two);
   }
 }
 
 class PrioritySchedulingTest : public testing::TestWithParam<Priority> {};
 
 TEST_P(PrioritySchedulingTest, a_worker_that_slept_takes_from_those_who_only_compute_and_yield) {
-  // Several times, because on a busy machine short turns may seem long, and it takes some early.
-  for (int round = 0; round < 6; ++round) {
-    Runtime runtime{{.workers = 2}};
-    const auto all = std::make_shared<AtOnce>();
-    const auto result = runtime.try_run(
-        [](Process& self, std::shared_ptr<AtOnce> shared) -> Async<> {
-          const SpawnOptions options{.priority = GetParam(), .monitor = true};
-          for (int i = 0; i < 60; ++i) spawn_with(options, yield_and_compute, shared);
-          for (int i = 0; i < 60; ++i) (void)co_await self.receive<Down>();
-        },
-        all);
-    EXPECT_TRUE(result.has_value());
-    EXPECT_TRUE(all->were_two);
+  expect_two_at_once(6, 60, [](const std::shared_ptr<AtOnce>& all) {
+    spawn_with({.priority = GetParam(), .monitor = true}, slow_down, all);
+  });
+}
+
+TEST_P(PrioritySchedulingTest, a_few_who_never_wait_are_shared_however_short_their_turns_are) {
+  using namespace std::chrono_literals;
+  for (const auto turn : {1us, 10us}) {
+    for (const int processes : {2, 3, 4}) {
+      expect_two_at_once(6, processes, [turn](const std::shared_ptr<AtOnce>& all) {
+        spawn_with({.priority = GetParam(), .monitor = true}, yield_and_compute, all, turn);
+      });
+    }
+  }
+}
+
+TEST(SchedulingTest, a_thief_that_loses_its_core_while_it_looks_takes_all_the_same) {
+  using namespace std::chrono_literals;
+  std::atomic<bool> done{false};
+  std::vector<std::thread> others;
+  for (int i = 0; i < 4; ++i) {
+    others.emplace_back([&] {
+      while (!done.load(std::memory_order_relaxed)) {
+      }
+    });
+  }
+  expect_two_at_once(1, 60, [](const std::shared_ptr<AtOnce>& all) {
+    spawn_with({.monitor = true}, slow_down, all);
+  });
+  done = true;
+  for (std::thread& other : others) other.join();
+}
+
+// Wait behind one of higher priority that does not wait, or two who always have mail for each
+// other. With one worker that would be for ever, as in Erlang.
+Async<> converse(Process& self, Pid other, std::shared_ptr<AtOnce> all) {
+  if (!other) other = co_await self.receive<Pid>();
+  const auto end = Clock::now() + patience;
+  send(other, Number{0});
+  while (!all->were_two && Clock::now() < end) {
+    (void)co_await self.receive<Number>();
+    send(other, Number{0});
+  }
+}
+
+Async<> wait_behind(Process&, std::shared_ptr<AtOnce> all) {
+  all->were_two = true;
+  co_return;
+}
+
+Async<> keep_behind(Process& self, std::shared_ptr<AtOnce> all, Priority low, bool converses) {
+  spawn_with({.priority = low}, wait_behind, all);
+  if (converses) {
+    const Pid other = spawn_with({.priority = Priority::high}, converse, Pid{}, all).pid;
+    send(other, self.pid());
+    co_await converse(self, other, all);
+  } else {
+    co_await yield_and_compute(self, all, std::chrono::microseconds{1});
+  }
+}
+
+TEST(SchedulingTest, an_idle_worker_takes_whom_those_of_higher_priority_keep_waiting) {
+  for (const Priority low : {Priority::normal, Priority::low}) {
+    for (const bool converses : {false, true}) {
+      expect_two_at_once(6, 1, [=](const std::shared_ptr<AtOnce>& all) {
+        spawn_with({.priority = Priority::high, .monitor = true}, keep_behind, all, low, converses);
+      });
+    }
   }
 }
 
