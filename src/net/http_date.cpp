@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "net/http_date.hpp"
 
+#include <chrono>
 #include <cstdio>
 
 namespace troupe::http {

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 // Stores behind processes: routing, group commit, back pressure, restarts. On every executor where
 // time does not matter, with a store in memory that the test holds, blocks and breaks.
+#include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <memory>
