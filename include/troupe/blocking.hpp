@@ -2,13 +2,13 @@
 #pragma once
 
 #include <exception>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <troupe/detail/caller_place.hpp>
+#include <troupe/detail/unique.hpp>
 #include <troupe/process.hpp>
 
 namespace troupe {
@@ -46,13 +46,13 @@ struct BlockingCall final : BlockingJob {
 };
 
 // Hands the job to the pool; its reply carries it back.
-void submit_blocking(Process& self, std::uint64_t id, std::unique_ptr<BlockingJob> job);
+void submit_blocking(Process& self, std::uint64_t id, Unique<BlockingJob> job);
 [[noreturn]] void rethrow_failure(const BlockingJob& job);
 
 }  // namespace detail
 
 template <>
-inline constexpr bool enable_message<std::unique_ptr<detail::BlockingJob>> = true;
+inline constexpr bool enable_message<detail::Unique<detail::BlockingJob>> = true;
 
 // Runs `function` on a pool of threads that may block, and waits for what it returns; an exception
 // of it is thrown here. The function must own all it touches, because the process may be gone
@@ -63,10 +63,10 @@ auto blocking(Process& self, F function) -> Async<std::invoke_result_t<F&>> {
   const detail::CallerPlace place{self};
   using Call = detail::BlockingCall<F>;
   const std::uint64_t id = detail::next_reply_id(self);
-  detail::submit_blocking(self, id, std::make_unique<Call>(std::move(function)));
+  detail::submit_blocking(self, id, detail::own<Call>(std::move(function)));
   detail::Envelope* reply = co_await place(detail::ReplyAwaiter{self, id, infinity});
-  std::unique_ptr<detail::BlockingJob> job =
-      std::move(detail::value_of<detail::Reply<std::unique_ptr<detail::BlockingJob>>>(reply).value);
+  detail::Unique<detail::BlockingJob> job =
+      std::move(detail::value_of<detail::Reply<detail::Unique<detail::BlockingJob>>>(reply).value);
   detail::free_envelope(reply);
   auto& call = static_cast<Call&>(*job);
   if (call.failure) detail::rethrow_failure(call);

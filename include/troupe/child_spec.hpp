@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <expected>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/detail/shared.hpp>
 #include <troupe/gen_server.hpp>
 #include <troupe/spawn.hpp>
 
@@ -54,11 +54,7 @@ struct RestartBudget {
 };
 
 namespace detail {
-struct RestartPolicy {
-  std::optional<Backoff> backoff;
-  std::optional<RestartBudget> budget;
-  bool keeps_mailbox = false;
-};
+struct RestartPolicy;  // the three below that go beyond OTP, as a supervisor sees them
 }  // namespace detail
 
 // Shut a child down with `kill`, without giving it a chance to clean up.
@@ -78,18 +74,18 @@ class ExtraArguments;  // see dynamic_supervisor.hpp
 namespace detail {
 
 // How a child is started, any number of times, by the running process and linked to it.
-class ChildStart {
+class ChildStart : public Counted {
  public:
   ChildStart() = default;
   ChildStart(const ChildStart&) = delete;
-  virtual ~ChildStart();
+  ~ChildStart() override;
   virtual Async<StartOutcome> start(Process& supervisor, StartName name) const = 0;
   // Whether what it starts takes StartName::mail into account.
   virtual bool can_keep_mailbox() const noexcept { return false; }
   // Whether what it starts takes StartName::via into account: servers do.
   virtual bool can_have_via() const noexcept { return can_keep_mailbox(); }
   // The same with a supervisor's extra arguments; null if it takes none, or others than these.
-  virtual std::shared_ptr<const ChildStart> with(const ExtraArguments&) const { return nullptr; }
+  virtual Shared<const ChildStart> with(const ExtraArguments&) const { return nullptr; }
 };
 
 // A server, from a copy of its arguments.
@@ -185,7 +181,7 @@ struct ChildId {
 // A copyable value: the arguments of the child are kept, and copied for each start.
 class ChildSpec {
  public:
-  ChildSpec(Term id, ChildType type, std::shared_ptr<const detail::ChildStart> start)
+  ChildSpec(Term id, ChildType type, detail::Shared<const detail::ChildStart> start)
       : id_{std::move(id)}, start_{std::move(start)}, type_{type} {}
 
   // What the supervisor's other functions call this child; unique among its children. Otherwise the
@@ -241,7 +237,7 @@ class ChildSpec {
 
   const Term& id() const noexcept { return id_; }
   // Null: plain OTP.
-  const detail::RestartPolicy* policy() const noexcept { return policy_.get(); }
+  const detail::RestartPolicy* policy() const noexcept;
   Atom name() const noexcept { return name_; }
   Restart restart() const noexcept { return restart_; }
   Duration shutdown() const noexcept {
@@ -250,9 +246,9 @@ class ChildSpec {
   bool is_brutal() const noexcept { return brutal_; }
   ChildType type() const noexcept { return type_; }
   bool is_significant() const noexcept { return significant_; }
-  const std::shared_ptr<const detail::ChildStart>& start() const noexcept { return start_; }
+  const detail::Shared<const detail::ChildStart>& start() const noexcept { return start_; }
   // For supervisors that add something to how a child is started.
-  ChildSpec& start(std::shared_ptr<const detail::ChildStart> start) {
+  ChildSpec& start(detail::Shared<const detail::ChildStart> start) {
     start_ = std::move(start);
     return *this;
   }
@@ -265,8 +261,8 @@ class ChildSpec {
 
   Term id_;
   Atom name_ = atoms::undefined;
-  std::shared_ptr<const detail::ChildStart> start_;
-  std::shared_ptr<detail::RestartPolicy> policy_;
+  detail::Shared<const detail::ChildStart> start_;
+  detail::Shared<detail::CountedValue<detail::RestartPolicy>> policy_;
   std::optional<Duration> shutdown_;
   Restart restart_ = permanent;
   ChildType type_;
@@ -299,9 +295,9 @@ ChildSpec child(A&&... arguments) {
                 "a child's arguments are copied for each start; for move-only ones use "
                 "child_from<S>(factory)");
   static const Atom type{detail::type_name<S>()};
-  return ChildSpec{type, ChildType::worker,
-                   std::make_shared<Start>(
-                       std::tuple<detail::KeptArgument<A>...>(std::forward<A>(arguments)...))};
+  return ChildSpec{
+      type, ChildType::worker,
+      detail::share<Start>(std::tuple<detail::KeptArgument<A>...>(std::forward<A>(arguments)...))};
 }
 
 // A server of type S whose arguments `factory()` makes anew for each start, as a std::tuple. It
@@ -310,7 +306,7 @@ template <class S, class F>
 ChildSpec child_from(F factory) {
   static const Atom type{detail::type_name<S>()};
   return ChildSpec{type, ChildType::worker,
-                   std::make_shared<detail::FactoryChild<S, F>>(std::move(factory))};
+                   detail::share<detail::FactoryChild<S, F>>(std::move(factory))};
 }
 
 // A child from a function: a process body `f(self, arguments...)`, which is spawned linked, or a
@@ -321,9 +317,8 @@ template <class F, class... A>
 ChildSpec child(ChildId id, F function, A&&... arguments) {
   using Start = detail::FunctionChild<F, detail::KeptArgument<A>...>;
   return ChildSpec{std::move(id.term), ChildType::worker,
-                   std::make_shared<Start>(
-                       std::move(function),
-                       std::tuple<detail::KeptArgument<A>...>(std::forward<A>(arguments)...))};
+                   detail::share<Start>(std::move(function), std::tuple<detail::KeptArgument<A>...>(
+                                                                 std::forward<A>(arguments)...))};
 }
 
 }  // namespace troupe

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -32,19 +31,20 @@ class ExtraArguments {
     using Kept = std::tuple<detail::KeptArgument<A>...>;
     static_assert(Message<Kept>, "an extra argument refers to something that it does not own");
     static_assert(std::is_copy_constructible_v<Kept>, "each child gets copies of them");
-    arguments_ = std::make_shared<Kept>(std::forward<A>(arguments)...);
+    arguments_ = detail::share<detail::CountedValue<Kept>>(std::forward<A>(arguments)...);
     type_ = &detail::message_type<Kept>;
   }
 
   // The arguments as this tuple; null if their types are others.
   template <class Tuple>
   const Tuple* get_if() const noexcept {
-    return type_ == &detail::message_type<Tuple> ? static_cast<const Tuple*>(arguments_.get())
-                                                 : nullptr;
+    return type_ == &detail::message_type<Tuple>
+               ? &static_cast<const detail::CountedValue<Tuple>*>(arguments_.get())->value
+               : nullptr;
   }
 
  private:
-  std::shared_ptr<const void> arguments_;
+  detail::Shared<const detail::Counted> arguments_;
   const detail::MessageType* type_ = nullptr;
 };
 
@@ -60,15 +60,15 @@ template <class S, class Extra, class... A>
 class ChildWithExtra final : public IncompleteChild {
  public:
   explicit ChildWithExtra(std::tuple<A...> own) : own_{std::move(own)} {}
-  std::shared_ptr<const ChildStart> with(const ExtraArguments& extra) const override {
+  Shared<const ChildStart> with(const ExtraArguments& extra) const override {
     const Extra* first = extra.get_if<Extra>();
     return first ? join(*first) : nullptr;
   }
 
  private:
   template <class... X>
-  std::shared_ptr<const ChildStart> join(const std::tuple<X...>& first) const {
-    return std::make_shared<ServerChild<S, X..., A...>>(std::tuple_cat(first, own_));
+  Shared<const ChildStart> join(const std::tuple<X...>& first) const {
+    return share<ServerChild<S, X..., A...>>(std::tuple_cat(first, own_));
   }
 
   std::tuple<A...> own_;
@@ -84,9 +84,9 @@ template <class S, class... X, class... A>
 ChildSpec child_with_extra(A&&... arguments) {
   using Start = detail::ChildWithExtra<S, std::tuple<X...>, detail::KeptArgument<A>...>;
   static const Atom type{detail::type_name<S>()};
-  return ChildSpec{type, ChildType::worker,
-                   std::make_shared<Start>(
-                       std::tuple<detail::KeptArgument<A>...>(std::forward<A>(arguments)...))};
+  return ChildSpec{
+      type, ChildType::worker,
+      detail::share<Start>(std::tuple<detail::KeptArgument<A>...>(std::forward<A>(arguments)...))};
 }
 
 struct DynamicSupervisorOptions {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <exception>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <troupe/detail/shared.hpp>
 #include <troupe/message.hpp>
 #include <troupe/term.hpp>
 
@@ -52,7 +52,7 @@ class ExitReason {
   bool is_orderly() const noexcept;
 
   // Null unless an exception ended the process.
-  const ExceptionReport* exception() const noexcept { return exception_.get(); }
+  const ExceptionReport* exception() const noexcept;
 
   // Erlang syntax; an exception prints as its type and text.
   std::string to_string() const;
@@ -65,7 +65,7 @@ class ExitReason {
   static ExitReason describe(std::exception_ptr exception);
 
   Term term_;
-  std::shared_ptr<const ExceptionReport> exception_;
+  detail::Shared<const detail::CountedValue<ExceptionReport>> exception_;
 };
 
 template <>

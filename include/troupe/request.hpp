@@ -2,13 +2,13 @@
 #pragma once
 
 #include <expected>
-#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <troupe/call.hpp>
 #include <troupe/detail/caller_place.hpp>
+#include <troupe/detail/unique.hpp>
 
 namespace troupe {
 
@@ -86,7 +86,7 @@ class [[nodiscard("a response waits only when it is awaited")]] ResponseAwaiter 
 template <class R>
 class PendingReply {
  public:
-  explicit PendingReply(std::unique_ptr<detail::SentRequest> sent) noexcept
+  explicit PendingReply(detail::Unique<detail::SentRequest> sent) noexcept
       : sent_{std::move(sent)} {}
 
   // The answer, or why there is none. After a timeout it may be asked again; after anything else
@@ -100,24 +100,24 @@ class PendingReply {
   }
 
  private:
-  std::unique_ptr<detail::SentRequest> sent_;
+  detail::Unique<detail::SentRequest> sent_;
 };
 
 // Sends the request now and returns at once.
 template <class S, class M>
 auto send_request(Process& self, ServerRef<S> server, M message) {
-  return PendingReply<detail::ReplyOf<S, M>>{std::make_unique<detail::SentRequest>(
+  return PendingReply<detail::ReplyOf<S, M>>{detail::own<detail::SentRequest>(
       self, detail::CallTarget::of(server), detail::typed_call<S>(std::move(message)))};
 }
 template <class M>
 auto send_request(Process& self, Pid server, M message) {
-  return PendingReply<typename M::Reply>{std::make_unique<detail::SentRequest>(
+  return PendingReply<typename M::Reply>{detail::own<detail::SentRequest>(
       self, detail::CallTarget{server}, detail::dynamic_call(std::move(message)))};
 }
 
 template <class M>
 auto send_request(Process& self, Name server, M message) {
-  return PendingReply<typename M::Reply>{std::make_unique<detail::SentRequest>(
+  return PendingReply<typename M::Reply>{detail::own<detail::SentRequest>(
       self, detail::CallTarget{server.atom}, detail::dynamic_call(std::move(message)))};
 }
 

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 
+#include <troupe/detail/unique.hpp>
 #include <troupe/spawn.hpp>
 
 namespace troupe {
@@ -151,7 +151,7 @@ class Runtime {
   void stop_processes();
   int exit_code_of(const ExitReason& reason) const;
 
-  std::unique_ptr<detail::RuntimeState> state_;
+  detail::Unique<detail::RuntimeState> state_;
 };
 
 // Makes a runtime with default options, runs `main` in it, and returns its exit code.

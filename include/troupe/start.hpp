@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <troupe/detail/shared.hpp>
 #include <troupe/duration.hpp>
 #include <troupe/exit_reason.hpp>
 #include <troupe/process.hpp>
@@ -50,7 +51,7 @@ struct StartName {
   Via via;
   // Messages that are to be in its mailbox before anybody can know it. Not null: it leaves its own
   // to its parent. Emptied by the starter; the process itself only asks whether it is there.
-  std::shared_ptr<WaitingMail> mail = nullptr;
+  Shared<CountedValue<WaitingMail>> mail = nullptr;
 };
 
 }  // namespace detail

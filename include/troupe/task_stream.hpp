@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <troupe/detail/caller_place.hpp>
-#include <troupe/runtime.hpp>
 #include <troupe/task_supervisor.hpp>
 
 namespace troupe {
@@ -29,6 +28,10 @@ struct TaskStreamOptions {
   std::optional<ServerRef<DynamicSupervisor>> nolink = std::nullopt;
 };
 
+namespace detail {
+unsigned workers_of(Process& self) noexcept;  // of its runtime
+}  // namespace detail
+
 // Many inputs, each worked on by a task, at most so many at once: what Task::async_stream gives in
 // Elixir. Inputs are pulled when there is a free place, so they may be without end. Belongs to the
 // process that made it.
@@ -47,7 +50,7 @@ class TaskStream {
 
   TaskStream(Process& self, Source source, F f, TaskStreamOptions options)
       : self_{self}, source_{std::move(source)}, f_{std::move(f)}, options_{options} {
-    if (options_.max_concurrency == 0) options_.max_concurrency = self.runtime().workers();
+    if (options_.max_concurrency == 0) options_.max_concurrency = detail::workers_of(self);
   }
   TaskStream(const TaskStream&) = delete;
   ~TaskStream() {

@@ -1,7 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -32,8 +31,8 @@ class TaskSupervisor {
     using Child = detail::OnceChild<Body, detail::Code<F>, A...>;
     const Pid pid = co_await place(
         start(self, supervisor,
-              std::make_shared<Child>(&detail::run_awaited_task<F, A...>,
-                                      detail::Code<F>{std::move(f)}, std::move(arguments)...)));
+              detail::share<Child>(&detail::run_awaited_task<F, A...>,
+                                   detail::Code<F>{std::move(f)}, std::move(arguments)...)));
     co_return TaskRef<R>{pid, detail::begin_task(self, pid), self.pid()};
   }
 
@@ -55,8 +54,8 @@ class TaskSupervisor {
     using Body = decltype(&detail::run_task<F, A...>);
     using Child = detail::OnceChild<Body, detail::Code<F>, A...>;
     return start(self, supervisor,
-                 std::make_shared<Child>(&detail::run_task<F, A...>, detail::Code<F>{std::move(f)},
-                                         std::move(arguments)...));
+                 detail::share<Child>(&detail::run_task<F, A...>, detail::Code<F>{std::move(f)},
+                                      std::move(arguments)...));
   }
   // The same with a restart type; the arguments are copied for each start.
   template <class F, Message... A>
@@ -75,7 +74,7 @@ class TaskSupervisor {
 
  private:
   static Async<Pid> start(Process& self, ServerRef<DynamicSupervisor> supervisor,
-                          std::shared_ptr<const detail::ChildStart> start);
+                          detail::Shared<const detail::ChildStart> start);
   static Async<Pid> start(Process& self, ServerRef<DynamicSupervisor> supervisor, ChildSpec spec);
 };
 

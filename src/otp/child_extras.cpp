@@ -11,7 +11,7 @@ std::unique_ptr<ChildExtras> ChildExtras::of(const ChildSpec& spec) {
 
 ChildExtras::ChildExtras(const RestartPolicy& policy) : policy_{policy} {
   if (policy.budget) budget_.emplace(policy.budget->max_restarts, policy.budget->period);
-  if (policy.keeps_mailbox) mail_ = std::make_shared<WaitingMail>();
+  if (policy.keeps_mailbox) mail_ = share<CountedValue<WaitingMail>>();
   if (const auto& b = policy.backoff) {
     pauses_.emplace(RetryOptions{
         .first_delay = b->first, .growth = b->growth, .max_delay = b->max, .jitter = b->jitter});

@@ -10,6 +10,7 @@
 #include <troupe/retry.hpp>
 
 #include "otp/restart_intensity.hpp"
+#include "otp/restart_policy.hpp"
 
 namespace troupe::detail {
 
@@ -24,13 +25,13 @@ class ChildExtras {
 
   const RestartPolicy& policy() const noexcept { return policy_; }
   // What waits for the next start of a child that keeps its mailbox; null for others.
-  const std::shared_ptr<WaitingMail>& mail() const noexcept { return mail_; }
+  const Shared<CountedValue<WaitingMail>>& mail() const noexcept { return mail_; }
   // What the child has left unread; dropped if its mailbox is not kept.
   void keep(Bequest bequest) noexcept {
-    if (mail_) mail_->append(std::move(bequest.mail));
+    if (mail_) mail_->value.append(std::move(bequest.mail));
   }
   void drop_mail() noexcept {
-    if (mail_) *mail_ = {};
+    if (mail_) mail_->value = {};
   }
   // The child's own count of restarts; null: its supervisor counts them.
   RestartIntensity* budget() noexcept { return budget_ ? &*budget_ : nullptr; }
@@ -46,7 +47,7 @@ class ChildExtras {
  private:
   RestartPolicy policy_;
   std::optional<RestartIntensity> budget_;
-  std::shared_ptr<WaitingMail> mail_;
+  Shared<CountedValue<WaitingMail>> mail_;
   std::optional<RetryDelays> pauses_;
   std::int64_t started_ns_ = 0;
 };

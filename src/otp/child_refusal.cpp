@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "otp/child_refusal.hpp"
 
+#include "otp/restart_policy.hpp"
+
 namespace troupe::detail {
 
 namespace {

@@ -2,6 +2,8 @@
 #include <troupe/child_spec.hpp>
 #include <troupe/log.hpp>
 
+#include "otp/restart_policy.hpp"
+
 namespace troupe {
 
 namespace detail {
@@ -41,7 +43,7 @@ ExitReason refusal(const char* what, const char* why) {
 // A child that is started under a name of another kind.
 class ViaChild final : public ChildStart {
  public:
-  ViaChild(std::shared_ptr<const ChildStart> child, Via via)
+  ViaChild(Shared<const ChildStart> child, Via via)
       : child_{std::move(child)}, via_{std::move(via)} {}
   Async<StartOutcome> start(Process& supervisor, StartName name) const override {
     if (!child_->can_have_via()) {
@@ -54,13 +56,14 @@ class ViaChild final : public ChildStart {
   }
   bool can_keep_mailbox() const noexcept override { return child_->can_keep_mailbox(); }
   bool can_have_via() const noexcept override { return child_->can_have_via(); }
-  std::shared_ptr<const ChildStart> with(const ExtraArguments& extra) const override {
+  Shared<const ChildStart> with(const ExtraArguments& extra) const override {
     auto child = child_->with(extra);
-    return child ? std::make_shared<ViaChild>(std::move(child), via_) : nullptr;
+    if (!child) return nullptr;
+    return share<ViaChild>(std::move(child), via_);
   }
 
  private:
-  std::shared_ptr<const ChildStart> child_;
+  Shared<const ChildStart> child_;
   Via via_;
 };
 
@@ -94,14 +97,18 @@ Async<StartOutcome> named_child(Process& supervisor, StartOutcome started, Atom 
 }  // namespace detail
 
 ChildSpec& ChildSpec::via(Via via) {
-  start_ = std::make_shared<detail::ViaChild>(std::move(start_), std::move(via));
+  start_ = detail::share<detail::ViaChild>(std::move(start_), std::move(via));
   return *this;
 }
 
+const detail::RestartPolicy* ChildSpec::policy() const noexcept {
+  return policy_ ? &policy_->value : nullptr;
+}
+
 detail::RestartPolicy& ChildSpec::change_policy() {
-  policy_ = policy_ ? std::make_shared<detail::RestartPolicy>(*policy_)
-                    : std::make_shared<detail::RestartPolicy>();
-  return *policy_;
+  using Kept = detail::CountedValue<detail::RestartPolicy>;
+  policy_ = policy_ ? detail::share<Kept>(policy_->value) : detail::share<Kept>();
+  return policy_->value;
 }
 
 ChildSpec& ChildSpec::backoff(Backoff backoff) {

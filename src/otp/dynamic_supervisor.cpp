@@ -97,7 +97,7 @@ const detail::Behaviour* DynamicSupervisor::behaviour() noexcept {
 
 ChildSpec dynamic_supervisor(ChildId id, DynamicSupervisorOptions options) {
   return ChildSpec{std::move(id.term), ChildType::supervisor,
-                   std::make_shared<DynamicSupervisorChild>(options)};
+                   detail::share<DynamicSupervisorChild>(options)};
 }
 
 }  // namespace troupe

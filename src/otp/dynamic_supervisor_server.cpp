@@ -70,7 +70,7 @@ auto DynamicSupervisorServer::handle_call(Process& self, StartChild request)
   if (auto why = refusal(spec)) {
     co_return std::unexpected(ChildError{ChildError::Code::bad_spec, std::move(*why), {}});
   }
-  std::shared_ptr<const ChildStart> start = spec.start()->with(options_.extra_arguments);
+  Shared<const ChildStart> start = spec.start()->with(options_.extra_arguments);
   if (!start) start = spec.start();
   std::unique_ptr<ChildExtras> extras = ChildExtras::of(spec);
   StartOutcome outcome = co_await start_guarded(self, *start, spec.name(), extras.get());
@@ -158,7 +158,7 @@ void DynamicSupervisorServer::set_restarting(Child& child) {
 
 Async<Next> DynamicSupervisorServer::start_again(Process& self, Pid old) {
   const Child& ended = *children_.find(old);
-  const std::shared_ptr<const ChildStart> start = ended.start;
+  const Shared<const ChildStart> start = ended.start;
   StartOutcome outcome = co_await start_guarded(self, *start, ended.name, ended.extras.get());
   if (outcome.pid) {
     Child child = std::move(*children_.find(old));

@@ -62,7 +62,7 @@ class DynamicSupervisorServer : public GenServer<DynamicSupervisorServer> {
 
  private:
   struct Child {
-    std::shared_ptr<const ChildStart> start;  // null if temporary: it is never started again
+    Shared<const ChildStart> start;  // null if temporary: it is never started again
     ChildStop stop;
     Atom name;
     ChildType type;

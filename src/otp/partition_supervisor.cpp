@@ -61,7 +61,7 @@ class PartitionTable : public std::enable_shared_from_this<PartitionTable> {
 
 class PartitionChild final : public ChildStart {
  public:
-  PartitionChild(std::shared_ptr<const ChildStart> child, std::shared_ptr<PartitionTable> table,
+  PartitionChild(Shared<const ChildStart> child, std::shared_ptr<PartitionTable> table,
                  unsigned partition)
       : child_{std::move(child)}, table_{std::move(table)}, partition_{partition} {}
   Async<StartOutcome> start(Process& supervisor, StartName name) const override {
@@ -73,7 +73,7 @@ class PartitionChild final : public ChildStart {
   bool can_have_via() const noexcept override { return child_->can_have_via(); }
 
  private:
-  std::shared_ptr<const ChildStart> child_;
+  Shared<const ChildStart> child_;
   std::shared_ptr<PartitionTable> table_;
   unsigned partition_;
 };
@@ -82,7 +82,7 @@ Children with_table(Name name, Children partitions) {
   const auto table = std::make_shared<PartitionTable>(name.atom, partitions.size());
   unsigned number = 0;
   for (ChildSpec& spec : partitions) {
-    auto start = std::make_shared<PartitionChild>(spec.start(), table, number);
+    auto start = share<PartitionChild>(spec.start(), table, number);
     spec.id(number++).start(std::move(start));
   }
   return partitions;
@@ -157,13 +157,12 @@ Async<ServerRef<Supervisor>> PartitionSupervisor::start_link(Process& self,
 
 ChildSpec PartitionSupervisor::spec(PartitionSupervisorOptions options, ChildSpec each) {
   return ChildSpec{options.name.atom, ChildType::supervisor,
-                   std::make_shared<detail::PartitionsStart>(options, Children(1, each), true)};
+                   detail::share<detail::PartitionsStart>(options, Children(1, each), true)};
 }
 
 ChildSpec PartitionSupervisor::spec(PartitionSupervisorOptions options, Children partitions) {
-  return ChildSpec{
-      options.name.atom, ChildType::supervisor,
-      std::make_shared<detail::PartitionsStart>(options, std::move(partitions), false)};
+  return ChildSpec{options.name.atom, ChildType::supervisor,
+                   detail::share<detail::PartitionsStart>(options, std::move(partitions), false)};
 }
 
 Pid PartitionSupervisor::whereis(Name name, RegistryKey key) {

@@ -231,7 +231,7 @@ Async<ServerRef<Supervisor>> Registry::start_link(Process& self, RegistryOptions
 ChildSpec Registry::spec(RegistryOptions options) {
   const Atom name = options.name.atom;
   return ChildSpec{name, ChildType::supervisor,
-                   std::make_shared<detail::RegistryStart>(std::move(options))};
+                   detail::share<detail::RegistryStart>(std::move(options))};
 }
 
 Async<std::expected<Pid, AlreadyRegistered>> Registry::register_key(Process& self, Name registry,
@@ -287,7 +287,7 @@ void Registry::walk(Name registry, Visit visit, void* context) {
 }
 
 Via Registry::via(Name registry, RegistryKey key, Term value) {
-  return std::make_shared<detail::RegistryVia>(registry, std::move(key.term), std::move(value));
+  return make_via<detail::RegistryVia>(registry, std::move(key.term), std::move(value));
 }
 
 }  // namespace troupe

@@ -95,7 +95,7 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
     outcome.error = already_started(holder);
     co_return outcome;
   }
-  const std::shared_ptr<WaitingMail> mail = head.name.mail;
+  const Shared<CountedValue<WaitingMail>> mail = head.name.mail;
   const Newborn born = conceive(
       nullptr,
       SpawnOptions{.link = mode == StartMode::link, .monitor = mode == StartMode::monitor || mail});
@@ -108,7 +108,7 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
     abandon(born);
     throw;
   }
-  if (mail) mail->deliver_to(born.pid);
+  if (mail) mail->value.deliver_to(born.pid);
   // Whatever ends the process from now on answers the request.
   send_call(request.release());
 
@@ -124,10 +124,10 @@ Async<StartOutcome> start_server(Process& self, StartMode mode, Duration timeout
       co_return outcome;
     }
     outcome.error = std::move(answer.error);
-    if (mail) co_await take_back(self, born.pid, born.monitor, *mail);
+    if (mail) co_await take_back(self, born.pid, born.monitor, mail->value);
   } else if (reply.get()) {
     outcome.error.reason = std::move(value_of<Reply<PeerDown>>(reply.get()).value.reason);
-    if (mail) co_await take_back(self, born.pid, born.monitor, *mail);
+    if (mail) co_await take_back(self, born.pid, born.monitor, mail->value);
   } else {
     outcome.error.code = StartError::Code::timeout;
     outcome.error.reason = ExitReason{atoms::timeout};

@@ -173,7 +173,7 @@ const detail::Behaviour* Supervisor::behaviour() noexcept {
 
 ChildSpec supervisor(ChildId id, Children children, SupervisorOptions options) {
   return ChildSpec{std::move(id.term), ChildType::supervisor,
-                   std::make_shared<SupervisorChild>(std::move(children), options)};
+                   detail::share<SupervisorChild>(std::move(children), options)};
 }
 
 ChildSpec supervisor(ChildId id, std::initializer_list<ChildSpec> children,

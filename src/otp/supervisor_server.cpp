@@ -115,7 +115,7 @@ Async<> SupervisorServer::stop(Process& self, Place place) {
     report_stop(place->spec.id(), how, reason);
     if (place->extras && place->extras->mail()) {
       // Now: once the child is started again its pid says nothing any more.
-      co_await take_bequest(self, pid, *place->extras->mail());
+      co_await take_bequest(self, pid, place->extras->mail()->value);
     }
     events_.tell(self, ChildEvent::Kind::stopped, place->spec.id(), pid, Pid{}, reason);
   }

@@ -1,6 +1,8 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <troupe/detail/caller_place.hpp>
+#include <troupe/runtime.hpp>
 #include <troupe/task.hpp>
+#include <troupe/task_stream.hpp>
 
 #include "otp/child_stop.hpp"
 
@@ -13,6 +15,8 @@ TaskException::TaskException(ExitReason why, const char* function, Pid task)
       why_{std::move(why)} {}
 
 namespace detail {
+
+unsigned workers_of(Process& self) noexcept { return self.runtime().workers(); }
 
 void check_owner(Process& self, Pid owner) {
   if (self.pid() == owner) return;

@@ -16,7 +16,7 @@ Async<std::vector<Pid>> TaskSupervisor::children(Process& self,
 }
 
 Async<Pid> TaskSupervisor::start(Process& self, ServerRef<DynamicSupervisor> supervisor,
-                                 std::shared_ptr<const detail::ChildStart> start) {
+                                 detail::Shared<const detail::ChildStart> start) {
   ChildSpec spec{Atom{"task"}, ChildType::worker, std::move(start)};
   spec.restart(temporary);
   return TaskSupervisor::start(self, supervisor, std::move(spec));

@@ -16,7 +16,7 @@ namespace {
 struct Order {
   Pid asker;
   std::uint64_t id;
-  std::unique_ptr<BlockingJob> job;
+  Unique<BlockingJob> job;
 };
 
 }  // namespace
@@ -83,7 +83,7 @@ BlockingPool::~BlockingPool() {
   shared_->work_has_come.notify_all();
 }
 
-void BlockingPool::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
+void BlockingPool::submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job) {
   std::unique_lock guard{shared_->lock};
   shared_->orders.push_back(Order{asker, id, std::move(job)});
   if (shared_->idle < shared_->orders.size() && shared_->threads < shared_->max_threads) {

@@ -21,7 +21,7 @@ class BlockingPool {
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
 
-  void submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job);
+  void submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job);
 
  private:
   struct Shared;

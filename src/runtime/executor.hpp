@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 
 #include <troupe/blocking.hpp>
@@ -64,7 +63,7 @@ class Executor {
   virtual std::optional<Duration> read_timer(TimerRef timer) noexcept = 0;
 
   // Runs the job where it may block, and sends its reply.
-  virtual void submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) = 0;
+  virtual void submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job) = 0;
 
   // The network and entropy. Its readiness is asked for here, not there: `watch` sends the waiter a
   // reply with this id once the socket is ready (at once if it is), and gives a token to withdraw

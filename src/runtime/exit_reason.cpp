@@ -92,7 +92,8 @@ ExitReason ExitReason::from_exception(std::exception_ptr exception) {
 ExitReason ExitReason::describe(std::exception_ptr exception) {
   if (const auto* exit = thrown_as<ExitException>(exception)) return exit->reason();
   const std::span<void* const> site = detail::throw_site_of(exception);
-  auto report = std::make_shared<ExceptionReport>();
+  auto kept = detail::share<detail::CountedValue<ExceptionReport>>();
+  ExceptionReport* const report = &kept->value;
   report->frames.assign(site.begin(), site.end());
   report->type = type_of(exception);
   ExitReason reason;
@@ -108,8 +109,12 @@ ExitReason ExitReason::describe(std::exception_ptr exception) {
   } else {
     reason.term_ = tuple({type_atom(report->type), stack_term(*report)});
   }
-  reason.exception_ = std::move(report);
+  reason.exception_ = std::move(kept);
   return reason;
+}
+
+const ExceptionReport* ExitReason::exception() const noexcept {
+  return exception_ ? &exception_->value : nullptr;
 }
 
 bool ExitReason::is_orderly() const noexcept {
@@ -119,7 +124,8 @@ bool ExitReason::is_orderly() const noexcept {
 
 std::string ExitReason::to_string() const {
   if (!exception_) return detail::to_readable(term_);
-  return exception_->text.empty() ? exception_->type : exception_->type + ": " + exception_->text;
+  const ExceptionReport& report = exception_->value;
+  return report.text.empty() ? report.type : report.type + ": " + report.text;
 }
 
 }  // namespace troupe

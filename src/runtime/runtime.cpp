@@ -145,14 +145,13 @@ void replace_body(Process& self, Async<> body, std::string_view body_name) noexc
   relations.next_body = body.release();
 }
 
-void submit_blocking(Process& self, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
+void submit_blocking(Process& self, std::uint64_t id, Unique<BlockingJob> job) {
   context.runtime->executor->submit(self.pid(), id, std::move(job));
 }
 
 }  // namespace detail
 
-Runtime::Runtime(RuntimeOptions options)
-    : state_{std::make_unique<RuntimeState>(*this, std::move(options))} {}
+Runtime::Runtime(RuntimeOptions options) : state_{new RuntimeState{*this, std::move(options)}} {}
 
 Runtime::~Runtime() { stop(); }
 

@@ -326,7 +326,7 @@ std::optional<Duration> WorkerExecutor::read_timer(TimerRef timer) noexcept {
   return workers_[timer.wheel()]->timers.read(timer, now_ns());
 }
 
-void WorkerExecutor::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
+void WorkerExecutor::submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job) {
   blocking_.submit(asker, id, std::move(job));
 }
 

@@ -88,7 +88,7 @@ class WorkerExecutor final : public Executor {
   TimerRef start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) override;
   std::optional<Duration> cancel_timer(TimerRef timer) noexcept override;
   std::optional<Duration> read_timer(TimerRef timer) noexcept override;
-  void submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) override;
+  void submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job) override;
   std::uint64_t watch(SocketId socket, Interest interest, Pid waiter,
                       std::uint64_t wait_id) override;
   void unwatch(std::uint64_t token) noexcept override;

@@ -44,7 +44,7 @@ std::optional<Duration> SimExecutor::read_timer(TimerRef timer) noexcept {
   return timers_[timer.wheel()].read(timer, now_ns_);
 }
 
-void SimExecutor::submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) {
+void SimExecutor::submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job) {
   const auto takes = static_cast<std::int64_t>(10'000 + prng_.below(2'000'000));
   jobs_.emplace(now_ns_ + takes, Job{asker, id, std::move(job)});
 }

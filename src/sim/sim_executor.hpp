@@ -39,7 +39,7 @@ class SimExecutor final : public Executor {
   TimerRef start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) override;
   std::optional<Duration> cancel_timer(TimerRef timer) noexcept override;
   std::optional<Duration> read_timer(TimerRef timer) noexcept override;
-  void submit(Pid asker, std::uint64_t id, std::unique_ptr<BlockingJob> job) override;
+  void submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job) override;
   Host& host() noexcept override { return host_; }
   std::uint64_t watch(SocketId socket, Interest interest, Pid waiter,
                       std::uint64_t wait_id) override;
@@ -61,7 +61,7 @@ class SimExecutor final : public Executor {
   struct Job {
     Pid asker;
     std::uint64_t id;
-    std::unique_ptr<BlockingJob> job;
+    Unique<BlockingJob> job;
   };
 
   // False: nothing can happen any more, ever, or not before the deadline.

@@ -1,5 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include <algorithm>
+#include <mutex>
 
 #include <troupe/agent.hpp>
 #include <troupe/registry.hpp>
@@ -281,6 +282,47 @@ TEST_F(RegistryTest, servers_are_started_under_via_names) {
     co_await stop(self, agent);
     EXPECT_TRUE((co_await Count::try_start(self, {.via = room}, 6)).has_value());
     co_await stop_registry(self, sup);
+  });
+}
+
+// A name of the user's own kind, which one process at a time can have.
+class OwnName final : public ViaName {
+ public:
+  explicit OwnName(int number) : number_{number} {}
+  Async<Pid> claim(Process& self) const override { co_return take(self.pid()); }
+  void release(Process& self) const override {
+    const std::lock_guard guard{lock_};
+    if (holder_ == self.pid()) holder_ = {};
+  }
+  Pid holder() const override {
+    const std::lock_guard guard{lock_};
+    return holder_;
+  }
+  int number() const noexcept { return number_; }
+
+ private:
+  Pid take(Pid pid) const {
+    const std::lock_guard guard{lock_};
+    if (holder_) return holder_;
+    holder_ = pid;
+    return {};
+  }
+
+  int number_;
+  mutable std::mutex lock_;
+  mutable Pid holder_;
+};
+
+TEST_F(RegistryTest, servers_are_started_under_names_of_a_kind_of_ones_own) {
+  on_every_executor([](Process& self) -> Async<> {
+    using Count = Agent<int>;
+    const Via name = make_via<OwnName>(7);
+    EXPECT_EQ(static_cast<const OwnName&>(*name).number(), 7);
+    const auto agent = co_await Count::start(self, {.via = name}, 5);
+    EXPECT_EQ(name->holder(), agent.pid());
+    const auto second = co_await Count::try_start(self, {.via = name}, 6);
+    EXPECT_EQ(second.error().holder, agent.pid());
+    co_await stop(self, agent);
   });
 }
 

@@ -1,7 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <tuple>
 #include <type_traits>
