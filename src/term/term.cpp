@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -69,21 +70,20 @@ void free_term_box(TermBox* box) noexcept {
   TermBox* waiting = nullptr;
   auto push = [&](TermBox* dead) {
     auto link = reinterpret_cast<std::uintptr_t>(waiting);
-    dead->references.store(static_cast<std::uint32_t>(link), std::memory_order_relaxed);
+    dead->references = static_cast<std::uint32_t>(link);
     dead->owner = static_cast<std::uint32_t>(link >> 32);
     waiting = dead;
   };
   push(box);
   while (waiting) {
     TermBox* dead = waiting;
-    waiting = reinterpret_cast<TermBox*>(std::uintptr_t{dead->owner} << 32 |
-                                         dead->references.load(std::memory_order_relaxed));
+    waiting = reinterpret_cast<TermBox*>(std::uintptr_t{dead->owner} << 32 | dead->references);
     if (dead->kind != block_kind) {
       Term* slot = slots(dead);
       for (Term* end = slot + slot_count(dead); slot != end; ++slot) {
         if (!TermAccess::is_box(*slot)) continue;
         TermBox* child = TermAccess::box(*slot)->counted();
-        if (child->references.fetch_sub(1, std::memory_order_acq_rel) == 1) push(child);
+        if (drop_reference(*child)) push(child);
       }
     }
     ::operator delete(dead);
