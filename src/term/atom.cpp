@@ -15,6 +15,7 @@
 #include <troupe/atom.hpp>
 
 #include "term/atom_text.hpp"
+#include "term/predefined_atoms.hpp"
 #include "term/utf8.hpp"
 
 // The atom table: entries in chunks that never move, found by text through an open-addressed table
