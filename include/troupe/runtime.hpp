@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <troupe/detail/main_body.hpp>
 #include <troupe/detail/unique.hpp>
 #include <troupe/spawn.hpp>
 
@@ -78,12 +79,17 @@ class Runtime {
   // {shutdown, N}, 0 if itself with another normal or shutdown; else 1, and stderr says of what.
   template <class F, class... A>
   int run(F main, A... arguments) {
-    auto result = try_run(std::move(main), std::move(arguments)...);
-    if (!result) return exit_code_of(result.error());
-    if constexpr (std::is_same_v<typename decltype(result)::value_type, int>) {
-      return *result;
+    auto begin = [&](Process& self) { return main(self, std::move(arguments)...); };
+    if constexpr (detail::IsProgram<F, decltype(begin)>) {
+      return run_program(&detail::program_body<decltype(begin)>, &begin);
     } else {
-      return 0;
+      auto result = try_run(std::move(main), std::move(arguments)...);
+      if (!result) return exit_code_of(result.error());
+      if constexpr (std::is_same_v<typename decltype(result)::value_type, int>) {
+        return *result;
+      } else {
+        return 0;
+      }
     }
   }
 
@@ -112,17 +118,11 @@ class Runtime {
   std::expected<T, ExitReason> run_to_end(F main, A... arguments) {
     using Kept = std::conditional_t<std::is_void_v<T>, bool, T>;
     std::optional<Kept> kept;
-    const auto born = detail::conceive(this, SpawnOptions{});
-    try {
-      auto body = keep_result<Kept>(*born.process, &kept, std::move(main), std::move(arguments)...);
-      watch_main(born.pid);
-      detail::launch(born, std::move(body), "main");
-    } catch (...) {
-      detail::abandon(born);
-      throw;
-    }
-    ExitReason reason = drive_until_gone();
-    if (!kept) return std::unexpected(std::move(reason));
+    auto begin = [&](Process& self) {
+      return keep_result<Kept>(self, &kept, std::move(main), std::move(arguments)...);
+    };
+    ExitReason reason = run_main(&detail::begun_body<decltype(begin)>, &begin);
+    if (!kept) return std::expected<T, ExitReason>{std::unexpect, std::move(reason)};
     if constexpr (std::is_void_v<T>) {
       return {};
     } else {
@@ -146,6 +146,10 @@ class Runtime {
     }
   }
 
+  friend int detail::run_program(detail::ProgramBody make, void* begin);
+  // Runs the body that `make` gives as main, until all are gone: what main ended with.
+  ExitReason run_main(detail::MainBody make, void* begin);
+  int run_program(detail::ProgramBody make, void* begin);
   void watch_main(Pid main);
   ExitReason drive_until_gone();
   void stop_processes();
@@ -157,8 +161,13 @@ class Runtime {
 // Makes a runtime with default options, runs `main` in it, and returns its exit code.
 template <class F, class... A>
 int run(F main, A... arguments) {
-  Runtime runtime;
-  return runtime.run(std::move(main), std::move(arguments)...);
+  auto begin = [&](Process& self) { return main(self, std::move(arguments)...); };
+  if constexpr (detail::IsProgram<F, decltype(begin)>) {
+    return detail::run_program(&detail::program_body<decltype(begin)>, &begin);
+  } else {
+    Runtime runtime;
+    return runtime.run(std::move(main), std::move(arguments)...);
+  }
 }
 
 // From threads outside of every runtime.

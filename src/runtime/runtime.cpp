@@ -171,6 +171,52 @@ struct Watch {
 
 }  // namespace
 
+ExitReason Runtime::run_main(MainBody make, void* begin) {
+  const Newborn born = conceive(this, SpawnOptions{});
+  try {
+    Async<> body = make(*born.process, begin);
+    watch_main(born.pid);
+    launch(born, std::move(body), "main");
+  } catch (...) {
+    abandon(born);
+    throw;
+  }
+  return drive_until_gone();
+}
+
+namespace detail {
+
+Async<> program_of(Async<int> main, ProgramEnd& end) {
+  end.code = co_await main;
+  end.returned = true;
+}
+
+Async<> program_of(Async<> main, ProgramEnd& end) {
+  co_await main;
+  end.returned = true;
+}
+
+Async<> program_of(Process& self, void (*call)(Process& self, void* begin, int& code), void* begin,
+                   ProgramEnd& end) {
+  call(self, begin, end.code);
+  end.returned = true;
+  co_return;
+}
+
+int run_program(ProgramBody make, void* begin) {
+  Runtime runtime;
+  return runtime.run_program(make, begin);
+}
+
+}  // namespace detail
+
+int Runtime::run_program(ProgramBody make, void* begin) {
+  ProgramEnd end;
+  auto body = [&](Process& self) { return make(self, begin, end); };
+  const ExitReason reason = run_main(&begun_body<decltype(body)>, &body);
+  return end.returned ? end.code : exit_code_of(reason);
+}
+
 void Runtime::watch_main(Pid main) {
   // Before there is anything to wait for: this throws where there are no threads to be had.
   state_->executor->start();

@@ -410,6 +410,46 @@ TEST(EndingTest, how_main_ended_is_the_exit_code) {
   EXPECT_EQ(log.count("main was ended with shutdown"), 1);
 }
 
+TEST(EndingTest, what_main_returned_is_the_exit_code_if_it_is_a_number) {
+  const test::CapturedLog log;
+  Runtime runtime{{.execution = Execution::single}};
+  EXPECT_EQ(runtime.run([](Process&) { return 3; }), 3);
+  EXPECT_EQ(runtime.run([](Process&) {}), 0);
+  EXPECT_EQ(runtime.run([](Process&) { return std::string{"text"}; }), 0);
+  EXPECT_EQ(runtime.run([](Process& self) -> Async<int> {
+    co_await self.sleep(1ms);
+    co_return 4;
+  }),
+            4);
+  EXPECT_EQ(runtime.run([](Process&) -> Async<Pid> { co_return Pid{}; }), 0);
+  int captured = 5;
+  EXPECT_EQ(runtime.run([captured](Process&) { return captured; }), 5);
+  EXPECT_EQ(runtime.run([captured](Process& self) -> Async<int> {
+    co_await self.sleep(1ms);
+    co_return captured;
+  }),
+            5);
+  const auto add = [](Process&, std::unique_ptr<int> a, int b) { return *a + b; };
+  EXPECT_EQ(runtime.run(add, std::make_unique<int>(2), 4), 6);
+  EXPECT_EQ(runtime.run(
+                [](Process& self, std::unique_ptr<int> a) -> Async<int> {
+                  co_await self.sleep(1ms);
+                  co_return *a;
+                },
+                std::make_unique<int>(7)),
+            7);
+  EXPECT_EQ(log.count("main"), 0);
+  EXPECT_EQ(runtime.run([](Process&) -> int { throw std::runtime_error{"broken"}; }), 1);
+  EXPECT_EQ(log.count("main ended with"), 1);
+  EXPECT_EQ(run(
+                [](Process& self, int a) -> Async<int> {
+                  co_await self.yield();
+                  co_return a;
+                },
+                8),
+            8);
+}
+
 using EndingDeathTest = testing::Test;
 
 int run_on_workers(Async<> (*body)(Process&)) {
