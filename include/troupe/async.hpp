@@ -90,9 +90,11 @@ class [[nodiscard("an Async does nothing until it is awaited")]] Async {
   using Value = T;
 
   Async() noexcept = default;
-  Async(Async&& other) noexcept : frame_{std::exchange(other.frame_, {})} {}
+  Async(Async&& other) noexcept : frame_{other.frame_} { other.frame_ = nullptr; }
   Async& operator=(Async&& other) noexcept {
-    std::swap(frame_, other.frame_);
+    const std::coroutine_handle<> before = frame_;
+    frame_ = other.frame_;
+    other.frame_ = before;
     return *this;
   }
   ~Async() {
@@ -103,7 +105,9 @@ class [[nodiscard("an Async does nothing until it is awaited")]] Async {
 
   // Gives the frame away; for the runtime, which keeps the frame of a process body itself.
   std::coroutine_handle<promise_type> release() noexcept {
-    return typed(std::exchange(frame_, {}));
+    const std::coroutine_handle<> frame = frame_;
+    frame_ = nullptr;
+    return typed(frame);
   }
 
  private:

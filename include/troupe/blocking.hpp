@@ -47,6 +47,7 @@ struct BlockingCall final : BlockingJob {
 
 // Hands the job to the pool; its reply carries it back.
 void submit_blocking(Process& self, std::uint64_t id, Unique<BlockingJob> job);
+Unique<BlockingJob> take_job(Envelope* reply) noexcept;
 [[noreturn]] void rethrow_failure(const BlockingJob& job);
 
 }  // namespace detail
@@ -65,9 +66,7 @@ auto blocking(Process& self, F function) -> Async<std::invoke_result_t<F&>> {
   const std::uint64_t id = detail::next_reply_id(self);
   detail::submit_blocking(self, id, detail::own<Call>(std::move(function)));
   detail::Envelope* reply = co_await place(detail::ReplyAwaiter{self, id, infinity});
-  detail::Unique<detail::BlockingJob> job =
-      std::move(detail::value_of<detail::Reply<detail::Unique<detail::BlockingJob>>>(reply).value);
-  detail::free_envelope(reply);
+  const detail::Unique<detail::BlockingJob> job = detail::take_job(reply);
   auto& call = static_cast<Call&>(*job);
   if (call.failure) detail::rethrow_failure(call);
   if constexpr (!std::is_void_v<std::invoke_result_t<F&>>) co_return std::move(*call.result);

@@ -8,6 +8,7 @@
 
 #include <troupe/detail/pending_call.hpp>
 #include <troupe/detail/server_vtable.hpp>
+#include <troupe/detail/take.hpp>
 #include <troupe/server_ref.hpp>
 
 namespace troupe {
@@ -48,10 +49,10 @@ class [[nodiscard("a call is sent when it is awaited")]] CallAwaiter : PendingCa
   bool await_ready() { return begin(); }
   void await_suspend(std::coroutine_handle<>) noexcept { suspend_reply_wait(*self_, wait_); }
   Result await_resume() {
-    OwnedEnvelope reply{std::exchange(wait_.reply, nullptr)};
+    OwnedEnvelope reply{take(wait_.reply)};
     if (!reply.get() || !is_reply_of<Kept>(reply.get())) {
       if constexpr (Try) {
-        return std::unexpected(failure(std::move(reply)));
+        return Result{std::unexpect, failure(std::move(reply))};
       } else {
         throw_failure(std::move(reply));
       }

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <expected>
-#include <optional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -37,7 +37,7 @@ struct Backoff {
   Duration max = std::chrono::seconds{30};
   double growth = 2.0;
   double jitter = 0.2;  // 0: none, 1: anything from zero to the whole pause
-  Duration reset_after = std::chrono::minutes{1};
+  Duration reset_after = std::chrono::seconds{60};
 };
 
 enum class OverBudget : std::uint8_t {
@@ -121,7 +121,8 @@ class FactoryChild final : public ChildStart {
 // A start that fails with {What, <<"why">>}; both are literals.
 Async<StartOutcome> refused_start(const char* what, const char* why);
 
-StartOutcome started_child(ChildStartResult result);
+StartOutcome started_child(ChildStarted started);
+StartOutcome failed_child(ExitReason reason);
 // Gives a process that was just started its name, if there is one to give and it does not have it
 // yet. Where that cannot be, the start has failed, and the process is killed.
 Async<StartOutcome> named_child(Process& supervisor, StartOutcome started, Atom name);
@@ -137,16 +138,15 @@ class FunctionChild final : public ChildStart {
     std::tuple<A...> arguments = arguments_;
     StartOutcome outcome;
     if constexpr (std::is_same_v<Result, Async<ChildStartResult>>) {
-      outcome = started_child(co_await std::apply(
-          [&](A&... a) { return function_(supervisor, std::move(a)...); }, arguments));
+      auto result = co_await std::apply(
+          [&](A&... a) { return function_(supervisor, std::move(a)...); }, arguments);
+      outcome =
+          result ? started_child(std::move(*result)) : failed_child(std::move(result.error()));
     } else if constexpr (std::is_same_v<Result, Async<std::expected<Pid, ExitReason>>>) {
       auto result = co_await std::apply(
           [&](A&... a) { return function_(supervisor, std::move(a)...); }, arguments);
-      if (result) {
-        outcome = started_child(ChildStarted{*result});
-      } else {
-        outcome = started_child(std::unexpected(std::move(result.error())));
-      }
+      outcome =
+          result ? started_child(ChildStarted{*result}) : failed_child(std::move(result.error()));
     } else {
       outcome.pid =
           std::apply([&](A&... a) { return spawn_link(F(function_), std::move(a)...); }, arguments);
@@ -164,9 +164,9 @@ class FunctionChild final : public ChildStart {
 // What a child is called by its supervisor: a text becomes an atom; any other term stands for
 // itself.
 struct ChildId {
-  ChildId(const char* text) : term{Atom{std::string_view{text}}} {}
+  ChildId(const char* text) : term{Atom{text}} {}
   ChildId(std::string_view text) : term{Atom{text}} {}
-  ChildId(const std::string& text) : term{Atom{std::string_view{text}}} {}
+  ChildId(const std::string& text) : term{Atom{text}} {}
   template <class T>
     requires std::is_convertible_v<T, Term>
   ChildId(T value) : term{std::move(value)} {}
@@ -209,6 +209,7 @@ class ChildSpec {
   // Default: 5 s; infinity for a supervisor.
   ChildSpec& shutdown(Duration time) {
     shutdown_ = time;
+    has_shutdown_ = true;
     brutal_ = false;
     return *this;
   }
@@ -241,7 +242,7 @@ class ChildSpec {
   Atom name() const noexcept { return name_; }
   Restart restart() const noexcept { return restart_; }
   Duration shutdown() const noexcept {
-    return shutdown_ ? *shutdown_ : type_ == ChildType::supervisor ? infinity : default_shutdown;
+    return has_shutdown_ ? shutdown_ : type_ == ChildType::supervisor ? infinity : default_shutdown;
   }
   bool is_brutal() const noexcept { return brutal_; }
   ChildType type() const noexcept { return type_; }
@@ -263,12 +264,13 @@ class ChildSpec {
   Atom name_ = atoms::undefined;
   detail::Shared<const detail::ChildStart> start_;
   detail::Shared<detail::CountedValue<detail::RestartPolicy>> policy_;
-  std::optional<Duration> shutdown_;
+  Duration shutdown_ = infinity;
   Restart restart_ = permanent;
   ChildType type_;
   bool brutal_ = false;
   bool significant_ = false;
   bool has_id_ = false;
+  bool has_shutdown_ = false;
 };
 
 template <>
@@ -277,13 +279,14 @@ inline constexpr bool enable_message<ChildSpec> = true;
 // In the order in which they are started.
 using Children = std::vector<ChildSpec>;
 
+namespace detail {
+Children children_of(std::initializer_list<ChildSpec> specs);
+}  // namespace detail
+
 // The children of a supervisor: children(child<Store>("data"), child<Cache>().restart(transient)).
 template <class... C>
 Children children(C&&... specs) {
-  Children all;
-  all.reserve(sizeof...(C));
-  (all.push_back(std::forward<C>(specs)), ...);
-  return all;
+  return detail::children_of({std::forward<C>(specs)...});
 }
 
 // A server of type S with these start arguments, which must be copyable: each (re)start gets

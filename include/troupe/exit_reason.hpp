@@ -37,7 +37,7 @@ class ExitReason {
   ExitReason(Atom reason) : term_{reason} {}
   ExitReason(Term reason) : term_{std::move(reason)} {}
   ExitReason(std::string_view reason) : term_{Atom{reason}} {}
-  ExitReason(const char* reason) : term_{Atom{std::string_view{reason}}} {}
+  ExitReason(const char* reason) : term_{Atom{reason}} {}
 
   // The reason of a process that an exception left: `{Error, Stack}`. Error is what an
   // ErrorException or ThrownException carries, else the exception's type as an atom and its text.

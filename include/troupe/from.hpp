@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <source_location>
 #include <string_view>
@@ -34,8 +35,6 @@ struct CodePlace {
   CodePlace(std::source_location where = std::source_location::current()) noexcept
       : file{where.file_name()}, line{where.line()} {}
   explicit CodePlace(std::nullptr_t) noexcept {}
-  // Inside the standard library's containers nobody wants to be sent.
-  bool is_system() const noexcept { return std::string_view{file}.starts_with("/usr/"); }
   const char* file = nullptr;
   unsigned line = 0;
 };
@@ -44,6 +43,36 @@ struct CodePlace {
 // callers are told by that end) or an exception is on its way.
 void report_dropped_reply(const CallHead& head, std::string_view request,
                           const CodePlace& place) noexcept;
+
+// What a From is, whatever its type.
+class ReplyToken {
+ public:
+  ReplyToken(const ReplyToken&) = delete;
+
+  // Who waits. OTP: the pid in {Pid, Tag}.
+  Pid caller() const noexcept { return head_.caller; }
+
+  // For behaviours that keep the call itself: what it is answered through, and giving the token up
+  // without answering.
+  const CallHead& head() const noexcept { return head_; }
+  void forget() noexcept { head_.id = 0; }
+
+ protected:
+  ReplyToken(const CallHead& head, std::string_view request) noexcept
+      : head_{head}, request_{request}, place_{nullptr} {}
+  // Takes it over from `other`, at a place of the user's code.
+  ReplyToken(ReplyToken&& other, const CodePlace& place) noexcept;
+  void swap(ReplyToken& other) noexcept;
+  ~ReplyToken() {
+    if (head_.id != 0) report_dropped_reply(head_, request_, place_);
+  }
+
+  CallHead head_;
+
+ private:
+  std::string_view request_;
+  CodePlace place_;
+};
 
 }  // namespace detail
 
@@ -59,38 +88,22 @@ void report_dropped_reply(const CallHead& head, std::string_view request,
 // or has given up is dropped. A token that is destroyed unanswered is reported in the log, once,
 // with the line where it was last taken over, because its caller now waits for its timeout.
 template <class R>
-class From {
+class From : public detail::ReplyToken {
  public:
   // The server's loop makes them.
   From(const detail::CallHead& head, std::string_view request) noexcept
-      : head_{head}, request_{request}, place_{nullptr} {}
+      : ReplyToken{head, request} {}
   From(From&& other, detail::CodePlace place = {}) noexcept
-      : head_{other.head_},
-        request_{other.request_},
-        place_{place.is_system() ? other.place_ : place} {
-    other.head_.id = 0;
-  }
+      : ReplyToken{static_cast<ReplyToken&&>(other), place} {}
   From& operator=(From&& other) noexcept {
-    std::swap(head_, other.head_);
-    std::swap(request_, other.request_);
-    std::swap(place_, other.place_);
+    swap(other);
     return *this;
   }
-  ~From() {
-    if (head_.id != 0) detail::report_dropped_reply(head_, request_, place_);
-  }
-
-  // Who waits. OTP: the pid in {Pid, Tag}.
-  Pid caller() const noexcept { return head_.caller; }
-
-  // For behaviours that keep the call itself: what it is answered through, and giving the token up
-  // without answering.
-  const detail::CallHead& head() const noexcept { return head_; }
-  void forget() noexcept { head_.id = 0; }
 
   // Sends the answer; from any process, and from threads outside.
   void reply(detail::ReplyValue<R> value) && {
-    const detail::CallHead head = std::exchange(head_, {});
+    const detail::CallHead head = head_;
+    forget();
     detail::answer_call(head, detail::make_reply<detail::ReplyValue<R>>(head.id, std::move(value)));
   }
   void reply() &&
@@ -98,11 +111,6 @@ class From {
   {
     std::move(*this).reply(Done{});
   }
-
- private:
-  detail::CallHead head_;
-  std::string_view request_;
-  detail::CodePlace place_;
 };
 
 template <class R>
@@ -113,6 +121,9 @@ template <class R>
 void reply(From<R> from, std::type_identity_t<detail::ReplyValue<R>> value) {
   std::move(from).reply(std::move(value));
 }
-inline void reply(From<void> from) { std::move(from).reply(Done{}); }
+template <std::same_as<void> R>
+void reply(From<R> from) {
+  std::move(from).reply(Done{});
+}
 
 }  // namespace troupe

@@ -23,14 +23,14 @@ enum class Level : std::uint8_t { debug, info, notice, warning, error, none };
 // Anything that can stand in for `{}`, as text.
 class Argument {
  public:
-  Argument(std::string_view text) : text_{text} {}
-  Argument(const std::string& text) : text_{text} {}
-  Argument(const char* text) : text_{text} {}
-  Argument(bool value) : text_{value ? "true" : "false"} {}
+  Argument(std::string_view text);
+  Argument(const std::string& text);
+  Argument(const char* text);
+  Argument(bool value);
   Argument(Pid pid);
   Argument(const Term& term);
   Argument(const ExitReason& reason);
-  Argument(const Any& message) : text_{message.type_name()} {}
+  Argument(const Any& message);
   Argument(double value);
   template <class T>
     requires std::is_integral_v<T>

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <troupe/detail/fields.hpp>
+#include <troupe/detail/take.hpp>
 #include <troupe/detail/type_name.hpp>
 
 namespace troupe {
@@ -354,9 +355,11 @@ bool holds(const Envelope* envelope) noexcept {
 class Any {
  public:
   explicit Any(detail::Envelope* envelope) noexcept : envelope_{envelope} {}
-  Any(Any&& other) noexcept : envelope_{std::exchange(other.envelope_, nullptr)} {}
+  Any(Any&& other) noexcept : envelope_{detail::take(other.envelope_)} {}
   Any& operator=(Any&& other) noexcept {
-    std::swap(envelope_, other.envelope_);
+    detail::Envelope* const before = envelope_;
+    envelope_ = other.envelope_;
+    other.envelope_ = before;
     return *this;
   }
   ~Any() {
@@ -372,7 +375,7 @@ class Any {
   }
 
   // Gives the envelope away: for behaviours that dispatch it further.
-  detail::Envelope* release() noexcept { return std::exchange(envelope_, nullptr); }
+  detail::Envelope* release() noexcept { return detail::take(envelope_); }
   const detail::Envelope* peek() const noexcept { return envelope_; }
 
  private:

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <troupe/detail/owned_envelope.hpp>
 #include <troupe/duration.hpp>
 #include <troupe/exit_reason.hpp>
 #include <troupe/message.hpp>
@@ -26,21 +27,6 @@ class [[nodiscard]] Next {
 
   // {noreply, S}: wait for the next message, for ever.
   Next() noexcept = default;
-  Next(Next&& other) noexcept
-      : kind_{other.kind_},
-        timeout_{other.timeout_},
-        reason_{std::move(other.reason_)},
-        continuation_{std::exchange(other.continuation_, nullptr)} {}
-  Next& operator=(Next&& other) noexcept {
-    std::swap(kind_, other.kind_);
-    std::swap(timeout_, other.timeout_);
-    std::swap(reason_, other.reason_);
-    std::swap(continuation_, other.continuation_);
-    return *this;
-  }
-  ~Next() {
-    if (continuation_) detail::free_envelope(continuation_);
-  }
 
   static Next noreply() noexcept { return {}; }
   // terminate(reason) runs, then the server ends with it.
@@ -62,14 +48,14 @@ class [[nodiscard]] Next {
   // A message for handle_continue, in an envelope that knows its handler: see continue_with.
   static Next continuation(detail::Envelope* envelope) noexcept {
     Next next{Kind::continuation};
-    next.continuation_ = envelope;
+    next.continuation_ = detail::OwnedEnvelope{envelope};
     return next;
   }
 
   Kind kind() const noexcept { return kind_; }
   Duration time_limit() const noexcept { return timeout_; }
   const ExitReason& reason() const noexcept { return reason_; }
-  detail::Envelope* take_continuation() noexcept { return std::exchange(continuation_, nullptr); }
+  detail::Envelope* take_continuation() noexcept { return continuation_.release(); }
 
  private:
   explicit Next(Kind kind) noexcept : kind_{kind} {}
@@ -77,7 +63,7 @@ class [[nodiscard]] Next {
   Kind kind_ = Kind::wait;
   Duration timeout_ = infinity;
   ExitReason reason_;
-  detail::Envelope* continuation_ = nullptr;
+  detail::OwnedEnvelope continuation_{nullptr};
 };
 
 // A reply and what comes after it, for handle_call: {reply, R, S, Timeout} and the like. The reply

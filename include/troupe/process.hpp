@@ -32,8 +32,8 @@ bool drop_local(Process& self, const MessageType* type) noexcept;
 struct Name {
   Name(Atom name) noexcept : atom{name} {}
   Name(std::string_view text) : atom{Atom{text}} {}
-  Name(const char* text) : atom{Atom{std::string_view{text}}} {}
-  Name(const std::string& text) : atom{Atom{std::string_view{text}}} {}
+  Name(const char* text) : atom{Atom{text}} {}
+  Name(const std::string& text) : atom{Atom{text}} {}
   Atom atom;
 };
 

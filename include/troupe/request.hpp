@@ -47,6 +47,9 @@ class SentRequest {
 };
 static_assert(sizeof(SentRequest) == 48);
 
+// Of a time that began at this moment of the node's clock.
+Duration left_of(Duration timeout, const Process& self, Duration begin) noexcept;
+
 template <class R>
 class [[nodiscard("a response waits only when it is awaited")]] ResponseAwaiter {
  public:
@@ -58,9 +61,9 @@ class [[nodiscard("a response waits only when it is awaited")]] ResponseAwaiter 
     using Kept = ReplyValue<R>;
     OwnedEnvelope reply{request_.take()};
     if (!reply.get() || !is_reply_of<Kept>(reply.get())) {
-      const std::unexpected failure{request_.failure(reply.get())};
+      std::expected<R, CallError> failed{std::unexpect, request_.failure(reply.get())};
       if (is_last_) request_.give_up();
-      return failure;
+      return failed;
     }
     if constexpr (std::is_void_v<R>) {
       return {};
@@ -155,12 +158,7 @@ Async<MultiReplies<S, detail::ReplyOf<S, M>>> multi_call(Process& self,
   MultiReplies<S, R> all;
   const Duration begin = self.monotonic_time();
   for (std::size_t i = 0; i < servers.size(); ++i) {
-    Duration left = timeout;
-    if (timeout != infinity) {
-      const Duration spent = self.monotonic_time() - begin;
-      left = spent < timeout ? timeout - spent : Duration::zero();
-    }
-    auto reply = co_await place(pending[i].receive_response(left));
+    auto reply = co_await place(pending[i].receive_response(detail::left_of(timeout, self, begin)));
     if (!reply) {
       all.failed.push_back({servers[i], std::move(reply.error())});
     } else if constexpr (std::is_void_v<R>) {

@@ -10,16 +10,20 @@ namespace detail {
 
 ChildStart::~ChildStart() = default;
 
-StartOutcome started_child(ChildStartResult result) {
+StartOutcome started_child(ChildStarted started) {
   StartOutcome outcome;
-  if (!result) {
-    outcome.error.reason = std::move(result.error());
-  } else if (!result->pid) {
+  if (!started.pid) {
     outcome.error.code = StartError::Code::ignored;
   } else {
-    outcome.pid = result->pid;
-    outcome.info = std::move(result->info);
+    outcome.pid = started.pid;
+    outcome.info = std::move(started.info);
   }
+  return outcome;
+}
+
+StartOutcome failed_child(ExitReason reason) {
+  StartOutcome outcome;
+  outcome.error.reason = std::move(reason);
   return outcome;
 }
 
@@ -93,6 +97,8 @@ Async<StartOutcome> named_child(Process& supervisor, StartOutcome started, Atom 
   }
   co_return outcome;
 }
+
+Children children_of(std::initializer_list<ChildSpec> specs) { return specs; }
 
 }  // namespace detail
 

@@ -12,6 +12,26 @@ namespace {
 constinit thread_local int quiet = 0;
 }  // namespace
 
+namespace {
+// Inside the standard library's containers nobody wants to be sent.
+bool is_system(const CodePlace& place) noexcept {
+  return std::string_view{place.file}.starts_with("/usr/");
+}
+}  // namespace
+
+ReplyToken::ReplyToken(ReplyToken&& other, const CodePlace& place) noexcept
+    : head_{other.head_},
+      request_{other.request_},
+      place_{is_system(place) ? other.place_ : place} {
+  other.forget();
+}
+
+void ReplyToken::swap(ReplyToken& other) noexcept {
+  std::swap(head_, other.head_);
+  std::swap(request_, other.request_);
+  std::swap(place_, other.place_);
+}
+
 QuietDrops::QuietDrops() noexcept { ++quiet; }
 QuietDrops::~QuietDrops() { --quiet; }
 

@@ -51,4 +51,10 @@ CallError SentRequest::failure(Envelope* reply) const {
   return call_error(failure_, server_, reply);
 }
 
+Duration left_of(Duration timeout, const Process& self, Duration begin) noexcept {
+  if (timeout == infinity) return infinity;
+  const Duration spent = self.monotonic_time() - begin;
+  return spent < timeout ? timeout - spent : Duration::zero();
+}
+
 }  // namespace troupe::detail

@@ -64,6 +64,12 @@ void run_blocking_job(BlockingJob& job) noexcept {
   }
 }
 
+Unique<BlockingJob> take_job(Envelope* reply) noexcept {
+  Unique<BlockingJob> job = std::move(value_of<Reply<Unique<BlockingJob>>>(reply).value);
+  free_envelope(reply);
+  return job;
+}
+
 void rethrow_failure(const BlockingJob& job) {
   carry_throw_site(job.failure, job.thrown_at);
   std::rethrow_exception(job.failure);

@@ -90,6 +90,11 @@ std::string number(T value) {
 
 }  // namespace
 
+Argument::Argument(std::string_view text) : text_{text} {}
+Argument::Argument(const std::string& text) : text_{text} {}
+Argument::Argument(const char* text) : text_{text} {}
+Argument::Argument(bool value) : text_{value ? "true" : "false"} {}
+Argument::Argument(const Any& message) : text_{message.type_name()} {}
 Argument::Argument(Pid pid) : text_{to_string(pid)} {}
 Argument::Argument(const Term& term) : text_{detail::to_readable(term)} {}
 Argument::Argument(const ExitReason& reason) : text_{reason.to_string()} {}

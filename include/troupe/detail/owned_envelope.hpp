@@ -1,8 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
-#include <utility>
-
+#include <troupe/detail/take.hpp>
 #include <troupe/message.hpp>
 
 namespace troupe::detail {
@@ -11,17 +10,18 @@ namespace troupe::detail {
 class OwnedEnvelope {
  public:
   explicit OwnedEnvelope(Envelope* envelope) noexcept : envelope_{envelope} {}
-  OwnedEnvelope(OwnedEnvelope&& other) noexcept
-      : envelope_{std::exchange(other.envelope_, nullptr)} {}
+  OwnedEnvelope(OwnedEnvelope&& other) noexcept : envelope_{take(other.envelope_)} {}
   OwnedEnvelope& operator=(OwnedEnvelope&& other) noexcept {
-    std::swap(envelope_, other.envelope_);
+    Envelope* const before = envelope_;
+    envelope_ = other.envelope_;
+    other.envelope_ = before;
     return *this;
   }
   ~OwnedEnvelope() {
     if (envelope_) free_envelope(envelope_);
   }
   Envelope* get() const noexcept { return envelope_; }
-  Envelope* release() noexcept { return std::exchange(envelope_, nullptr); }
+  Envelope* release() noexcept { return take(envelope_); }
 
  private:
   Envelope* envelope_;

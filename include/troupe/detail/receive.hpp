@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <troupe/async.hpp>
+#include <troupe/detail/take.hpp>
 #include <troupe/duration.hpp>
 #include <troupe/message.hpp>
 
@@ -20,8 +21,9 @@ namespace detail {
 
 // -1 for ever; -2 is no time at all, which the runtime refuses.
 inline std::int64_t nanoseconds_of(Duration timeout) noexcept {
-  if (timeout == infinity) return -1;
-  return timeout < Duration::zero() ? -2 : timeout.count();
+  const std::int64_t count = timeout.count();
+  if (count == infinity.count()) return -1;
+  return count < 0 ? -2 : count;
 }
 
 // A receive as the runtime sees it: a question to ask about each message in turn. The runtime asks
@@ -185,7 +187,7 @@ class [[nodiscard(
   bool await_ready() { return begin_receive(self_, *this); }
   void await_suspend(std::coroutine_handle<>) noexcept { suspend_receive(self_, *this); }
   Result await_resume() {
-    Envelope* envelope = std::exchange(taken, nullptr);
+    Envelope* envelope = take(taken);
     return run<0>(envelope);
   }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <troupe/detail/receive.hpp>
+#include <troupe/detail/take.hpp>
 #include <troupe/duration.hpp>
 #include <troupe/exit_reason.hpp>
 #include <troupe/message.hpp>
@@ -82,7 +83,7 @@ class [[nodiscard]] ReplyAwaiter {
 
   bool await_ready() { return begin_reply_wait(self_, wait_); }
   void await_suspend(std::coroutine_handle<>) noexcept { suspend_reply_wait(self_, wait_); }
-  Envelope* await_resume() noexcept { return std::exchange(wait_.reply, nullptr); }
+  Envelope* await_resume() noexcept { return take(wait_.reply); }
 
  private:
   Process& self_;

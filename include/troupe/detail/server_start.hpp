@@ -143,7 +143,7 @@ class [[nodiscard("a server is started when this is awaited")]] StartAwaitable {
       StartOutcome outcome = Inner::await_resume();
       if (!outcome.pid) {
         if constexpr (Try) {
-          return std::unexpected(std::move(outcome.error));
+          return std::expected<Given, StartError>{std::unexpect, std::move(outcome.error)};
         } else {
           throw StartException{std::move(outcome.error)};
         }

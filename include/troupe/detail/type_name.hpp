@@ -16,7 +16,7 @@ constexpr std::string_view signature_with() noexcept {
 struct Spelling {
   static constexpr std::string_view sample = signature_with<double>();
   static constexpr std::size_t before = sample.find("double");
-  static constexpr std::size_t around = sample.size() - std::string_view{"double"}.size();
+  static constexpr std::size_t around = sample.size() - (sizeof("double") - 1);
 };
 
 // The spelling of T as the compiler prints it, cut out of __PRETTY_FUNCTION__: names messages in
