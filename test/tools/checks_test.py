@@ -131,6 +131,13 @@ class ChecksTest(unittest.TestCase):
                         {**big, "include/troupe/troupe.hpp": two + "#include <troupe/big3.hpp>\n"},
                         "include/troupe/troupe.hpp:1: pulls in")
 
+    def test_headers_keeps_the_umbrella_light(self):
+        part = {"include/troupe/part.hpp": HEAD + "#include <memory>\n"}
+        self.assert_green("headers", part)
+        umbrella = {"include/troupe/troupe.hpp": HEAD + "#include <troupe/part.hpp>\n"}
+        self.assert_red("headers", {**part, **umbrella},
+                        "include/troupe/part.hpp:3: <memory> is what every program would pay for")
+
     def test_headers_refuses_dear_and_foreign_includes_in_public(self):
         for spelled, why in [("functional", "is dear"), ("iostream", "is dear"),
                              ("sqlite3.h", "is not the C++ standard library")]:
