@@ -81,8 +81,13 @@ class RunRing {
     return tail - head;
   }
 
+  // Never more than there was at some moment meanwhile. The tail first; acquire, pairs with push:
+  // the head is seen at least as far as it was then, and if it has gone beyond, all that was there
+  // then is taken.
   std::uint32_t size() const noexcept {
-    return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_relaxed);
+    const std::uint32_t tail = tail_.load(std::memory_order_acquire);
+    const std::uint32_t size = tail - head_.load(std::memory_order_relaxed);
+    return size <= capacity ? size : 0;
   }
   std::uint32_t taken() const noexcept { return head_.load(std::memory_order_relaxed); }
 

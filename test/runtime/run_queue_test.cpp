@@ -2,6 +2,7 @@
 #include "runtime/run_queue.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <gtest/gtest.h>
 #include <memory>
 #include <thread>
@@ -85,6 +86,23 @@ TEST(RunRingTest, under_stealing_everything_comes_out_exactly_once) {
   EXPECT_EQ(out.load(), total);
   EXPECT_TRUE(std::all_of(seen.begin() + 1, seen.end(),
                           [](const std::atomic<std::uint8_t>& count) { return count == 1; }));
+}
+
+// A thief that saw more would take the only one, which nobody should: two in conversation.
+TEST(RunRingTest, never_seems_longer_than_it_was) {
+  auto queue = std::make_unique<RunRing>();
+  std::atomic<bool> done{false};
+  std::thread owner{[&] {
+    for (int i = 0; i < 2'000'000; ++i) {
+      queue->push(block_of(1));
+      queue->pop();
+    }
+    done = true;
+  }};
+  std::uint32_t longest = 0;
+  while (!done) longest = std::max(longest, queue->size());
+  owner.join();
+  EXPECT_LE(longest, 1u);
 }
 
 // Blocks of a table, because beyond the rings they are linked to each other.
