@@ -18,9 +18,9 @@
 //     `crossing_ns`, computing included, that is what it does;
 //   - then it hands what waits in its queue over to the receiver's worker, at once, while the
 //     process that floods still does, and that one too when its turn is over, if it wants another;
-//   - and the receiver's worker is left alone for `alone_least_times` the crossing: nobody steals
-//     from it unless it is stuck, it wakes nobody. If it comes to the same soon after, twice as
-//     long, and so on;
+//   - and the receiver's worker is left alone for `alone_times` the crossing: nobody steals from it
+//     unless it is stuck, it wakes nobody. If it comes to the same soon after that, four times as
+//     long;
 //   - a worker that is left alone and does not flood its own processes itself for
 //     `within_window_ns` was mistaken for one that does: others may steal again.
 //
@@ -91,13 +91,10 @@ void WorkerExecutor::end_crossing(Worker& worker) noexcept {
   const std::int64_t now = host_->monotonic_ns();
   const std::int64_t until = other.alone_until_ns.load(std::memory_order_relaxed);
   if (now < until) return;
-  const bool is_again = now - until < 4 * other.alone_for_ns.load(std::memory_order_relaxed);
-  const std::int64_t times =
-      is_again ? std::min(2 * other.alone_times.load(std::memory_order_relaxed), alone_most_times)
-               : alone_least_times;
-  const std::int64_t alone = std::min(times * (now - worker.across.since_ns), alone_most_ns);
-  other.alone_times.store(times, std::memory_order_relaxed);
-  other.alone_for_ns.store(alone, std::memory_order_relaxed);
+  const std::int64_t crossing = now - worker.across.since_ns;
+  const bool is_again = now - until < alone_again_times * crossing;
+  const std::int64_t alone =
+      std::min((is_again ? alone_again_times : alone_times) * crossing, alone_most_ns);
   other.alone_until_ns.store(now + alone, std::memory_order_relaxed);
 }
 

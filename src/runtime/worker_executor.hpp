@@ -164,12 +164,9 @@ class WorkerExecutor final : public Executor {
     };
     Floods across, within;
     Worker* crosses_to = nullptr;
-    // Until when it is left alone, for how long, and how many times as long as the crossing was.
-    // Written by whoever has crossed to it, `alone_until_ns` by itself, too. They order nothing:
-    // who sees an old value does what it would have done before.
+    // Until when it is left alone because others have crossed to it. Written by those, and by
+    // itself to end it. Orders nothing: who sees an old value does what it would have done before.
     std::atomic<std::int64_t> alone_until_ns{0};
-    std::atomic<std::int64_t> alone_for_ns{0};
-    std::atomic<std::int64_t> alone_times{0};
     std::int64_t alone_seen_ns = 0;  // the `alone_until_ns` that the owner has noticed
     // Until when it is left alone because its processes flood each other. Written by itself, orders
     // nothing either.
@@ -249,8 +246,8 @@ class WorkerExecutor final : public Executor {
   static constexpr std::int64_t crossing_ns = 200;  // for a message and all that comes with it
   static constexpr std::int64_t across_window_ns = 500'000;
   static constexpr std::int64_t within_window_ns = 4'000'000;
-  static constexpr std::int64_t alone_least_times = 8;
-  static constexpr std::int64_t alone_most_times = 32;
+  static constexpr std::int64_t alone_times = 8;
+  static constexpr std::int64_t alone_again_times = 32;
   static constexpr std::int64_t alone_most_ns = 32'000'000;
   static constexpr int most_handed_over = 8;                   // batches
   static constexpr std::int64_t flood_at_home_ns = 4'000'000;  // of sending in one turn, at most
