@@ -13,7 +13,7 @@
 //     wakes from now on is there for others to take (Worker::passes_on, see pass_on); timers on its
 //     wheel are fired from here;
 //   - another worker is added, up to RuntimeOptions::max_extra_workers, so that as many work as
-//     before.
+//     before; where there is no thread for it, as soon as there is one.
 //
 // Worker, states:
 //
@@ -32,8 +32,9 @@
 // Tried in thought: a timer signal for each worker (setitimer, timer_create) instead of a thread.
 // It would interrupt system calls of programs that do nothing wrong.
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <string>
-#include <system_error>
 
 #include <troupe/log.hpp>
 
@@ -97,14 +98,12 @@ void WorkerExecutor::look_at(Worker& worker, std::int64_t now) {
   // Seen before others can go on, and so perhaps end what is going on; told after they could.
   std::optional<Sighting> sighting;
   if (!seen.is_reported) sighting = see_stuck(worker, now);
-  if (is_new) {
-    worker.passes_on.store(true);
-    active_.fetch_sub(1);
-  }
+  // It may rest by now, which has counted it out.
+  if (is_new && !worker.passes_on.exchange(true)) active_.fetch_sub(1);
   // What has slipped in since the last look, too, and what the stuck process has left for others.
   take_over(worker);
   worker.timers.expire(now);
-  if (is_new) add_worker();
+  add_worker(now);
   // It may have been the one who listened to the network. Whoever wakes up listens before it sleeps
   // again.
   if (is_new && !polling_.load()) wake_one();
@@ -129,38 +128,47 @@ void WorkerExecutor::take_over(Worker& worker) {
   for (; moved > 0 && idle_.load() != 0; --moved) wake_one();
 }
 
-void WorkerExecutor::add_worker() {
+// If one is missing. Where there is no thread or no memory for it, the next look tries again.
+void WorkerExecutor::add_worker(std::int64_t now) noexcept {
   if (active_.load() >= limits_.workers) return;
   const unsigned there = count();
   for (unsigned i = limits_.workers; i < there; ++i) {
     Worker& worker = *workers_[i];
     if (worker.seen.is_stuck || !worker.passes_on.load()) continue;
-    if (!worker.thread.joinable()) {
-      start_extra_worker(i);
-    } else {
-      come_back(worker);
-      worker.parker.unpark();
-    }
+    if (!worker.thread.joinable()) return start_extra_worker(i, now);
+    come_back(worker);
+    worker.parker.unpark();
     return;
   }
   if (there == limits_.workers + limits_.max_extra_workers) return;
-  workers_[there] = std::make_unique<Worker>(there, limits_.max_timers);
+  try {
+    workers_[there] = std::make_unique<Worker>(there, limits_.max_timers);
+  } catch (const std::bad_alloc& error) {
+    return report_missing(error, now);
+  }
   workers_[there]->passes_on.store(true);
   count_.store(there + 1, std::memory_order_release);
-  start_extra_worker(there);
+  start_extra_worker(there, now);
 }
 
-void WorkerExecutor::start_extra_worker(unsigned index) {
+void WorkerExecutor::start_extra_worker(unsigned index, std::int64_t now) noexcept {
   Worker& worker = *workers_[index];
   try {
     come_back(worker);
     start_worker(index);
-  } catch (const std::system_error& error) {
-    // It counts as resting, and the next need for one tries again.
+  } catch (const std::exception& error) {
+    // It counts as resting.
     worker.passes_on.store(true);
     active_.fetch_sub(1);
-    log::error("no thread for an extra worker: {}", error.what());
+    report_missing(error, now);
   }
+}
+
+void WorkerExecutor::report_missing(const std::exception& error, std::int64_t now) noexcept try {
+  if (last_missing_ns_ != 0 && now - last_missing_ns_ < report_interval_ns) return;
+  last_missing_ns_ = now;
+  log::error("no thread for an extra worker: {}", error.what());
+} catch (const std::bad_alloc&) {  // then nothing is said
 }
 
 // Also for a worker that comes back by itself while the watchdog wants it back: one of them counts.
@@ -179,7 +187,8 @@ bool WorkerExecutor::may_rest() noexcept {
 // On the worker's own thread; `may_rest` has taken it out of the active ones.
 void WorkerExecutor::rest(Worker& worker) {
   worker.running.store(nullptr, std::memory_order_relaxed);
-  worker.passes_on.store(true);
+  // The watchdog may have taken it for stuck at this moment, and counted it out once more.
+  if (worker.passes_on.exchange(true)) active_.fetch_add(1);
   const std::uint64_t me = std::uint64_t{1} << worker.index;
   resting_.fetch_or(me);
   take_over(worker);

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -279,8 +280,9 @@ class WorkerExecutor final : public Executor {
   std::optional<Sighting> see_stuck(Worker& worker, std::int64_t now);
   void report_stuck(const Sighting& sighting);
   void take_over(Worker& worker);
-  void add_worker();
-  void start_extra_worker(unsigned index);
+  void add_worker(std::int64_t now) noexcept;
+  void start_extra_worker(unsigned index, std::int64_t now) noexcept;
+  void report_missing(const std::exception& error, std::int64_t now) noexcept;
   bool all_are_idle() const noexcept;
   void come_back(Worker& worker) noexcept;
   bool may_rest() noexcept;
@@ -316,6 +318,7 @@ class WorkerExecutor final : public Executor {
   // clear their bit and then look whether it sleeps.
   std::atomic<bool> watchdog_sleeps_{false};
   std::int64_t last_report_ns_ = 0;
+  std::int64_t last_missing_ns_ = 0;  // the last report of a worker that could not be had
   std::uint64_t unreported_ = 0;
 
   // For drive: of threads that wait while workers work, and of the one that works itself.

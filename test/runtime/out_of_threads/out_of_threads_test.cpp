@@ -7,16 +7,21 @@
 #include <future>
 #include <gtest/gtest.h>
 #include <memory>
+#include <new>
 #include <system_error>
 #include <thread>
 
 #include <troupe/troupe.hpp>
+
+#include "support/captured_log.hpp"
 
 namespace {
 
 constexpr int plenty = -1;
 // So many more can be had.
 constinit std::atomic<int> threads_left{plenty};
+constinit std::atomic<bool> memory_is_out{false};
+constinit std::atomic<int> refused{0};
 
 }  // namespace
 
@@ -29,6 +34,8 @@ void __real__ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_
 void __wrap__ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE(
     std::thread* thread, void* state, void (*depend)()) {
   if (threads_left == 0) {
+    ++refused;
+    if (memory_is_out) throw std::bad_alloc{};
     throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again)};
   }
   if (threads_left != plenty) --threads_left;
@@ -85,6 +92,36 @@ TEST_P(OutOfThreadsTest, a_runtime_that_found_none_can_be_started_when_there_are
   runtime.start();
   ran.get_future().wait();
 }
+
+// The one behind runs on the extra worker, and the first runs until it has.
+class ExtraWorkerTest : public testing::TestWithParam<bool> {
+ protected:
+  void TearDown() override {
+    threads_left = plenty;
+    memory_is_out = false;
+  }
+};
+
+TEST_P(ExtraWorkerTest, the_watchdog_adds_a_worker_as_soon_as_there_is_a_thread_for_it) {
+  const test::CapturedLog reports;
+  std::atomic<bool> done{false};
+  Runtime runtime{{.workers = 1, .max_extra_workers = 1}};
+  runtime.start();
+  memory_is_out = GetParam();
+  refused = 0;
+  threads_left = 0;
+  spawn(runtime, owned([&done](Process&) {
+          spawn(owned([&done](Process&) { done = true; }));
+          while (!done.load(std::memory_order_relaxed)) {
+          }
+        }));
+  while (refused == 0) std::this_thread::yield();
+  threads_left = plenty;
+  runtime.stop();
+  EXPECT_TRUE(done);
+}
+
+INSTANTIATE_TEST_SUITE_P(MemoryIsOut, ExtraWorkerTest, testing::Bool());
 
 // None, some workers, and all workers but no watchdog.
 INSTANTIATE_TEST_SUITE_P(ThreadsLeft, OutOfThreadsTest, testing::Values(0, 1, 2, 3));
