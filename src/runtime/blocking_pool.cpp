@@ -5,6 +5,9 @@
 #include <deque>
 #include <mutex>
 
+#include <troupe/detail/owned_envelope.hpp>
+#include <troupe/detail/reply.hpp>
+
 #include "host/thread.hpp"
 #include "runtime/runtime_state.hpp"
 #include "runtime/throw_site.hpp"
@@ -13,11 +16,16 @@ namespace troupe::detail {
 
 namespace {
 
+// The reply that carries the job is made for the asker, who can be told that there is no memory for
+// it; the thread that has done the job could tell nobody.
 struct Order {
   Pid asker;
-  std::uint64_t id;
-  Unique<BlockingJob> job;
+  OwnedEnvelope reply;
 };
+
+BlockingJob& job_of(const Order& order) noexcept {
+  return *value_of<Reply<Unique<BlockingJob>>>(order.reply.get()).value;
+}
 
 }  // namespace
 
@@ -44,8 +52,8 @@ void work(SharedState& shared) {
     Order order = std::move(shared.orders.front());
     shared.orders.pop_front();
     guard.unlock();
-    run_blocking_job(*order.job);
-    deliver_reply(order.asker, make_reply(order.id, std::move(order.job)));
+    run_blocking_job(job_of(order));
+    deliver_reply(order.asker, order.reply.release());
     guard.lock();
   }
 }
@@ -90,8 +98,9 @@ BlockingPool::~BlockingPool() {
 }
 
 void BlockingPool::submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job) {
+  Order order{asker, OwnedEnvelope{make_reply(id, std::move(job))}};
   std::unique_lock guard{shared_->lock};
-  shared_->orders.push_back(Order{asker, id, std::move(job)});
+  shared_->orders.push_back(std::move(order));
   if (shared_->idle < shared_->orders.size() && shared_->threads < shared_->max_threads) {
     try {
       start_thread("troupe-blocking", [shared = shared_] { work(*shared); }).detach();
@@ -100,7 +109,7 @@ void BlockingPool::submit(Pid asker, std::uint64_t id, Unique<BlockingJob> job) 
       // The job waits for one of the threads that there are; without any it must not be done when
       // there is one, since its asker takes it for failed.
       if (shared_->threads == 0) {
-        job = std::move(shared_->orders.back().job);
+        order = std::move(shared_->orders.back());  // which ends after the lock
         shared_->orders.pop_back();
         throw;
       }

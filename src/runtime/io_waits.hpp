@@ -21,6 +21,8 @@ class IoWaits {
     const std::lock_guard guard{lock_};
     std::uint32_t slot;
     if (free_.empty()) {
+      // First, so that no wait needs memory for its end.
+      if (free_.capacity() <= slots_.size()) free_.reserve(2 * slots_.size() + 16);
       slot = static_cast<std::uint32_t>(slots_.size());
       slots_.emplace_back();
     } else {

@@ -5,11 +5,15 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <gtest/gtest.h>
 #include <new>
+#include <vector>
 
+#include <troupe/blocking.hpp>
 #include <troupe/troupe.hpp>
 
+#include "runtime/io_waits.hpp"
 #include "support/captured_log.hpp"
 #include "support/on_every_executor.hpp"
 
@@ -227,6 +231,25 @@ TEST_F(OutOfMemory, a_timer_that_fails_at_any_allocation_leaves_nothing_behind) 
     EXPECT_EQ(Counted::alive(), 0);
     EXPECT_GE(failures, 6);  // message, list of chunks, chunk, list of owners
   });
+}
+
+// On the thread of the pool, where nobody could be told: what it answers with is there before.
+TEST_F(OutOfMemory, blocking_work_is_done_though_there_is_no_memory_for_its_reply) {
+  Runtime runtime{{.workers = 1, .max_blocking_threads = 1}};
+  const auto result = runtime.try_run([](Process& self) -> Async<> {
+    co_await blocking(self, [] { allocations_left = 0; });
+    co_await blocking(self, [] { allocations_left = plenty; });
+  });
+  EXPECT_TRUE(result.has_value());
+}
+
+TEST_F(OutOfMemory, a_wait_for_a_socket_ends_without_memory) {
+  detail::IoWaits waits;
+  std::vector<std::uint64_t> tokens;
+  for (int i = 0; i < 100; ++i) tokens.push_back(waits.add(Pid{}, 1));
+  allocations_left = 0;
+  for (const std::uint64_t token : tokens) waits.cancel(token);
+  allocations_left = plenty;
 }
 
 }  // namespace
