@@ -153,12 +153,15 @@ void WorkerExecutor::add_worker(std::int64_t now) noexcept {
 
 void WorkerExecutor::start_extra_worker(unsigned index, std::int64_t now) noexcept {
   Worker& worker = *workers_[index];
+  const std::uint64_t bit = std::uint64_t{1} << index;
   try {
     come_back(worker);
+    resting_.fetch_and(~bit);
     start_worker(index);
   } catch (const std::exception& error) {
     // It counts as resting.
     worker.passes_on.store(true);
+    resting_.fetch_or(bit);
     active_.fetch_sub(1);
     report_missing(error, now);
   }

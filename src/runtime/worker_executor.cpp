@@ -442,6 +442,7 @@ void WorkerExecutor::start() {
   if (started_ || threads_ == Threads::none) return;
   started_ = true;
   active_.store(count());  // extra ones of a former run find that they are too many
+  resting_.store(0);
   try {
     for (unsigned i = 0; i < count(); ++i) start_worker(i);
     watchdog_ = start_thread("troupe-watchdog", [this] { watch_workers(); });

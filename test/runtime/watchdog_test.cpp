@@ -7,13 +7,11 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -23,6 +21,7 @@
 
 #include "host/stack_trace.hpp"
 #include "support/captured_log.hpp"
+#include "support/idle_program.hpp"
 
 namespace troupe {
 
@@ -40,6 +39,7 @@ inline constexpr bool enable_message<std::shared_ptr<Shared>> = true;
 namespace {
 
 using namespace std::chrono_literals;
+using test::let_time_pass;
 using SharedState = std::shared_ptr<Shared>;
 
 struct Ready {};
@@ -68,14 +68,6 @@ Async<> tick(Process& self, SharedState shared) {
 void read_names() {
   void* here[] = {reinterpret_cast<void*>(&read_names)};
   (void)describe_stack(here);
-}
-
-// For what no event tells of: another thread's log, and that nothing happens.
-void let_time_pass(Duration time) {
-  std::mutex lock;
-  std::condition_variable never;
-  std::unique_lock guard{lock};
-  never.wait_for(guard, time, [] { return false; });
 }
 
 TEST(WatchdogTest, processes_go_on_while_others_keep_every_worker) {
@@ -273,18 +265,6 @@ TEST(WatchdogTest, the_network_is_heard_while_a_process_keeps_the_worker_that_li
   EXPECT_TRUE(result.has_value());
 }
 
-std::uint64_t switches_of_this_program() {
-  std::uint64_t sum = 0;
-  for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
-    std::ifstream file{task.path() / "status"};
-    for (std::string line; std::getline(file, line);) {
-      constexpr std::string_view key = "voluntary_ctxt_switches:";
-      if (line.starts_with(key)) sum += std::stoull(line.substr(key.size()));
-    }
-  }
-  return sum;
-}
-
 TEST(WatchdogTest, an_idle_node_wakes_nobody) {
   Runtime runtime{with_workers(2)};
   runtime.start();
@@ -301,16 +281,7 @@ TEST(WatchdogTest, an_idle_node_wakes_nobody) {
       },
       state);
   while (runtime.process_count() > 1) let_time_pass(1ms);
-  // The watchdog falls asleep after 100 ms, if the machine lets it run; a watchdog that did not
-  // would wake 60 times in each of these.
-  std::uint64_t least = UINT64_MAX;
-  for (int i = 0; i < 20 && least > 5; ++i) {
-    const std::uint64_t before = switches_of_this_program();
-    let_time_pass(300ms);
-    least = std::min(least, switches_of_this_program() - before);
-  }
-  // This thread's own wait, and what reading /proc may cost.
-  EXPECT_LE(least, 5U);
+  EXPECT_LE(test::fewest_switches(), test::switches_of_nobody);
   // And it wakes when there is something to see again.
   test::CapturedLog log;
   state->done = false;

@@ -14,6 +14,7 @@
 #include <troupe/troupe.hpp>
 
 #include "support/captured_log.hpp"
+#include "support/idle_program.hpp"
 
 namespace {
 
@@ -119,6 +120,21 @@ TEST_P(ExtraWorkerTest, the_watchdog_adds_a_worker_as_soon_as_there_is_a_thread_
   threads_left = plenty;
   runtime.stop();
   EXPECT_TRUE(done);
+}
+
+TEST_P(ExtraWorkerTest, who_could_not_be_added_keeps_nobody_awake) {
+  const test::CapturedLog reports;
+  Runtime runtime{{.workers = 1, .max_extra_workers = 1}};
+  runtime.start();
+  memory_is_out = GetParam();
+  refused = 0;
+  threads_left = 0;
+  spawn(runtime, owned([](Process&) {
+          while (refused == 0) {
+          }
+        }));
+  while (runtime.process_count() > 0) std::this_thread::yield();
+  EXPECT_LE(test::fewest_switches(), test::switches_of_nobody);
 }
 
 INSTANTIATE_TEST_SUITE_P(MemoryIsOut, ExtraWorkerTest, testing::Bool());
