@@ -24,10 +24,12 @@ for number, line in enumerate(page.read_text().splitlines(), 1):
         if not re.search(r"on_every_executor[<(]", text) and not (
                 "on_every_seed(" in text and "on_real_executors(" in text):
             problems.append(f"line {number}: {tests} runs on other executors than it says")
-# The README's, the tutorial's and the how-tos', and one beyond the courses.
+# Of no course: the README's, the tutorial's, the how-tos', and one beyond.
 beside = {"readme", "exercises", "howto", "code_lock"}
 for folder in sorted(path.name for path in (root / "examples").iterdir() if path.is_dir()):
     if folder not in mentioned | beside:
-        problems.append(f"examples/{folder} is in no row")
+        problems.append(f"examples/{folder} is in no row: give the system that it shows one, or, "
+                        "if no course has it, name the folder in examples/coverage_test.py")
+problems = [f"{page.relative_to(root)}: {problem}" for problem in problems]
 print("\n".join(problems) or f"{len(mentioned)} examples, every cell is filled")
 sys.exit(bool(problems))
