@@ -1,14 +1,10 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "host/address.hpp"
 
-#include <algorithm>
 #include <arpa/inet.h>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <memory>
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 
 namespace troupe {
@@ -88,52 +84,6 @@ std::string to_string(const Endpoint& endpoint) {
   const bool v6 = endpoint.host.find(':') != std::string::npos;
   std::string text = v6 ? "[" + endpoint.host + "]" : endpoint.host;
   return text + ":" + std::to_string(endpoint.port);
-}
-
-std::expected<std::vector<std::string>, IoError> resolve_name(const std::string& name) {
-  if (to_socket_address({name, 0})) {
-    return std::vector<std::string>{name == "localhost" ? "127.0.0.1" : name};
-  }
-  // An empty name would mean "this host" to getaddrinfo, a zero byte would cut it.
-  if (name.empty() || name.find('\0') != std::string::npos) {
-    return std::unexpected(IoError{IoErrorKind::bad_address});
-  }
-
-  addrinfo wanted{};
-  wanted.ai_family = AF_UNSPEC;
-  wanted.ai_socktype = SOCK_STREAM;
-  wanted.ai_flags = AI_ADDRCONFIG;
-  addrinfo* found = nullptr;
-  const int failure = ::getaddrinfo(name.c_str(), nullptr, &wanted, &found);
-  const int code = failure == EAI_SYSTEM ? errno : 0;
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{found, &::freeaddrinfo};
-  switch (failure) {
-    case 0:
-      break;
-    case EAI_AGAIN:
-      return std::unexpected(IoError{IoErrorKind::timed_out});
-    case EAI_SYSTEM:
-      return std::unexpected(io_error_from_errno(code));
-    case EAI_MEMORY:
-      return std::unexpected(IoError{IoErrorKind::too_many_files, ENOMEM});
-    case EAI_FAIL:
-      return std::unexpected(IoError{IoErrorKind::other});
-    default:
-      return std::unexpected(IoError{IoErrorKind::bad_address});
-  }
-
-  std::vector<std::string> hosts;
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    SocketAddress address;
-    if (entry->ai_addrlen > sizeof address.storage) continue;
-    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
-    address.length = entry->ai_addrlen;
-    std::string host = to_endpoint(address).host;
-    if (host.empty() || std::find(hosts.begin(), hosts.end(), host) != hosts.end()) continue;
-    hosts.push_back(std::move(host));
-  }
-  if (hosts.empty()) return std::unexpected(IoError{IoErrorKind::bad_address});
-  return hosts;
 }
 
 }  // namespace troupe

@@ -4,7 +4,6 @@
 #include <expected>
 #include <string>
 #include <sys/socket.h>
-#include <vector>
 
 #include "host/host.hpp"
 
@@ -26,8 +25,5 @@ std::expected<SocketAddress, IoError> to_socket_address(const Endpoint& endpoint
 // An IPv4 address that arrived on an IPv6 listener is written as the IPv4 address it is. An address
 // of another family (a socket that was adopted) has an empty host.
 Endpoint to_endpoint(const SocketAddress& address);
-
-// Host::resolve for the kernel's machine.
-std::expected<std::vector<std::string>, IoError> resolve_name(const std::string& name);
 
 }  // namespace troupe

@@ -6,7 +6,6 @@
 #include <expected>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "host/io_error.hpp"
 
@@ -25,8 +24,7 @@ struct SocketId {
 
 // Where a socket listens or connects to. `host` is a numeric IPv4 or IPv6 address (an IPv6 one may
 // carry a %scope) or the name "localhost", which means 127.0.0.1 (RFC 6761 allows to answer it
-// without asking anyone). Every other name is bad_address here: looking it up can block, see
-// Host::resolve.
+// without asking anyone). Every other name is bad_address: looking it up can block.
 struct Endpoint {
   std::string host;
   std::uint16_t port = 0;
@@ -72,7 +70,7 @@ struct Ready {
 // Threads: any thread may call anything at any time, also on the same socket, except that at most
 // one thread is inside poll() at a time (asserted). The destructor runs when no thread is inside.
 //
-// Nothing here blocks but poll() and resolve(). Sockets are streams, TCP_NODELAY is on.
+// Nothing here blocks but poll(). Sockets are streams, TCP_NODELAY is on.
 //
 // The pattern a stream wants, which costs no call to the kernel but the read and the write for each
 // request and its answer:
@@ -180,11 +178,6 @@ class Host {
   // a thread is waiting. Calls before that return count as one. What happened before wake() is
   // visible to the polling thread after the poll() it ended. Also fit for a signal handler.
   virtual void wake() noexcept = 0;
-
-  // The addresses of a name, as strings for Endpoint::host, best first, never an empty list. Blocks
-  // for as long as the name servers take: call it on a thread that may. A numeric address is
-  // itself. Errors: bad_address (no such name), timed_out (the name servers do not answer), other.
-  virtual std::expected<std::vector<std::string>, IoError> resolve(const std::string& name) = 0;
 };
 
 }  // namespace troupe

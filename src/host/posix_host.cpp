@@ -134,8 +134,4 @@ void PosixHost::wake() noexcept {
   errno = saved;
 }
 
-std::expected<std::vector<std::string>, IoError> PosixHost::resolve(const std::string& name) {
-  return resolve_name(name);
-}
-
 }  // namespace troupe

@@ -50,7 +50,6 @@ class PosixHost final : public Host {
   void unwatch(SocketId socket) noexcept override;
   std::size_t poll(std::int64_t timeout_ns, std::span<Ready> out) override;
   void wake() noexcept override;
-  std::expected<std::vector<std::string>, IoError> resolve(const std::string& name) override;
 
   // Takes over a descriptor made elsewhere: a listening socket of a service supervisor, a pipe, an
   // eventfd. It is made non-blocking and close-on-exec and then is a socket like the others; reads

@@ -265,11 +265,6 @@ std::size_t SimHost::poll(std::int64_t, std::span<Ready> out) {
   return count;
 }
 
-std::expected<std::vector<std::string>, IoError> SimHost::resolve(const std::string& name) {
-  if (!is_loopback(name)) return failure(IoErrorKind::bad_address);
-  return std::vector<std::string>{"127.0.0.1"};
-}
-
 std::int64_t SimHost::next_event_ns() const noexcept {
   return events_.empty() ? -1 : events_.begin()->first;
 }

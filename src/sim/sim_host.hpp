@@ -43,7 +43,6 @@ class SimHost final : public Host {
   void unwatch(SocketId socket) noexcept override;
   std::size_t poll(std::int64_t timeout_ns, std::span<Ready> out) override;
   void wake() noexcept override {}
-  std::expected<std::vector<std::string>, IoError> resolve(const std::string& name) override;
 
   // When something next happens on the network, -1: nothing is under way.
   std::int64_t next_event_ns() const noexcept;

@@ -1,7 +1,6 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #include "host/address.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <gtest/gtest.h>
 
@@ -40,16 +39,6 @@ TEST(AddressTest, everything_else_is_a_bad_address) {
 TEST(AddressTest, endpoints_are_written_so_that_the_port_can_be_told_apart) {
   EXPECT_EQ(to_string(Endpoint{"127.0.0.1", 80}), "127.0.0.1:80");
   EXPECT_EQ(to_string(Endpoint{"::1", 80}), "[::1]:80");
-}
-
-TEST(AddressTest, resolving_needs_no_name_server_for_addresses_and_localhost) {
-  EXPECT_EQ(resolve_name("127.0.0.1").value(), std::vector<std::string>{"127.0.0.1"});
-  EXPECT_EQ(resolve_name("::1").value(), std::vector<std::string>{"::1"});
-  EXPECT_EQ(resolve_name("localhost").value(), std::vector<std::string>{"127.0.0.1"});
-  using namespace std::string_literals;
-  EXPECT_EQ(resolve_name("").error().kind, IoErrorKind::bad_address);
-  EXPECT_EQ(resolve_name("localhost\0.evil"s).error().kind, IoErrorKind::bad_address);
-  EXPECT_EQ(resolve_name(std::string(100'000, 'a')).error().kind, IoErrorKind::bad_address);
 }
 
 TEST(IoErrorTest, it_says_what_happened_and_what_the_system_called_it) {
