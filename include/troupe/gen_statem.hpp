@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <troupe/detail/machine.hpp>
+#include <troupe/detail/machine_calls.hpp>
 #include <troupe/gen_server.hpp>
 
 namespace troupe {

@@ -1,85 +1,17 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
-#include <concepts>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
-#include <troupe/detail/handlers.hpp>
 #include <troupe/detail/machine_core.hpp>
+#include <troupe/detail/machine_handlers.hpp>
 #include <troupe/detail/machine_states.hpp>
 
-// Finds the handlers of a GenStatem by state and event, and goes from state to state.
+// Runs a GenStatem: its start, its events, and how it goes from state to state. Calls are in
+// machine_calls.hpp.
 namespace troupe::detail {
-
-struct EventVerb {
-  template <class S, class... A>
-  static auto call(S& machine, A&&... a) -> decltype(machine.handle_event(std::forward<A>(a)...)) {
-    return machine.handle_event(std::forward<A>(a)...);
-  }
-};
-struct EnterVerb {
-  template <class S, class... A>
-  static auto call(S& machine, A&&... a) -> decltype(machine.state_enter(std::forward<A>(a)...)) {
-    return machine.state_enter(std::forward<A>(a)...);
-  }
-};
-
-// A state as handlers take it: an enumerator by value, an object by reference.
-template <class St>
-using StateParameter = std::conditional_t<std::is_enum_v<St>, St, St&>;
-
-// The handler for A in state St: one that names the state before one for all of them.
-template <class Verb, class S, class St, class... A>
-concept HandlesIn = Handles<Verb, S, StateParameter<St>, A...> || Handles<Verb, S, A...>;
-
-template <class Verb, class S, class St, class... A>
-decltype(auto) run_in(ServerCore& core, St& state, A&&... a) {
-  if constexpr (Handles<Verb, S, StateParameter<St>, A...>) {
-    return run_handler<Verb, S, StateParameter<St>, A...>(
-        core, static_cast<StateParameter<St>>(state), std::forward<A>(a)...);
-  } else {
-    return run_handler<Verb, S, A...>(core, std::forward<A>(a)...);
-  }
-}
-template <class Verb, class S, class St, class... A>
-using ResultIn = decltype(run_in<Verb, S, St, A...>(std::declval<ServerCore&>(),
-                                                    std::declval<St&>(), std::declval<A>()...));
-
-// --- Which events a machine has handlers for.
-
-template <class S, class St, class M>
-consteval bool takes_call_in() {
-  if constexpr (requires { typename M::Reply; }) {
-    using Token = From<typename M::Reply>;
-    return HandlesIn<EventVerb, S, St, M&, Token&> || HandlesIn<EventVerb, S, St, M&, Token> ||
-           HandlesIn<EventVerb, S, St, M&>;
-  } else {
-    return false;
-  }
-}
-template <class S, class M, class... St>
-consteval bool takes_event(TypeList<St...>) {
-  return (HandlesIn<EventVerb, S, St, M&> || ...);
-}
-template <class S, class M, class... St>
-consteval bool takes_call(TypeList<St...>) {
-  return (takes_call_in<S, St, M>() || ...);
-}
-// A message that names its Reply is a call, any other an event that nobody waits for.
-template <class S, class M>
-consteval bool machine_takes() {
-  if constexpr (requires { typename M::Reply; }) {
-    return false;
-  } else {
-    return takes_event<S, M>(typename S::States::Types{});
-  }
-}
-template <class S, class M>
-consteval bool machine_takes_call() {
-  return takes_call<S, M>(typename S::States::Types{});
-}
 
 // --- The constants of a machine.
 
@@ -296,119 +228,6 @@ void invoke_tick(ServerCore& core, Envelope* envelope) {
   if (Envelope* event = MachineAccess::core(state_of<S>(core)).take_timeout(tick.id)) {
     request_type_of(event).invoke(core, event);
   }
-}
-
-// --- Calls.
-
-// What a handler without a From gave: the reply, and what comes after it. Nothing is answered to a
-// call that is postponed.
-template <class S, class R, class V>
-void finish_machine_call(ServerCore& core, OwnedEnvelope event, V value) {
-  using Kept = ReplyValue<R>;
-  using Transition = S::Transition;
-  const CallHead head = call_head(event.get());
-  if constexpr (std::is_same_v<V, Answer<Kept, Transition>>) {
-    if (value.value() && !value.next().postpones()) {
-      answer_call(head, make_reply<Kept>(head.id, std::move(*value.value())));
-    }
-    finish_event<S>(core, std::move(event), std::move(value.next()));
-  } else {
-    answer_call(head, make_reply<Kept>(head.id, Kept(std::move(value))));
-    finish_event<S>(core, std::move(event), Transition{});
-  }
-}
-
-// What a handler with a From gave.
-template <class S, class R>
-void finish_deferred_call(ServerCore& core, OwnedEnvelope event, From<R>& from,
-                          typename S::Transition transition) {
-  if (transition.postpones()) from.forget();  // a new one is made when the event comes again
-  finish_event<S>(core, std::move(event), std::move(transition));
-}
-
-template <class S, class R, class Result>
-Async<> await_machine_call(ServerCore& core, OwnedEnvelope event, Result handler) {
-  if constexpr (std::is_same_v<Result, Async<>>) {
-    co_await handler;
-    finish_machine_call<S, R>(core, std::move(event), Done{});
-  } else {
-    finish_machine_call<S, R>(core, std::move(event), co_await handler);
-  }
-}
-template <class S, class St, class M, class Token>
-Async<> await_deferred_call(ServerCore& core, OwnedEnvelope event, St& state) {
-  using R = M::Reply;
-  Envelope* const envelope = event.get();
-  From<R> from{call_head(envelope), type_name<M>()};
-  M& message = value_of<Call<M>>(envelope).request;
-  auto handler =
-      run_in<EventVerb, S, St, M&, Token>(core, state, message, static_cast<Token&&>(from));
-  if constexpr (std::is_same_v<decltype(handler), Async<>>) {
-    co_await handler;
-    finish_event<S>(core, std::move(event), typename S::Transition{});
-  } else {
-    finish_deferred_call<S, R>(core, std::move(event), from, co_await handler);
-  }
-}
-
-template <class S, class St, class M, class Token>
-void run_deferred_call(ServerCore& core, OwnedEnvelope event, St& state) {
-  using R = M::Reply;
-  using Result = ResultIn<EventVerb, S, St, M&, Token>;
-  using Value = Awaited<Result>::Type;
-  static_assert(std::is_void_v<Value> || std::is_same_v<Value, typename S::Transition>,
-                "a handle_event that takes a From returns void, Transition, Async<> or "
-                "Async<Transition>: the answer goes through the From");
-  if constexpr (is_async<Result>) {
-    await_later(core, await_deferred_call<S, St, M, Token>(core, std::move(event), state));
-  } else {
-    From<R> from{call_head(event.get()), type_name<M>()};
-    M& message = value_of<Call<M>>(event.get()).request;
-    if constexpr (std::is_void_v<Result>) {
-      run_in<EventVerb, S, St, M&, Token>(core, state, message, static_cast<Token&&>(from));
-      finish_event<S>(core, std::move(event), typename S::Transition{});
-    } else {
-      auto transition =
-          run_in<EventVerb, S, St, M&, Token>(core, state, message, static_cast<Token&&>(from));
-      finish_deferred_call<S, R>(core, std::move(event), from, std::move(transition));
-    }
-  }
-}
-
-template <class S, class M>
-void invoke_machine_call(ServerCore& core, Envelope* envelope) {
-  using R = M::Reply;
-  OwnedEnvelope event{envelope};
-  S& server = state_of<S>(core);
-  MachineAccess::core(server).begin_event();
-  auto& current = MachineAccess::state(server);
-  current.visit([&]<class St>(St& state) {
-    if constexpr (HandlesIn<EventVerb, S, St, M&, From<R>&>) {
-      run_deferred_call<S, St, M, From<R>&>(core, std::move(event), state);
-    } else if constexpr (HandlesIn<EventVerb, S, St, M&, From<R>>) {
-      run_deferred_call<S, St, M, From<R>>(core, std::move(event), state);
-    } else if constexpr (HandlesIn<EventVerb, S, St, M&>) {
-      using Result = ResultIn<EventVerb, S, St, M&>;
-      using Value = StripAnswer<typename Awaited<Result>::Type>::Type;
-      static_assert(std::is_void_v<R> ? std::is_void_v<Value> || std::is_same_v<Value, Done>
-                                      : std::is_convertible_v<Value, ReplyValue<R>>,
-                    "handle_event returns what the call names as its Reply (or an Answer of it), "
-                    "or takes a From");
-      M& message = value_of<Call<M>>(envelope).request;
-      if constexpr (is_async<Result>) {
-        auto handler = run_in<EventVerb, S, St, M&>(core, state, message);
-        await_later(core, await_machine_call<S, R>(core, std::move(event), std::move(handler)));
-      } else if constexpr (std::is_void_v<Result>) {
-        run_in<EventVerb, S, St, M&>(core, state, message);
-        finish_machine_call<S, R>(core, std::move(event), Done{});
-      } else {
-        finish_machine_call<S, R>(core, std::move(event),
-                                  run_in<EventVerb, S, St, M&>(core, state, message));
-      }
-    } else {
-      refuse_event(type_name<M>(), current.name());
-    }
-  });
 }
 
 // --- The start.
