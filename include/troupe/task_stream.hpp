@@ -23,9 +23,6 @@ struct TaskStreamOptions {
   bool ordered = true;                         // in the order of the input; else as they finish
   Duration timeout = std::chrono::seconds{5};  // per element, from the start of its task
   OnTimeout on_timeout = OnTimeout::exit;
-  // Run them under this supervisor, not linked: a crash is the element's outcome. Otherwise the
-  // tasks are linked, and a crash ends a consumer that does not trap exits.
-  std::optional<ServerRef<DynamicSupervisor>> nolink = std::nullopt;
 };
 
 namespace detail {
@@ -48,8 +45,14 @@ class TaskStream {
   using R = detail::TaskReturn<F, Input>;
   using Outcome = TaskOutcome<R>;
 
-  TaskStream(Process& self, Source source, F f, TaskStreamOptions options)
-      : self_{self}, source_{std::move(source)}, f_{std::move(f)}, options_{options} {
+  // Without a supervisor the tasks are linked.
+  TaskStream(Process& self, Source source, F f, TaskStreamOptions options,
+             std::optional<ServerRef<DynamicSupervisor>> supervisor = std::nullopt)
+      : self_{self},
+        source_{std::move(source)},
+        f_{std::move(f)},
+        options_{options},
+        supervisor_{supervisor} {
     if (options_.max_concurrency == 0) options_.max_concurrency = detail::workers_of(self);
   }
   TaskStream(const TaskStream&) = delete;
@@ -98,9 +101,9 @@ class TaskStream {
         break;
       }
       Element element;
-      if (options_.nolink) {
+      if (supervisor_) {
         element.task = co_await place(
-            TaskSupervisor::async_nolink(self_, *options_.nolink, f_, std::move(*input)));
+            TaskSupervisor::async_nolink(self_, *supervisor_, f_, std::move(*input)));
       } else {
         element.task = Task::async(self_, f_, std::move(*input));
       }
@@ -181,6 +184,7 @@ class TaskStream {
   Source source_;
   F f_;
   TaskStreamOptions options_;
+  std::optional<ServerRef<DynamicSupervisor>> supervisor_;
   std::deque<Element>
       elements_;  // in the order of the input; those with an outcome wait their turn
   unsigned running_ = 0;
@@ -200,21 +204,36 @@ struct VectorSource {
   std::size_t next = 0;
 };
 
+template <class T>
+VectorSource<T> source_of(std::vector<T> inputs) {
+  return {std::move(inputs)};
+}
+template <class Source>
+  requires requires(Source& source) { source().has_value(); }
+Source source_of(Source source) {
+  return source;
+}
+template <class Inputs>
+using SourceOf = decltype(source_of(std::declval<Inputs>()));
+
 }  // namespace detail
 
-// f(input), or f(self, input), on each element.
-template <class T, class F>
-auto async_stream(Process& self, std::vector<T> inputs, F f, TaskStreamOptions options = {}) {
-  return TaskStream<detail::VectorSource<T>, F>{self, detail::VectorSource<T>{std::move(inputs)},
-                                                std::move(f), options};
+// f(input), or f(self, input), on each element of a vector, or on whatever `inputs()` gives: a
+// std::optional that is empty at the end, asked for in the caller when there is a free place.
+// The tasks are linked to the caller: a crash of one ends it, unless it traps exits.
+template <class Inputs, class F>
+auto async_stream(Process& self, Inputs inputs, F f, TaskStreamOptions options = {}) {
+  return TaskStream<detail::SourceOf<Inputs>, F>{self, detail::source_of(std::move(inputs)),
+                                                 std::move(f), options};
 }
 
-// The same on whatever `source()` gives, a std::optional that is empty at the end. It runs in the
-// caller, when there is a free place.
-template <class Source, class F>
-  requires requires(Source& source) { source().has_value(); }
-auto async_stream(Process& self, Source source, F f, TaskStreamOptions options = {}) {
-  return TaskStream<Source, F>{self, std::move(source), std::move(f), options};
+// The same with tasks under a TaskSupervisor that are not linked to the caller: a crash is the
+// outcome of its element. Elixir: Task.Supervisor.async_stream_nolink.
+template <class Inputs, class F>
+auto async_stream_nolink(Process& self, ServerRef<DynamicSupervisor> supervisor, Inputs inputs, F f,
+                         TaskStreamOptions options = {}) {
+  return TaskStream<detail::SourceOf<Inputs>, F>{self, detail::source_of(std::move(inputs)),
+                                                 std::move(f), options, supervisor};
 }
 
 }  // namespace troupe

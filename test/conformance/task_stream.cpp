@@ -136,7 +136,7 @@ Async<> s227_task_stream_crash(Process& self) {
     }));
   const auto sup = co_await TaskSupervisor::start_link(self);
   p("nolink", co_await to_list([&] {
-      return async_stream(self, std::vector{1, 2, 3}, two_is_bad, {.nolink = sup});
+      return async_stream_nolink(self, sup, std::vector{1, 2, 3}, two_is_bad);
     }));
 }
 

@@ -119,7 +119,7 @@ TEST_F(TaskStreamTest, a_crash_ends_a_linked_consumer_and_is_an_outcome_otherwis
     spawn_monitor(consumes);
     EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{"two_is_bad"});
     const auto sup = co_await TaskSupervisor::start_link(self);
-    auto stream = async_stream(self, std::vector{1, 2, 3}, bad_at_two, {.nolink = sup});
+    auto stream = async_stream_nolink(self, sup, std::vector{1, 2, 3}, bad_at_two);
     EXPECT_EQ(co_await all_of(stream), (Texts{"1", "two_is_bad", "3"}));
     co_await stop(self, sup);
   });
@@ -215,17 +215,17 @@ TEST_F(TaskStreamTest, every_element_has_one_outcome_under_any_of_a_hundred_sche
         std::vector<int> inputs;
         for (int i = 0; i < 30; ++i) inputs.push_back(i);
         const bool ordered = self.random() % 2 == 0;
-        auto stream = async_stream(self, inputs,
-                                   [](Process& p, int n) -> Async<int> {
-                                     if (n % 5 == 1) p.exit("bad");
-                                     co_await p.sleep(n % 5 == 2 ? Duration{1h} : Duration{1us});
-                                     co_return n;
-                                   },
-                                   {.max_concurrency = 4,
-                                    .ordered = ordered,
-                                    .timeout = 50ms,
-                                    .on_timeout = OnTimeout::kill_task,
-                                    .nolink = sup});
+        auto stream =
+            async_stream_nolink(self, sup, inputs,
+                                [](Process& p, int n) -> Async<int> {
+                                  if (n % 5 == 1) p.exit("bad");
+                                  co_await p.sleep(n % 5 == 2 ? Duration{1h} : Duration{1us});
+                                  co_return n;
+                                },
+                                {.max_concurrency = 4,
+                                 .ordered = ordered,
+                                 .timeout = 50ms,
+                                 .on_timeout = OnTimeout::kill_task});
         int good = 0;
         int bad = 0;
         int late = 0;
