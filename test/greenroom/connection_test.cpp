@@ -332,6 +332,8 @@ TEST(Config, get_matches_patterns_and_set_is_refused) {
     no
     > CONFIG SET save 1
     -ERR CONFIG SET failed (possibly related to argument 'save') - can't set immutable config
+    > CONFIG SET "nosuch\x00behind" 1
+    -ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'
     > CONFIG SET nosuch 1
     -ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'
     > CONFIG RESETSTAT

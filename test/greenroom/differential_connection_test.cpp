@@ -85,6 +85,8 @@ TEST_F(RedisDifferential, connection_commands_answer_and_fail_as_in_redis) {
       "CONFIG GET save",
       "CONFIG GET SA?E",
       "CONFIG SET nosuch 1",
+      "CONFIG SET \"nosuch\\x00behind\" 1",
+      "CLIENT LIST TYPE \"x\\x00behind\"",
       "CONFIG SET a",
       "CONFIG FOO",
       "CONFIG",

@@ -45,7 +45,7 @@ bool is_of(ClientType type, const ClientFacts& client) {
 }
 
 std::string unknown_type(std::string_view type) {
-  return "ERR Unknown client type '" + std::string(type.substr(0, 128)) + "'";
+  return "ERR Unknown client type '" + std::string(error_text::echoed(type)) + "'";
 }
 
 // Which connections CLIENT KILL means: all conditions given must hold.

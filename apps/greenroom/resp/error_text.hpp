@@ -35,7 +35,7 @@ inline std::string wrong_arity(std::string_view command) {
 // Of a subcommand that takes a word or none, in Redis' older way; `subcommand` is as it was asked.
 inline std::string wrong_subcommand(std::string_view subcommand, std::string_view container) {
   return "ERR unknown subcommand or wrong number of arguments for '" +
-         std::string(subcommand.substr(0, 128)) + "'. Try " + std::string(container) + " HELP.";
+         std::string(echoed(subcommand)) + "'. Try " + std::string(container) + " HELP.";
 }
 
 // Not Redis': the whole reply to a command whose answer is larger than the server collects.

@@ -232,8 +232,6 @@ void answer_config_get(const ServerFacts& facts, std::span<const std::string_vie
   }
 }
 
-std::string echoed(std::string_view text) { return std::string{text.substr(0, 128)}; }
-
 // NOSAVE, SAVE, NOW and FORCE mean nothing here, where stopping in order saves everything; ABORT
 // has nothing to abort.
 bool is_shutdown_option(std::string_view word) {
@@ -329,9 +327,9 @@ void answer_config_set(const ServerFacts& facts, std::span<const std::string_vie
       if (!refusal) continue;
       if (find_setting(facts, pairs[i]) == nullptr && refusal->empty())
         return reply.error("ERR Unknown option or number of arguments for CONFIG SET - '" +
-                           echoed(pairs[i]) + "'");
+                           std::string(error_text::echoed(pairs[i])) + "'");
       return reply.error("ERR CONFIG SET failed (possibly related to argument '" +
-                         echoed(pairs[i]) + "') - " +
+                         std::string(error_text::echoed(pairs[i])) + "') - " +
                          (refusal->empty() ? "can't set immutable config" : *refusal));
     }
   }
