@@ -133,5 +133,25 @@ TEST_F(ServedClients, who_leaves_a_channel_is_told_before_what_was_said_on_it) {
   EXPECT_EQ(client("PING"), "+PONG\r\n");
 }
 
+TEST_F(ServedClients, who_is_ended_while_it_waits_for_a_lock_ends_at_once_and_leaves_the_line) {
+  Wire owner{server_->port()};
+  Wire waiting{server_->port()};
+  Wire next{server_->port()};
+  const std::string token = owner("SESS.LOCK s PX 600000");
+  ASSERT_EQ(token.front(), ':');
+  const std::string id = waiting("CLIENT ID");
+  // What is answered before the wait is not lost by it.
+  waiting.send("PING\r\nSESS.LOCK s WAIT 60000\r\nGET a\r\n");
+  ASSERT_TRUE(comes_true([&] { return info_number(owner, "blocked_clients") == 1; }));
+  next.send("SESS.LOCK s WAIT 60000\r\n");
+  ASSERT_TRUE(comes_true([&] { return info_number(owner, "blocked_clients") == 2; }));
+  EXPECT_EQ(owner("CLIENT KILL ID " + id.substr(1, id.find('\r') - 1)), ":1\r\n");
+  EXPECT_EQ(waiting.read(), "+PONG\r\n");
+  EXPECT_EQ(waiting.read(), "(closed)");
+  EXPECT_TRUE(comes_true([&] { return info_number(owner, "blocked_clients") == 1; }));
+  EXPECT_EQ(owner("SESS.UNLOCK s " + token.substr(1, token.find('\r') - 1)), ":1\r\n");
+  EXPECT_EQ(next.read().front(), ':');
+}
+
 }  // namespace
 }  // namespace greenroom::test

@@ -13,6 +13,7 @@
 namespace greenroom {
 
 using namespace troupe;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -25,6 +26,9 @@ constexpr std::size_t first_width = 4;
 
 // A watched key has a process, also where it does not exist, and no limit of memory counts it.
 constexpr std::size_t max_watched = 65'536;
+
+// How often a command on a lock that is not answered is looked at: whether it waits its turn.
+constexpr Duration look_for_wait = 100ms;
 
 constexpr const char* unreachable = "-ERR a session cannot be reached now\r\n";
 
@@ -127,7 +131,12 @@ Async<> Connection::settle() {
   std::size_t largest = 0;
   while (!pending_.empty()) {
     Pending& pending = pending_.front();
-    const std::string reply = co_await pending.request.reply(self_);
+    std::string reply;
+    if (pending.request.may_wait_for_lock()) {
+      reply = co_await reply_of_lock(pending.request);
+    } else {
+      reply = co_await pending.request.reply(self_);
+    }
     largest = std::max(largest, reply.size());
     append_reply(reply, pending.wants_reply);
     pending_.pop_front();
@@ -140,6 +149,24 @@ Async<> Connection::settle() {
 }
 
 // A command that reads several keys, each from its owner.
+// What is told to end answers first what has come; but whoever waits for somebody else's lock ends
+// at once, because that may take a minute. Nobody says that the wait begins, so that it is looked
+// for while the session does not answer.
+Async<std::string> Connection::reply_of_lock(KeyRequest& request) {
+  while (!house()->waiting_clients.contains(id_)) {
+    std::string reply = co_await request.reply(self_, look_for_wait);
+    if (!reply.empty()) co_return reply;
+  }
+  co_await flush();  // what is answered already need not wait
+  // First not to trap, then to look: what comes between the two ends it.
+  self_.trap_exits(false);
+  const auto told_to_end = co_await self_.receive<Exit>(0ms);
+  if (told_to_end) self_.exit(told_to_end->reason);
+  std::string reply = co_await request.reply(self_);
+  self_.trap_exits(true);
+  co_return reply;
+}
+
 Async<std::string> Connection::ask_several(const Verdict& verdict) {
   const std::uint64_t begun = house()->together_begun.load();
   if (house()->together_done.load() == begun) {

@@ -81,6 +81,7 @@ class Connection {
   troupe::Async<> create_session(const Verdict& verdict);
   troupe::Async<> send_in_order(KeyRequest& request);
   troupe::Async<> settle();
+  troupe::Async<std::string> reply_of_lock(KeyRequest& request);
   troupe::Async<std::string> ask_several(const Verdict& verdict);
   troupe::Async<std::optional<std::string>> gather(const Verdict& verdict);
   troupe::Async<std::string> hold_and_apply(const Verdict& verdict);

@@ -72,14 +72,15 @@ Async<> KeyRequest::send(Process& self) {
   }
 }
 
-Async<std::string> KeyRequest::reply(Process& self) {
+Async<std::string> KeyRequest::reply(Process& self, Duration limit) {
   for (int attempt = 0; attempt < max_attempts && failed_starts_ < max_failed_starts; ++attempt) {
     if (!answered_.empty()) co_return std::move(answered_);
     if (request_) {
-      auto response = co_await request_->response(infinity);
+      auto response = co_await request_->response(limit);
       if (response) co_return std::move(*response);
       const CallError& error = response.error();
       if (error.code == CallError::Code::down && !error.reason.is_orderly() &&
+      if (error.code == CallError::Code::timeout) co_return {};
           !error.reason.is(atoms::noproc)) {
         co_return crashed;
       }

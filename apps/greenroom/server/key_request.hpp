@@ -35,10 +35,18 @@ class KeyRequest {
   // Where it would be sent now.
   troupe::Pid destination() const { return house_->find(key_); }
 
+  // Whether the reply may wait for somebody to give a lock back: SESS.LOCK with WAIT, and SET with
+  // NX and a time to live.
+  bool may_wait_for_lock() const {
+    return (command_->id == CommandId::sess_lock && packed_.words > 2) ||
+           (command_->id == CommandId::set && packed_.words > 5);
+  }
+
   // Sends it, or answers it at once. May start the key's process, which takes a moment.
   troupe::Async<> send(troupe::Process& self);
-  // The reply's bytes for the client.
-  troupe::Async<std::string> reply(troupe::Process& self);
+  // The reply's bytes for the client; empty if there is none within the limit.
+  troupe::Async<std::string> reply(troupe::Process& self,
+                                   troupe::Duration limit = troupe::infinity);
   // Puts a reply that was taken early back, for the next call of reply().
   void keep(std::string reply) { answered_ = std::move(reply); }
 
