@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 #include <optional>
 
+#include <troupe/http_client.hpp>
+
 #include "greenroom/session_world.hpp"
+#include "http/sessions_api.hpp"
+#include "operation/operation.hpp"
 #include "server/key_locks.hpp"
 
 namespace greenroom {
@@ -113,6 +117,61 @@ Async<> several_keys_wait_too(Process& self, ServerPtr server) {
 TEST(DurableAnswer, about_several_keys_waits_for_those_that_it_did_not_change) {
   in_every_schedule(several_keys_wait_too);
 }
+
+// Asks over HTTP, and tells the status as the answer to client number 0.
+Async<> ask_over_http(Process& self, Pid owner, std::uint16_t port, http::Request request) {
+  request.fields.add("Authorization", "Bearer secret");
+  http::Client client{"http://127.0.0.1:" + std::to_string(port), {.timeout = 1h}};
+  const auto response = co_await client.send(self, std::move(request));
+  send(owner, Answer{0, response ? std::to_string(response->status) : response.error().text});
+}
+
+Async<> http_waits_too(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.house().writers = {Name{writer_name}};
+  self.register_name(Name{writer_name});
+  world.rule("dead:", "tombstone=10m");
+  Config config;
+  config.http.admin_password = "secret";
+  Operation operation{*server.server, config};
+  http::Router router;
+  add_sessions_api(router, OperationPtr{&operation});
+  http::ServerOptions options{.listen = {"127.0.0.1", 0}};
+  const auto started = co_await http::start_link(self, options, router);
+  if (!started) throw ErrorException{Term::binary("no HTTP server")};
+  const std::uint16_t port = co_await http::listening_port(self, *started);
+  const struct {
+    Words change;  // on its way to the disk when the other one asks
+    std::string method;
+    std::string body;
+    std::string status;
+  } cases[] = {
+      {{"DEL", "a"}, "DELETE", "", "404"},
+      {{"DEL", "b"}, "PATCH", R"({"data":{"a":1}})", "404"},
+      {{"DEL", "dead:a"}, "PUT", R"({"value":"y"})", "410"},
+      {{"SET", "c", "y"}, "PATCH", R"({"data":{"a":1}})", "409"},
+  };
+  for (const auto& each : cases) {
+    const std::string& id = each.change[1];
+    Words write{"SET", id, "x"};
+    world.begin_to_ask(1, write);
+    const StoreValue first = co_await self.receive<StoreValue>();
+    send(first.from, Stored{first.revision});
+    EXPECT_EQ(co_await world.answer_to(1), "+OK\r\n");
+    world.begin_to_ask(1, each.change);
+    const StoreValue second = co_await self.receive<StoreValue>();
+    spawn_link(ask_over_http, self.pid(), port,
+               http::Request{each.method, "/v1/sessions/" + id, {}, each.body});
+    const bool waits = co_await stays_unanswered(self);
+    EXPECT_TRUE(waits) << each.method << " " << id;
+    send(second.from, Stored{second.revision});
+    (void)co_await world.answer_to(1);
+    if (waits) EXPECT_EQ(co_await world.answer_to(0), each.status) << each.method << " " << id;
+  }
+  exit(*started, ExitReason{atoms::shutdown});
+}
+
+TEST(DurableAnswer, over_http_waits_too) { in_every_schedule(http_waits_too); }
 
 Async<> a_far_deadline_becomes_a_near_one(Process& self, ServerPtr server) {
   World world{self, server};

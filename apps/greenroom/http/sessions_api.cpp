@@ -217,6 +217,15 @@ class HeldSession {
   }
 
  private:
+  // The answer to a write that changes nothing because of what it found, when that is stored as the
+  // server promises: it may be on its way to the disk yet.
+  Async<http::Response> refuse(http::Response refusal) {
+    locks_.keys().find(address_.key)->was_written = true;
+    auto failure = co_await commit();
+    if (failure) co_return error(503, *failure);
+    co_return refusal;
+  }
+
   KeyState& state() { return locks_.keys().find(address_.key)->state; }
 
   Process& self_;
@@ -307,18 +316,20 @@ Async<http::Response> write_session(Process& self, OperationPtr operation, const
   if (held.is_dead()) {
     // Clients of Redis are told that it is stored, because they know no other answer; here is one.
     operation->server.house.counters.dead_writes.fetch_add(1, std::memory_order_relaxed);
-    co_return error(410, "this session has ended; the write is not stored");
+    co_return co_await held.refuse(error(410, "this session has ended; the write is not stored"));
   }
   if (!preconditions_hold(request, held.session())) {
     http::Response refusal = error(412, "the session is another one by now");
     if (held.session().exists()) refusal.fields.add("ETag", etag_of(held.session()));
-    co_return refusal;
+    co_return co_await held.refuse(std::move(refusal));
   }
   const bool is_new = !held.session().exists();
-  if (is_patch && is_new) co_return error(404, "no such session");
+  if (is_patch && is_new) co_return co_await held.refuse(error(404, "no such session"));
   if (is_patch && wish->text) {
     wish->text = wish->patch ? merged(held.session(), *wish->patch) : std::nullopt;
-    if (!wish->text) co_return error(409, "the session's value is no JSON object");
+    if (!wish->text) {
+      co_return co_await held.refuse(error(409, "the session's value is no JSON object"));
+    }
   }
   if (auto failure = put(held, *wish)) co_return error(400, *failure);
   const Json json = describe(address, held.session(), held.now_ms());
@@ -330,13 +341,14 @@ Async<http::Response> write_session(Process& self, OperationPtr operation, const
 
 Async<http::Response> delete_session(Process& self, OperationPtr operation, const Address& address,
                                      const http::Exchange& exchange) {
-  if (!operation->server.house.sessions.find(address.key)) co_return error(404, "no such session");
+  // Also one that is without a value by now may have a process, which stores that it has gone.
+  if (!operation->server.house.find(address.key)) co_return error(404, "no such session");
   HeldSession held{self, *operation, address};
   const bool is_held = co_await held.hold();
   if (!is_held) co_return error(503, "the session cannot be reached now");
-  if (!held.session().exists()) co_return error(404, "no such session");
+  if (!held.session().exists()) co_return co_await held.refuse(error(404, "no such session"));
   if (!preconditions_hold(exchange.request(), held.session())) {
-    co_return error(412, "the session is another one by now");
+    co_return co_await held.refuse(error(412, "the session is another one by now"));
   }
   (void)held.apply(CommandId::del, {"DEL", address.id});
   auto failure = co_await held.commit();
