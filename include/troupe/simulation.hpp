@@ -44,6 +44,9 @@ class Simulation {
 
   // Virtual time since the beginning.
   Duration elapsed() const noexcept;
+  // Puts system_time() forward, or back, as somebody does who sets a machine's clock. Timers and
+  // waits go by monotonic_time(), and stay as they are.
+  void shift_system_time(Duration by) noexcept;
   // How many steps were taken, and a number that tells two schedules apart.
   std::uint64_t steps() const noexcept;
   std::uint64_t schedule() const noexcept;

@@ -34,7 +34,8 @@ class SimExecutor final : public Executor {
   void enqueue_last(Block& block) noexcept override;
   std::int16_t budget() noexcept;
   std::int64_t now_ns() noexcept override { return now_ns_; }
-  std::int64_t system_ns() noexcept override { return epoch_ns + now_ns_; }
+  std::int64_t system_ns() noexcept override { return epoch_ns + now_ns_ + calendar_shift_ns_; }
+  void shift_calendar(std::int64_t by_ns) noexcept { calendar_shift_ns_ += by_ns; }
   std::uint64_t random() noexcept override { return prng_.next(); }
   TimerRef start_timer(std::uint32_t node, std::int64_t deadline_ns, TimerTask task) override;
   std::optional<Duration> cancel_timer(TimerRef timer) noexcept override;
@@ -76,6 +77,7 @@ class SimExecutor final : public Executor {
   SimulationOptions options_;
   Prng prng_;
   std::int64_t now_ns_ = 0;
+  std::int64_t calendar_shift_ns_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t schedule_ = 0;
   std::vector<Block*> runnable_[4];  // by Priority

@@ -30,6 +30,7 @@ Runtime& Simulation::add_node(std::string name) {
 }
 
 Duration Simulation::elapsed() const noexcept { return Duration{executor_->now_ns()}; }
+void Simulation::shift_system_time(Duration by) noexcept { executor_->shift_calendar(by.count()); }
 std::uint64_t Simulation::steps() const noexcept { return executor_->steps(); }
 std::uint64_t Simulation::schedule() const noexcept { return executor_->schedule(); }
 

@@ -39,6 +39,24 @@ Async<> busy_body(Process& self) {
   EXPECT_EQ(sum, 20);
 }
 
+Async<> wait_while_the_clock_is_set(Process& self, Simulation* simulation) {
+  const Duration began = self.monotonic_time();
+  const Duration date = self.system_time();
+  send_after(self.pid(), 1h, Answer{1});
+  simulation->shift_system_time(-24h);
+  EXPECT_LT(self.system_time(), date);
+  co_await self.receive<Answer>();
+  EXPECT_GE(self.monotonic_time() - began, 1h);
+  EXPECT_LT(self.monotonic_time() - began, 2h);
+  simulation->shift_system_time(24h);
+  EXPECT_EQ(self.system_time() - date, self.monotonic_time() - began);
+}
+
+TEST(Simulation, a_clock_that_is_set_moves_no_timer) {
+  Simulation simulation{{.seed = 1}};
+  EXPECT_TRUE(simulation.runtime().try_run(wait_while_the_clock_is_set, &simulation).has_value());
+}
+
 // Looks whether the name is free, asks somebody, and only then takes it: right in most schedules.
 Async<> claim_leadership(Process& self, Pid adviser) {
   co_await self.sleep(std::chrono::milliseconds{self.random() % 40});
