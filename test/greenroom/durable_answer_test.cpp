@@ -173,6 +173,42 @@ Async<> http_waits_too(Process& self, ServerPtr server) {
 
 TEST(DurableAnswer, over_http_waits_too) { in_every_schedule(http_waits_too); }
 
+struct Calendar {
+  Simulation* simulation;
+};
+
+// With `relaxed`, a change is told before it is on disk, until the disk has not answered for long.
+Async<> a_clock_set_back_lets_nobody_off(Process& self, ServerPtr server, Calendar calendar) {
+  World world{self, server};
+  world.house().writers = {Name{writer_name}};
+  world.house().durability = storage::Durability::relaxed;
+  self.register_name(Name{writer_name});
+  Words write{"SET", "s", "x"};
+  EXPECT_EQ(co_await world(1, write), "+OK\r\n");
+  const StoreValue value = co_await self.receive<StoreValue>();
+  calendar.simulation->shift_system_time(1h);
+  EXPECT_EQ(co_await world(1, write), "+OK\r\n");
+  calendar.simulation->shift_system_time(-2h);
+  co_await self.sleep(2s);
+  world.begin_to_ask(1, write);
+  const bool waits = co_await stays_unanswered(self);
+  EXPECT_TRUE(waits);
+  send(value.from, Stored{value.revision});
+  const StoreValue next = co_await self.receive<StoreValue>();
+  send(next.from, Stored{next.revision});
+  if (waits) EXPECT_EQ(co_await world.answer_to(1), "+OK\r\n");
+}
+
+TEST(RelaxedAnswer, waits_for_a_disk_that_stands_still_whatever_the_clock_says) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Server server;
+    Simulation simulation{{.seed = seed}};
+    auto result = simulation.runtime().try_run(a_clock_set_back_lets_nobody_off, ServerPtr{&server},
+                                               Calendar{&simulation});
+    EXPECT_TRUE(result.has_value()) << "seed " << seed;
+  }
+}
+
 Async<> a_far_deadline_becomes_a_near_one(Process& self, ServerPtr server) {
   World world{self, server};
   spawn_link(expiry_clock, ExpiryClockRef{&world.house().expiry});

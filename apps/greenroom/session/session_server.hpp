@@ -313,8 +313,8 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   std::int64_t armed_ms_ = 0;            // for when it is entered in the expiry clock; 0: it is not
   const PrefixRule* rule_ = nullptr;
   std::uint64_t stored_revision_ = 0;
-  std::uint64_t under_way_ = 0;  // the revision that is being stored; 0: none
-  std::int64_t under_way_since_ms_ = 0;
+  std::uint64_t under_way_ = 0;          // the revision that is being stored; 0: none
+  std::int64_t under_way_since_ms_ = 0;  // monotonic
   std::unique_ptr<Company> company_;
   std::uint32_t counted_bytes_ = 0;  // of Counters::dataset_bytes
   // The generation in which rule_ was looked up; there are at most PrefixRules::max_changes.

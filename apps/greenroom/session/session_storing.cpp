@@ -15,7 +15,7 @@ void SessionServer::store(Process& self) {
   if (house_->writers.empty()) return;
   if (under_way_ != 0 || stored_revision_ == state_.session.revision()) return;
   under_way_ = state_.session.revision();
-  under_way_since_ms_ = now_ms(self);
+  under_way_since_ms_ = monotonic_ms(self);
   StoreValue request{self.pid(), state_.session.revision(), storage_key_, std::nullopt};
   if (state_.session.exists() || state_.dead_until_ms() != 0) request.value = packed();
   const Pid writer = whereis(house_->writer_for(storage_key_));
@@ -51,7 +51,8 @@ void SessionServer::answer(Process& self, bool is_promise, std::string reply,
     return;
   }
   store(self);
-  const bool overdue = under_way_ != 0 && now_ms(self) - under_way_since_ms_ >= relaxed_limit_ms;
+  const bool overdue =
+      under_way_ != 0 && monotonic_ms(self) - under_way_since_ms_ >= relaxed_limit_ms;
   if (house_->durability == storage::Durability::relaxed && !overdue) {
     std::move(from).reply(std::move(reply));
   } else {
