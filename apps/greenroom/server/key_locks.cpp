@@ -51,17 +51,6 @@ class SessionSearch {
   int failed_starts_ = 0;
 };
 
-void count(Counters& counters, const HeldTally& tally) {
-  const auto add = [](std::atomic<std::uint64_t>& to, std::uint64_t more) {
-    if (more != 0) to.fetch_add(more, std::memory_order_relaxed);
-  };
-  add(counters.hits, tally.hits);
-  add(counters.misses, tally.misses);
-  add(counters.dead_writes, tally.dead_writes);
-  add(counters.merged_saves, tally.merged_saves);
-  add(counters.merge_conflicts, tally.merge_conflicts);
-}
-
 }  // namespace
 
 Async<FoundSession> start_session(Process& self, HouseRef house, const std::string& storage_key) {
@@ -154,7 +143,7 @@ Async<std::string> KeyLocks::commit() {
   owners_.clear();
   house_->together_done.fetch_add(1);
   has_begun_ = false;
-  count(house_->counters, keys_.tally());
+  house_->counters.add(keys_.tally());
   std::string error;
   for (auto& each : pending) {
     auto answer = co_await each.response(infinity);

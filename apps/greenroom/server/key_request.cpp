@@ -43,13 +43,14 @@ Async<> KeyRequest::send(Process& self) {
                                .random = 0};
     KeyState nothing;
     std::string reply;
-    (void)perform(nothing, nullptr, key_in(key_), *command_, words.view(), context, reply);
+    const KeyOutcome outcome =
+        perform(nothing, nullptr, key_in(key_), *command_, words.view(), context, reply);
     // A lock needs somebody who hands it on, also where there is no session yet.
     if (!nothing.session.exists() && command_->id != CommandId::sess_lock) {
       // What it asks of a key that is not there leaves none behind: no process is needed.
-      if (command_->has(flag_readonly)) {
-        house_->counters.misses.fetch_add(1, std::memory_order_relaxed);
-      }
+      KeyTally tally;
+      tally.note(*command_, outcome);
+      house_->counters.add(tally);
       answered_ = std::move(reply);
       sent_to_ = Pid{};
       request_.reset();
@@ -79,8 +80,8 @@ Async<std::string> KeyRequest::reply(Process& self, Duration limit) {
       auto response = co_await request_->response(limit);
       if (response) co_return std::move(*response);
       const CallError& error = response.error();
-      if (error.code == CallError::Code::down && !error.reason.is_orderly() &&
       if (error.code == CallError::Code::timeout) co_return {};
+      if (error.code == CallError::Code::down && !error.reason.is_orderly() &&
           !error.reason.is(atoms::noproc)) {
         co_return crashed;
       }

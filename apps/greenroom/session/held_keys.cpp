@@ -57,11 +57,7 @@ void apply_to(HeldCall& call, std::string_view name, const CommandSpec& command,
   const KeyOutcome outcome =
       perform(key->state, call.keys.rules().find(name), name, command, words, call.context, out);
   note(*key, outcome);
-  HeldTally& tally = call.keys.tally();
-  if (command.has(flag_readonly)) ++(outcome.hit ? tally.hits : tally.misses);
-  if (outcome.refused) ++tally.dead_writes;
-  if (outcome.merged) ++tally.merged_saves;
-  if (outcome.conflicted) ++tally.merge_conflicts;
+  call.keys.tally().note(command, outcome);
   // As the key's own process has it after each command, so that a version that is told meanwhile
   // is the one that the session will have.
   if (is_change(outcome)) session.set_revision(std::max(session.revision(), before + 1));

@@ -23,15 +23,6 @@ struct HeldKey {
   bool revoked = false;       // Whatever became of it later.
 };
 
-// What the statistics are to be told of what was done to held keys.
-struct HeldTally {
-  std::uint64_t hits = 0;
-  std::uint64_t misses = 0;
-  std::uint64_t dead_writes = 0;
-  std::uint64_t merged_saves = 0;
-  std::uint64_t merge_conflicts = 0;
-};
-
 // The keys of a transaction or of one command on several keys, by storage key. Whoever fills it
 // has asked each key's owner to wait; what is done to the copies counts once all owners have taken
 // them over, or never.
@@ -49,12 +40,12 @@ class HeldKeys {
     return found == keys_.end() ? nullptr : &found->second;
   }
   std::map<std::string, HeldKey, std::less<>>& all() { return keys_; }
-  HeldTally& tally() { return tally_; }
+  KeyTally& tally() { return tally_; }
 
  private:
   const PrefixRules& rules_;
   std::map<std::string, HeldKey, std::less<>> keys_;
-  HeldTally tally_;
+  KeyTally tally_;
 };
 
 // The storage keys that a request needs held, possibly with repetitions; none for a command on no

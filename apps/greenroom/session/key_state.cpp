@@ -233,6 +233,13 @@ void KeyState::tidy() {
   if (extra && extra->is_empty()) extra.reset();
 }
 
+void KeyTally::note(const CommandSpec& command, const KeyOutcome& outcome) {
+  if (command.has(flag_readonly)) ++(outcome.hit ? hits : misses);
+  if (outcome.refused) ++dead_writes;
+  if (outcome.merged) ++merged_saves;
+  if (outcome.conflicted) ++merge_conflicts;
+}
+
 KeyOutcome perform(KeyState& state, const PrefixRule* rule, std::string_view key,
                    const CommandSpec& command, Words words, const ApplyContext& context,
                    std::string& out) {

@@ -68,6 +68,18 @@ struct KeyOutcome : Outcome {
   bool must_store() const { return Outcome::must_store() || user_changed || mark_changed; }
 };
 
+// What the statistics are told of commands on keys: of each when it was served, of those on held
+// keys when what they did is taken over.
+struct KeyTally {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t dead_writes = 0;
+  std::uint64_t merged_saves = 0;
+  std::uint64_t merge_conflicts = 0;
+
+  void note(const CommandSpec& command, const KeyOutcome& outcome);
+};
+
 // Applies one command on one key by the rule of its prefix (null: Redis' rules alone), and appends
 // its reply. `key` is its name. Everything that a connection, a transaction or a test does to a key
 // goes through here.

@@ -20,6 +20,7 @@
 #include "resp/channels.hpp"
 #include "resp/keyspace_events.hpp"
 #include "session/event_ring.hpp"
+#include "session/key_state.hpp"
 #include "session/packing_queue.hpp"
 #include "session/prefix_rules.hpp"
 #include "session/storage_key.hpp"
@@ -61,6 +62,17 @@ struct Counters {
   static constexpr std::int64_t expiry_share(std::int64_t expires_at_ms) {
     if (expires_at_ms == 0) return 0;
     return std::clamp<std::int64_t>(expires_at_ms - expiry_base_ms, 0, std::int64_t{1} << 40);
+  }
+
+  void add(const KeyTally& tally) {
+    const auto raise = [](std::atomic<std::uint64_t>& counter, std::uint64_t by) {
+      if (by != 0) counter.fetch_add(by, std::memory_order_relaxed);
+    };
+    raise(hits, tally.hits);
+    raise(misses, tally.misses);
+    raise(dead_writes, tally.dead_writes);
+    raise(merged_saves, tally.merged_saves);
+    raise(merge_conflicts, tally.merge_conflicts);
   }
 
   // A key that expired at the one moment (0: never) now does so at the other.

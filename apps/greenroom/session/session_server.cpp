@@ -222,11 +222,7 @@ void SessionServer::note_user(const std::string& before) {
 
 // Everything that follows from a command, before it is answered.
 void SessionServer::note_outcome(Process& self, const KeyOutcome& outcome, const Before& before) {
-  Counters& counters = house_->counters;
   count(outcome.expired);
-  if (outcome.refused) counters.dead_writes.fetch_add(1, std::memory_order_relaxed);
-  if (outcome.merged) counters.merged_saves.fetch_add(1, std::memory_order_relaxed);
-  if (outcome.conflicted) counters.merge_conflicts.fetch_add(1, std::memory_order_relaxed);
   if (outcome.must_store() || outcome.deleted || outcome.created) {
     note_change(before.revision, outcome.events, outcome.created);
     record_event(self, outcome);
@@ -292,19 +288,19 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
   const Before before = this->before();
   std::string reply;
   const KeyOutcome outcome = perform(state_, rule(), key(), command, words.view(), context, reply);
-  if (command.has(flag_readonly)) note_read(command, outcome);
+  KeyTally tally;
+  tally.note(command, outcome);
+  house_->counters.add(tally);
+  if (outcome.hit && command.has(flag_readonly)) tell_popular(command);
   note_outcome(self, outcome, before);
   note_lock_setter(self, outcome, from.caller());
   const bool changed = outcome.must_store() || outcome.deleted || outcome.created;
   answer(self, changed || command.has(flag_write), std::move(reply), std::move(from));
 }
 
-void SessionServer::note_read(const CommandSpec& command, const KeyOutcome& outcome) {
-  auto& counter = outcome.hit ? house_->counters.hits : house_->counters.misses;
-  counter.fetch_add(1, std::memory_order_relaxed);
-  if (!outcome.hit || command.has(flag_quiet) || state_.session.reads() % reads_told_at_once != 0) {
-    return;
-  }
+// Of a session that was read, every now and then.
+void SessionServer::tell_popular(const CommandSpec& command) {
+  if (command.has(flag_quiet) || state_.session.reads() % reads_told_at_once != 0) return;
   if (const Pid statistics = whereis(house_->statistics)) {
     send(statistics, SessionWasRead{storage_key_, reads_told_at_once});
   }

@@ -251,7 +251,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   };
   Before before() const { return {state_.session.revision(), std::string{state_.user()}}; }
   void note_outcome(troupe::Process& self, const KeyOutcome& outcome, const Before& before);
-  void note_read(const CommandSpec& command, const KeyOutcome& outcome);
+  void tell_popular(const CommandSpec& command);
   void record_event(troupe::Process& self, const KeyOutcome& outcome);
   void end(troupe::Process& self, SessionEvent::Kind ending);
   void revoke(troupe::Process& self, const Revoke& message);
