@@ -187,7 +187,7 @@ class Users(unittest.TestCase):
             self.refused(app, "^NOPERM No permissions to access a channel", "PSUBSCRIBE", "*")
             app("UNSUBSCRIBE", "news:a")
             for key in ("sess:1", "other:1"):
-                self.assertEqual(admin("SESS.SET", key, "v"), 1)
+                self.assertGreater(admin("SESS.SET", key, "v"), 0)
                 self.assertEqual(admin("SESS.BIND", key, "alice"), 1)
             self.assertEqual([each[0] for each in app("SESS.USER.LIST", "alice")], [b"sess:1"])
             self.assertEqual(app("SESS.USER.REVOKE", "alice"), 1)

@@ -297,13 +297,13 @@ TEST(Sess, commands_know_versions_and_users) {
     > SESS.GET s
     $-1
     > SESS.SET s '{"a":1}' EX 100
-    :1
+    :1700000000000000
     > SESS.SET s '{"a":2}' IF 7
     $-1
-    > SESS.SET s '{"a":2}' IF 1
-    :2
+    > SESS.SET s '{"a":2}' IF 1700000000000000
+    :1700000000000001
     > SESS.PATCH s '{"b":3,"a":null}'
-    :3
+    :1700000000000002
     > GET s
     $7
     {"b":3}
@@ -319,6 +319,39 @@ TEST(Sess, commands_know_versions_and_users) {
     :1
     > SESS.DESTROY s
     :0
+  )");
+}
+
+TEST(Sess, a_version_of_one_life_is_none_of_the_next) {
+  LocalServer server;
+  expect_transcript(server, R"(
+    > SESS.SET s mine
+    :1700000000000000
+    > SET s mine
+    +OK
+    > SESS.DESTROY s
+    :1
+    @ 1
+    > SESS.SET s theirs
+    :1700000000001000
+    > SESS.SET s mine IF 1700000000000000
+    $-1
+    > SESS.SET s mine IF 1700000000000001
+    $-1
+    > DEL s
+    :1
+    @ 1
+    > SET from x
+    +OK
+    > RENAME from s
+    +OK
+    > SESS.SET s mine IF 1700000000001001
+    $-1
+    > SESS.SET s mine IF 0
+    $-1
+    > GET s
+    $1
+    x
   )");
 }
 
@@ -365,9 +398,9 @@ TEST(Sess, history_tells_what_was_changed_and_not_to_what) {
   const std::string told = client.send("SESS.HISTORY s:a\r\n");
   EXPECT_EQ(told,
             "*2\r\n"
-            "*6\r\n:1700000001000\r\n:3\r\n$10\r\nsess.patch\r\n:1\r\n:32\r\n"
+            "*6\r\n:1700000001000\r\n:1700000001000000\r\n$10\r\nsess.patch\r\n:1\r\n:32\r\n"
             "*2\r\n$6\r\nsecret\r\n$1\r\na\r\n"
-            "*6\r\n:1700000000000\r\n:2\r\n$3\r\nset\r\n:1\r\n:19\r\n"
+            "*6\r\n:1700000000000\r\n:1700000000000001\r\n$3\r\nset\r\n:1\r\n:19\r\n"
             "*2\r\n$1\r\nb\r\n$1\r\nc\r\n");
   EXPECT_EQ(client.send("SESS.HISTORY s:a COUNT 1\r\n").substr(0, 4), "*1\r\n");
   EXPECT_EQ(client.send("SESS.HISTORY s:a COUNT x\r\n").substr(0, 4), "-ERR");

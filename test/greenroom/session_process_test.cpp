@@ -439,6 +439,32 @@ TEST(SessionStart, that_fails_is_tried_a_few_times_and_then_the_client_is_told) 
   in_every_schedule(starts_fail);
 }
 
+// The process's last change has not reached the disk when it dies.
+Async<> a_lost_version_is_not_given_again(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.house().writers = {Name{"test_writer"}};
+  world.house().durability = storage::Durability::relaxed;
+  self.register_name(Name{"test_writer"});
+  Words save{"SESS.SET", "s", "x"};
+  const std::int64_t first = token_in(co_await world(1, save));
+  const StoreValue stored = co_await self.receive<StoreValue>();
+  send(stored.from, Stored{stored.revision});
+  const std::int64_t lost = token_in(co_await world(1, save));
+  EXPECT_GT(lost, first);
+  exit(stored.from, ExitReason{atoms::kill});
+  world.begin_to_ask(1, save);
+  const FetchValue fetch = co_await self.receive<FetchValue>();
+  send(fetch.from, Fetched{.value = stored.value});
+  const std::int64_t next = token_in(co_await world.answer_to(1));
+  EXPECT_GT(next, lost);
+  Words late{"SESS.SET", "s", "y", "IF", std::to_string(lost)};
+  EXPECT_EQ(co_await world(2, late), "$-1\r\n");
+}
+
+TEST(Version, that_a_crash_has_lost_is_not_given_again) {
+  in_every_schedule(a_lost_version_is_not_given_again);
+}
+
 // Values of this size stay awake.
 Async<> deadlines_near_and_far(Process& self, ServerPtr server) {
   World world{self, server};

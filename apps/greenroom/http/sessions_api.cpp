@@ -57,7 +57,7 @@ std::optional<Address> address_of(const http::Exchange& exchange) {
   return Address{*database, id, storage_key(*database, id)};
 }
 
-// Names one state: revisions count from one again in a session's next life, which begins later.
+// Names one state of one life.
 std::string etag_of(const Session& session) {
   return "\"" + std::to_string(session.created_at_ms()) + "-" + std::to_string(session.revision()) +
          "\"";
@@ -201,6 +201,7 @@ class HeldSession {
   std::optional<std::string> apply(CommandId command, std::vector<std::string_view> words,
                                    bool leaves_tombstone = true) {
     const ApplyContext context{.now_ms = now_ms(),
+                               .now_us = self_.system_time() / 1us,
                                .max_string_bytes = house_->max_value_bytes,
                                .leaves_tombstone = leaves_tombstone};
     std::string reply;
@@ -216,7 +217,6 @@ class HeldSession {
     co_return failure.substr(1, failure.find('\r') - 1);
   }
 
- private:
   // The answer to a write that changes nothing because of what it found, when that is stored as the
   // server promises: it may be on its way to the disk yet.
   Async<http::Response> refuse(http::Response refusal) {
@@ -226,6 +226,7 @@ class HeldSession {
     co_return refusal;
   }
 
+ private:
   KeyState& state() { return locks_.keys().find(address_.key)->state; }
 
   Process& self_;

@@ -86,6 +86,7 @@ std::vector<std::string> keys_of(const std::vector<QueuedCommand>& queue, std::u
 
 ApplyContext Connection::apply_context() const {
   return ApplyContext{.now_ms = now_ms(),
+                      .now_us = self_.system_time() / 1us,
                       .version = state_.version(),
                       .max_string_bytes = server_->house.max_value_bytes,
                       .counts_as_access = !state_.is_no_touch(),
@@ -148,7 +149,6 @@ Async<> Connection::settle() {
   }
 }
 
-// A command that reads several keys, each from its owner.
 // What is told to end answers first what has come; but whoever waits for somebody else's lock ends
 // at once, because that may take a minute. Nobody says that the wait begins, so that it is looked
 // for while the session does not answer.
@@ -167,6 +167,7 @@ Async<std::string> Connection::reply_of_lock(KeyRequest& request) {
   co_return reply;
 }
 
+// A command that reads several keys, each from its owner.
 Async<std::string> Connection::ask_several(const Verdict& verdict) {
   const std::uint64_t begun = house()->together_begun.load();
   if (house()->together_done.load() == begun) {

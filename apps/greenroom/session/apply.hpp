@@ -16,13 +16,19 @@ namespace greenroom {
 
 // The circumstances of a command: everything the session does not know itself.
 struct ApplyContext {
-  std::int64_t now_ms = 0;                   // Unix time.
+  std::int64_t now_ms = 0;                   // Unix time,
+  std::int64_t now_us = 0;                   // and the same finer, for versions.
   RespVersion version = RespVersion::resp2;  // Of the connection that asked.
   std::size_t max_string_bytes = 64u << 20;  // For commands that make a string longer.
   bool counts_as_access = true;              // False for a connection that said NO-TOUCH.
   std::uint64_t client = 0;                  // Who asks: a connection's number.
   bool leaves_tombstone = true;              // False where an administrator deletes: FLUSHALL.
   std::uint64_t random = 0;                  // Where commands with flag_random begin to draw from.
+
+  // Of what the command changes; see Session::advance_revision.
+  std::uint64_t least_revision() const {
+    return static_cast<std::uint64_t>(std::max({now_us, now_ms * 1'000, std::int64_t{0}}));
+  }
 };
 
 // What a command did to a session, for whoever stores it, arms its timer or counts.

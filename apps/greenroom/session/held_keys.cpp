@@ -102,8 +102,9 @@ void apply_msetnx(HeldCall& call) {
 }
 
 // Puts the value of `from` into `to`, with its expiry; `to` counts as changed.
-void move_value(Session value, HeldKey& to) {
-  value.set_revision(std::max(value.revision(), to.state.session.revision()) + 1);
+void move_value(Session value, HeldKey& to, const ApplyContext& context) {
+  value.advance_revision(std::max(value.revision(), to.state.session.revision()),
+                         context.least_revision());
   to.state.session = std::move(value);
   to.changed = true;
   // Also where there was one: Redis makes the key anew.
@@ -123,7 +124,7 @@ void apply_rename(HeldCall& call) {
     Session value = from->state.session.clone();
     from->state.session.clear();
     from->changed = true;
-    move_value(std::move(value), *to);
+    move_value(std::move(value), *to, call.context);
     // Whose session it is goes along.
     if (!from->state.user().empty()) {
       to->state.more().user = from->state.extra->user;
@@ -174,7 +175,7 @@ void apply_copy(HeldCall& call) {
   drop_if_due(call, *to, call.words[2]);
   if (!from->state.session.exists() || (to->state.session.exists() && !options->replaces))
     return call.reply.integer(0);
-  move_value(from->state.session.clone(), *to);
+  move_value(from->state.session.clone(), *to, call.context);
   follow(call, *to, call.words[2]);
   to->events.push_back({event_generic, "copy_to"});
   call.reply.integer(1);

@@ -240,9 +240,11 @@ void KeyTally::note(const CommandSpec& command, const KeyOutcome& outcome) {
   if (outcome.conflicted) ++merge_conflicts;
 }
 
-KeyOutcome perform(KeyState& state, const PrefixRule* rule, std::string_view key,
-                   const CommandSpec& command, Words words, const ApplyContext& context,
-                   std::string& out) {
+namespace {
+
+KeyOutcome perform_by_rule(KeyState& state, const PrefixRule* rule, std::string_view key,
+                           const CommandSpec& command, Words words, const ApplyContext& context,
+                           std::string& out) {
   KeyOutcome outcome;
   if (rule == nullptr || rule->is_lock(key)) {
     copy_flags(apply_any(state, command, words, context, out, outcome), outcome);
@@ -268,6 +270,7 @@ KeyOutcome perform(KeyState& state, const PrefixRule* rule, std::string_view key
   std::optional<BeforeChange> value_before;
   if (rule->history != 0 && command.has(flag_write)) value_before.emplace(state.session);
   const std::size_t before = out.size();
+  const std::uint64_t revision = state.session.revision();
   copy_flags(apply_any(state, command, words, context, out, outcome), outcome);
   outcome.merged = merging.merged;
   outcome.conflicted = merging.conflicted;
@@ -286,11 +289,24 @@ KeyOutcome perform(KeyState& state, const PrefixRule* rule, std::string_view key
       context.counts_as_access && !command.has(flag_quiet) && (outcome.hit || outcome.created);
   follow_age(state, *rule, is_access, context, outcome);
   if (outcome.value_changed) follow_user(state, *rule, outcome);
-  if (outcome.value_changed && value_before)
+  if (outcome.value_changed && value_before) {
+    state.session.advance_revision(revision, context.least_revision());
     note_history(state, *rule, *value_before, command, words, context);
+  }
   if (outcome.deleted && !is_script(command) && context.leaves_tombstone)
     bury(state, *rule, context.now_ms, outcome);
   state.tidy();
+  return outcome;
+}
+
+}  // namespace
+
+KeyOutcome perform(KeyState& state, const PrefixRule* rule, std::string_view key,
+                   const CommandSpec& command, Words words, const ApplyContext& context,
+                   std::string& out) {
+  const std::uint64_t before = state.session.revision();
+  KeyOutcome outcome = perform_by_rule(state, rule, key, command, words, context, out);
+  if (outcome.must_store()) state.session.advance_revision(before, context.least_revision());
   return outcome;
 }
 

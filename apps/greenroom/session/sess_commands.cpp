@@ -119,9 +119,11 @@ std::optional<std::string> patched(std::string_view present, std::string_view pa
 void store(KeyState& state, std::string_view value, const SessOptions& options,
            const ApplyContext& context, KeyOutcome& outcome) {
   Session& session = state.session;
+  const std::uint64_t before = session.revision();
   outcome.created = !session.exists();
   outcome.value_changed = true;
   session.set_string(value);
+  session.advance_revision(before, context.least_revision());  // what is about to be told
   if (outcome.created) session.set_created(context.now_ms);
   session.note_access(context.now_ms);
   if (options.expires_at_ms != 0) {

@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -44,7 +45,8 @@ class Session {
   std::int64_t expires_at_ms() const { return expires_at_ms_; }
   bool is_due(std::int64_t now_ms) const { return expires_at_ms_ != 0 && now_ms >= expires_at_ms_; }
 
-  // Counts the changes of the value, over the deletions too, so that it tells two states apart.
+  // Grows with each change, over the deletions too, so that it tells two states apart. Clients know
+  // it as the version.
   std::uint64_t revision() const { return revision_; }
   std::uint32_t reads() const { return reads_; }
   std::int64_t created_at_ms() const { return created_at_ms_; }
@@ -75,6 +77,13 @@ class Session {
   void note_read() { reads_ += reads_ != UINT32_MAX; }
   void set_reads(std::uint32_t reads) { reads_ = reads; }
   void set_revision(std::uint64_t revision) { revision_ = revision; }
+  // After a change of what had the revision `before`. `least` is the moment, in microseconds since
+  // 1970: a process that does not know of the key's last life, or of changes that a crash has lost,
+  // would otherwise count through the same numbers again, and who had seen them could overwrite by
+  // SESS.SET IF what it never saw. Below 2^53 until 2255, so that JSON can tell them apart.
+  void advance_revision(std::uint64_t before, std::uint64_t least) {
+    revision_ = std::max({revision_, before + 1, least});
+  }
 
   // Gives back what was allocated ahead of growth, before a long rest.
   void fit();

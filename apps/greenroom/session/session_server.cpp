@@ -278,7 +278,9 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
   }
   const CommandWords words{message.command};
   const CommandSpec& command = command_spec(message.command.id);
-  const ApplyContext context{.now_ms = now_ms(self),
+  const Duration now = self.system_time();
+  const ApplyContext context{.now_ms = now / 1ms,
+                             .now_us = now / 1us,
                              .version = message.version,
                              .max_string_bytes = house_->max_value_bytes,
                              .counts_as_access = message.counts_as_access,
