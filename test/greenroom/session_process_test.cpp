@@ -173,6 +173,91 @@ TEST(LockKey, ends_with_its_connection_where_the_rule_says_so) {
   in_every_schedule(lock_keys_end_with_their_connection);
 }
 
+// Nobody has looked at the lock since it was over, and nobody tells it so: there is no clock here.
+Async<> nobody_jumps_the_line(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.rule("php:", "lock-wait=1s");
+  Words lock{"SET", "php:a_LOCK", "x", "NX", "PX", "100"};
+  EXPECT_EQ(co_await world(1, lock), "+OK\r\n");
+  world.begin_to_ask(2, lock);
+  co_await world.until_waiting(1);
+  co_await self.sleep(200ms);
+  world.begin_to_ask(3, lock);
+  EXPECT_EQ(co_await world.answer_to(2), "+OK\r\n");
+  co_await world.until_waiting(2);
+  // Who comes while the lock is given back in a transaction stands behind those who wait.
+  KeyLocks locks{self, HouseRef{&world.house()}};
+  std::vector<std::string> keys{storage_key(0, "php:a_LOCK")};
+  const bool is_held = co_await locks.hold(std::move(keys));
+  EXPECT_TRUE(is_held);
+  world.begin_to_ask(4, lock);
+  co_await self.sleep(10ms);
+  const std::vector<std::string_view> words{"DEL", "php:a_LOCK"};
+  std::string reply;
+  apply_held(*find_command("DEL"), words, 0, locks.keys(), ApplyContext{.now_ms = world.now_ms()},
+             reply);
+  EXPECT_EQ(co_await locks.commit(), "");
+  EXPECT_EQ(co_await world.answer_to(3), "+OK\r\n");
+  co_await world.until_waiting(3);
+  Words unlock{"DEL", "php:a_LOCK"};
+  EXPECT_EQ(co_await world(3, unlock), ":1\r\n");
+  EXPECT_EQ(co_await world.answer_to(4), "+OK\r\n");
+}
+
+TEST(LockKey, goes_to_nobody_who_came_later_than_those_who_wait) {
+  in_every_schedule(nobody_jumps_the_line);
+}
+
+struct Done {};
+
+// A connection that takes a lock, has another key of it in a transaction, and ends.
+Async<> take_and_change(Process& self, Pid owner, ServerPtr server, bool takes_in_transaction) {
+  const HouseRef house{&server->house};
+  const std::string key = "php:a_LOCK";
+  Words lock{"SET", key, "x", "NX", "PX", "600000"};
+  if (!takes_in_transaction) {
+    const std::string taken = co_await ask(self, house, 1, lock);
+    EXPECT_EQ(taken, "+OK\r\n");
+  }
+  {
+    KeyLocks locks{self, house};
+    std::vector<std::string> keys{storage_key(0, key)};
+    const bool is_held = co_await locks.hold(std::move(keys));
+    EXPECT_TRUE(is_held);
+    Words change{"PEXPIRE", key, "900000"};
+    if (takes_in_transaction) change = lock;
+    const std::vector<std::string_view> words{change.begin(), change.end()};
+    std::string reply;
+    const ApplyContext context{.now_ms = self.system_time() / 1ms, .client = 1};
+    apply_held(*find_command(words[0]), words, 0, locks.keys(), context, reply);
+    EXPECT_EQ(co_await locks.commit(), "");
+  }
+  send(owner, Done{});
+  co_await self.receive<Done>();
+}
+
+Async<> locks_of_transactions_end(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.rule("php:", "lock-owner=connection");
+  Words look{"EXISTS", "php:a_LOCK"};
+  for (const bool takes_in_transaction : {false, true}) {
+    const Pid client = spawn(take_and_change, self.pid(), server, bool{takes_in_transaction});
+    (void)co_await self.receive<Done>();
+    EXPECT_EQ(co_await world(2, look), ":1\r\n");
+    const Ref down = self.monitor(client);
+    send(client, Done{});
+    (void)co_await self.receive(
+        when([&](const Down& each) { return each.ref == down; }, [](Down) { return true; }));
+    EXPECT_EQ(co_await world(2, look), ":0\r\n") << takes_in_transaction;
+    Words end{"DEL", "php:a_LOCK"};
+    (void)co_await world(2, end);
+  }
+}
+
+TEST(LockKey, ends_with_its_connection_whatever_a_transaction_does_with_it) {
+  in_every_schedule(locks_of_transactions_end);
+}
+
 Words save(int number, bool has_user) {
   const std::string name = "s:" + std::to_string(number);
   const std::string user = has_user ? R"("user":"u)" + std::to_string(number) + R"(",)" : "";

@@ -43,6 +43,7 @@ Next SessionServer::handle_call(Process& self, Hold, From<Held> from) {
 void SessionServer::let_go(Process& self) {
   (void)self.demonitor(company_->holder_monitor, Flush::yes);
   company_->holder = Pid{};
+  hand_lock_on(self);
   while (!is_held() && !company_->waiting.empty()) {
     Waiting waiting = std::move(company_->waiting.front());
     company_->waiting.pop_front();
@@ -53,8 +54,8 @@ void SessionServer::let_go(Process& self) {
     } else {
       serve(self, std::move(*waiting.command), std::move(*waiting.from));
     }
+    hand_lock_on(self);
   }
-  hand_lock_on(self);
 }
 
 Next SessionServer::handle_call(Process& self, TakeOver message, From<std::string> from) {
@@ -71,13 +72,18 @@ Next SessionServer::handle_call(Process& self, TakeOver message, From<std::strin
   KeyOutcome outcome;
   const bool existed = state_.session.exists();
   state_ = std::move(*message.state);
-  forget_lock_setter(self);
   const bool exists = state_.session.exists();
   outcome.created = exists && !existed;
   outcome.deleted = existed && !exists;
   outcome.value_changed = true;
   outcome.revoked = message.was_revoked;
-  for (const Event& event : message.events) outcome.expired |= event.kind == event_expired;
+  bool is_anew = false;  // though it was there before, perhaps
+  for (const Event& event : message.events) {
+    outcome.expired |= event.kind == event_expired;
+    is_anew |= event.kind == event_new;
+  }
+  if (!exists) forget_lock_setter(self);
+  if (exists && is_anew) note_lock_setter(self, from.caller());
   count(outcome.expired);
   // Among the events is that it is new, at its place: it may have come, gone and come again.
   note_change(before.revision, message.events, false);

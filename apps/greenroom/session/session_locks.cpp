@@ -71,9 +71,11 @@ bool SessionServer::waits_for_lock(const Apply& message, std::int64_t now_ms) {
          options->condition == StringOptions::Condition::if_absent;
 }
 
-// The next in line gets the lock, if it is free; who has waited too long gets null.
+// The next in line gets the lock, if it is free; who has waited too long gets null. Before whoever
+// has come later is served, too.
 void SessionServer::hand_lock_on(Process& self) {
   while (company_ && !is_held() && !company_->lock_waiters.empty()) {
+    (void)expire(self);  // the lock may be over, and the clock on its way to say so
     const bool is_free = !state_.session.exists();
     if (!is_free && company_->lock_waiters.front().until_ms > monotonic_ms(self)) return;
     LockWaiter next = std::move(company_->lock_waiters.front());
@@ -91,9 +93,9 @@ void SessionServer::hand_lock_on(Process& self) {
 }
 
 // Remembers who has taken a lock that ends with its connection.
-void SessionServer::note_lock_setter(Process& self, const KeyOutcome& outcome, Pid client) {
-  if (!outcome.created || !is_lock() || !rule_->lock_ends_with_connection) return;
+void SessionServer::note_lock_setter(Process& self, Pid client) {
   forget_lock_setter(self);
+  if (!is_lock() || !rule_->lock_ends_with_connection) return;
   company().lock_setter = client;
   company_->lock_setter_monitor = self.monitor(client);
 }

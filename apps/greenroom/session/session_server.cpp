@@ -295,7 +295,7 @@ void SessionServer::serve(Process& self, Apply message, From<std::string> from) 
   house_->counters.add(tally);
   if (outcome.hit && command.has(flag_readonly)) tell_popular(command);
   note_outcome(self, outcome, before);
-  note_lock_setter(self, outcome, from.caller());
+  if (outcome.created) note_lock_setter(self, from.caller());
   const bool changed = outcome.must_store() || outcome.deleted || outcome.created;
   answer(self, changed || command.has(flag_write), std::move(reply), std::move(from));
 }
@@ -317,6 +317,7 @@ Next SessionServer::handle_call(Process& self, Apply message, From<std::string> 
   if (is_held()) {
     company_->waiting.push_back(Waiting{std::move(message), std::move(from)});
   } else {
+    hand_lock_on(self);
     serve(self, std::move(message), std::move(from));
     hand_lock_on(self);
   }

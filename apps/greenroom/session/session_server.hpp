@@ -259,7 +259,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   // session_locks.cpp
   bool waits_for_lock(const Apply& message, std::int64_t now_ms);
   void hand_lock_on(troupe::Process& self);
-  void note_lock_setter(troupe::Process& self, const KeyOutcome& outcome, troupe::Pid client);
+  void note_lock_setter(troupe::Process& self, troupe::Pid client);
   void forget_lock_setter(troupe::Process& self);
   void take_own_lock(troupe::Process& self, const Apply& message, troupe::From<std::string> from);
   void give_own_lock(troupe::Process& self, OwnLock::Waiting to);
