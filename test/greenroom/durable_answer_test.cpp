@@ -209,6 +209,40 @@ TEST(RelaxedAnswer, waits_for_a_disk_that_stands_still_whatever_the_clock_says) 
   }
 }
 
+Async<> fail_next_write(Process& self) {
+  const StoreValue value = co_await self.receive<StoreValue>();
+  send(value.from, StoreFailed{value.revision, "no space left"});
+}
+
+Async<> a_failing_disk_is_told(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.house().writers = {Name{writer_name}};
+  world.house().durability = storage::Durability::relaxed;
+  self.register_name(Name{writer_name});
+  Words write{"SET", "s", "x"};
+  EXPECT_EQ(co_await world(1, write), "+OK\r\n");
+  co_await fail_next_write(self);
+  EXPECT_EQ(co_await world(1, write), "+OK\r\n") << "a second is not over";
+  co_await fail_next_write(self);
+  co_await self.sleep(2s);
+  co_await fail_next_write(self);
+  world.begin_to_ask(1, write);
+  co_await fail_next_write(self);
+  const std::string told = co_await world.answer_to(1);
+  EXPECT_TRUE(told.starts_with("-MISCONF")) << told;
+  world.begin_to_ask(1, write);
+  StoreValue value = co_await self.receive<StoreValue>();
+  send(value.from, Stored{value.revision});
+  EXPECT_EQ(co_await world.answer_to(1), "+OK\r\n");
+  EXPECT_EQ(co_await world(1, write), "+OK\r\n") << "it works again";
+  value = co_await self.receive<StoreValue>();
+  send(value.from, Stored{value.revision});
+}
+
+TEST(RelaxedAnswer, tells_of_a_disk_that_has_failed_for_a_second) {
+  in_every_schedule(a_failing_disk_is_told);
+}
+
 Async<> a_far_deadline_becomes_a_near_one(Process& self, ServerPtr server) {
   World world{self, server};
   spawn_link(expiry_clock, ExpiryClockRef{&world.house().expiry});

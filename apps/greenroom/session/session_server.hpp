@@ -43,8 +43,8 @@ inline std::int64_t monotonic_ms(troupe::Process& self) {
 //
 // Writes go to the shard's writer, one at a time: what changes while one is under way is stored by
 // the next, so that ten quick changes cost two writes. With Durability::commit a reply waits until
-// the change it reports is stored; otherwise it is sent at once, unless the last write has been
-// under way for longer than `relaxed_limit`.
+// the change it reports is stored; otherwise it is sent at once, unless nothing could be stored for
+// longer than `relaxed_limit`: the disk does not answer, or answers with errors.
 //
 // When nothing is under way it falls asleep: the process goes on as a SleepingSession, a record of
 // a hundred bytes, and the next message wakes it.
@@ -313,8 +313,9 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   std::int64_t armed_ms_ = 0;            // for when it is entered in the expiry clock; 0: it is not
   const PrefixRule* rule_ = nullptr;
   std::uint64_t stored_revision_ = 0;
-  std::uint64_t under_way_ = 0;          // the revision that is being stored; 0: none
-  std::int64_t under_way_since_ms_ = 0;  // monotonic
+  std::uint64_t under_way_ = 0;  // the revision that is being stored; 0: none
+  // The disk has taken nothing since, though there was something (monotonic); 0: it keeps up.
+  std::int64_t behind_since_ms_ = 0;
   std::unique_ptr<Company> company_;
   std::uint32_t counted_bytes_ = 0;  // of Counters::dataset_bytes
   // The generation in which rule_ was looked up; there are at most PrefixRules::max_changes.

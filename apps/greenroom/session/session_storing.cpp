@@ -2,6 +2,7 @@
 //
 // How a session's changes reach the disk: one value at a time is under way to the writer of its
 // shard, whoever waits for it is answered when it has arrived, and what changed meanwhile follows.
+#include <algorithm>
 #include <utility>
 
 #include "session/session_server.hpp"
@@ -15,7 +16,7 @@ void SessionServer::store(Process& self) {
   if (house_->writers.empty()) return;
   if (under_way_ != 0 || stored_revision_ == state_.session.revision()) return;
   under_way_ = state_.session.revision();
-  under_way_since_ms_ = monotonic_ms(self);
+  if (behind_since_ms_ == 0) behind_since_ms_ = std::max<std::int64_t>(monotonic_ms(self), 1);
   StoreValue request{self.pid(), state_.session.revision(), storage_key_, std::nullopt};
   if (state_.session.exists() || state_.dead_until_ms() != 0) request.value = packed();
   const Pid writer = whereis(house_->writer_for(storage_key_));
@@ -52,7 +53,7 @@ void SessionServer::answer(Process& self, bool is_promise, std::string reply,
   }
   store(self);
   const bool overdue =
-      under_way_ != 0 && monotonic_ms(self) - under_way_since_ms_ >= relaxed_limit_ms;
+      behind_since_ms_ != 0 && monotonic_ms(self) - behind_since_ms_ >= relaxed_limit_ms;
   if (house_->durability == storage::Durability::relaxed && !overdue) {
     std::move(from).reply(std::move(reply));
   } else {
@@ -64,6 +65,7 @@ void SessionServer::answer(Process& self, bool is_promise, std::string reply,
 Next SessionServer::handle_info(Process& self, Stored message) {
   if (message.revision == under_way_) {
     under_way_ = 0;
+    behind_since_ms_ = 0;
     stored_revision_ = message.revision;
     release(message.revision, nullptr);
     store(self);
