@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/sanitizer.hpp"
 #include "runtime/runtime_state.hpp"
 #include "runtime/signal.hpp"
 
@@ -213,7 +214,7 @@ TEST(ProcessTableTest, the_next_runtime_with_the_same_node_goes_on_with_the_gene
 
 // A pid may be made up, so its index may be one that only the next table has.
 TEST(ProcessTableTest, a_pid_beyond_the_end_finds_nothing_while_a_larger_table_comes) {
-  constexpr std::uint32_t rounds = 5'000;
+  constexpr std::uint32_t rounds = TROUPE_THREAD_SANITIZER ? 500 : 5'000;
   Runtime owner{{.execution = Execution::single}};
   const std::uint32_t node = claim_node(NodeKind::real);
   ASSERT_NE(node, 0u);
