@@ -208,6 +208,28 @@ TEST(LockKey, goes_to_nobody_who_came_later_than_those_who_wait) {
   in_every_schedule(nobody_jumps_the_line);
 }
 
+// Somebody holds the key of the lock when its owner's connection ends.
+Async<> an_owner_dies_unnoticed(Process& self, ServerPtr server) {
+  World world{self, server};
+  world.rule("php:", "lock-wait=1s lock-owner=connection");
+  Words lock{"SET", "php:a_LOCK", "x", "NX", "PX", "600000"};
+  EXPECT_EQ(co_await world(1, lock), "+OK\r\n");
+  {
+    KeyLocks locks{self, HouseRef{&world.house()}};
+    std::vector<std::string> keys{storage_key(0, "php:a_LOCK")};
+    const bool is_held = co_await locks.hold(std::move(keys));
+    EXPECT_TRUE(is_held);
+    co_await world.cut(1);
+    world.begin_to_ask(2, lock);
+    co_await self.sleep(10ms);
+  }
+  EXPECT_EQ(co_await world.answer_to(2), "+OK\r\n");
+}
+
+TEST(LockKey, ends_with_its_connection_also_where_a_transaction_holds_it) {
+  in_every_schedule(an_owner_dies_unnoticed);
+}
+
 struct Done {};
 
 // A connection that takes a lock, has another key of it in a transaction, and ends.

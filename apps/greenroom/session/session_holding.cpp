@@ -51,6 +51,8 @@ void SessionServer::let_go(Process& self) {
       grant(self, std::move(*waiting.holder));
     } else if (waiting.revoke) {
       revoke(self, *waiting.revoke);
+    } else if (waiting.gone_owner) {
+      end_lock_of(self, waiting.gone_owner);
     } else {
       serve(self, std::move(*waiting.command), std::move(*waiting.from));
     }

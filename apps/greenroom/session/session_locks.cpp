@@ -213,9 +213,18 @@ void SessionServer::forget_locks_of(Process& self, Pid client) {
     });
     if (lock->owner == client) free_own_lock(self);
   }
-  if (company_->lock_setter != client || !client) return;
+  end_lock_of(self, client);
+}
+
+// Of a rule that says so. One that is held still ends when it is let go.
+void SessionServer::end_lock_of(Process& self, Pid client) {
+  if (!client || company_->lock_setter != client) return;
+  if (is_held()) {
+    company_->waiting.push_back(Waiting{.gone_owner = client});
+    return;
+  }
   company_->lock_setter = Pid{};
-  if (is_held() || !state_.session.exists()) return;
+  if (!state_.session.exists()) return;
   end(self, SessionEvent::Kind::deleted);
   hand_lock_on(self);
 }

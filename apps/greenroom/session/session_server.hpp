@@ -165,12 +165,14 @@ struct SessionServer : troupe::GenServer<SessionServer> {
     troupe::From<std::string> from;
     std::string reply;
   };
-  // What came while the key was held, in order: a command, another holder, or its revocation.
+  // What came while the key was held, in order: a command, another holder, its revocation, or that
+  // the connection has ended whose lock it is.
   struct Waiting {
     std::optional<Apply> command{};
     std::optional<troupe::From<std::string>> from{};
     std::optional<troupe::From<Held>> holder{};
     std::optional<Revoke> revoke{};
+    troupe::Pid gone_owner{};
   };
   // A SET NX on a lock that somebody has; it gets the lock in its turn. Waits and locks end by the
   // monotonic clock.
@@ -267,6 +269,7 @@ struct SessionServer : troupe::GenServer<SessionServer> {
   void unlock(troupe::Process& self, const Apply& message, troupe::From<std::string> from);
   void end_overdue_locks(troupe::Process& self);
   void forget_locks_of(troupe::Process& self, troupe::Pid client);
+  void end_lock_of(troupe::Process& self, troupe::Pid client);
   std::int64_t next_lock_end_ms() const;
   std::size_t lock_bytes() const;
 
