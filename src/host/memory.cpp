@@ -97,15 +97,14 @@ void begin_large_page(void* page) noexcept {
 }
 
 void fault_in(void* range, std::size_t bytes) noexcept {
-#ifdef MADV_POPULATE_WRITE
   const std::span pages = whole_pages(range, bytes);
+#ifdef MADV_POPULATE_WRITE
   const std::int64_t begin = now_ns();
-  madvise(pages.data(), pages.size(), MADV_POPULATE_WRITE);
-  page_costs.note_small(pages.size(), now_ns() - begin);
-#else
-  (void)range;
-  (void)bytes;
+  if (madvise(pages.data(), pages.size(), MADV_POPULATE_WRITE) == 0) {
+    return page_costs.note_small(pages.size(), now_ns() - begin);
+  }
 #endif
+  page_costs.note_small(pages.size());
 }
 
 void release_memory(void* range, std::size_t bytes) noexcept { munmap(range, bytes); }

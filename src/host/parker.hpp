@@ -18,8 +18,7 @@ namespace troupe {
 //   who     from      to        order    pairs with
 //   park    permit    empty     acquire  unpark's release: what was done before unpark() is seen
 //   park    empty     sleeping  acquire  nothing; on its way into futex_wait(word == sleeping),
-//   which
-//                                        the kernel refuses when unpark() changed the word
+//                                        which the kernel refuses when unpark() changed the word
 //                                        meanwhile
 //   park    permit    empty     acquire  after the wait, as in the first line
 //   park    sleeping  empty     acquire  the deadline passed; an exchange, so that an unpark() that

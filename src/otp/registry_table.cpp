@@ -168,13 +168,13 @@ void RegistryTable::remove_partition(unsigned partition) {
 }
 
 std::optional<std::pair<Term, Term>> RegistryTable::change(const Term& key, Pid pid,
-                                                           ValueChange change, void* context) {
+                                                           ValueChange new_value, void* context) {
   return with_unique(*this, key, [&](auto& map, const auto& wanted) {
     return map.update(wanted, [&](std::optional<RegistryEntry>& entry) {
       std::optional<std::pair<Term, Term>> changed;
       if (entry && entry->pid == pid) {
         Term old = entry->value;
-        entry->value = change(context, old);
+        entry->value = new_value(context, old);
         changed.emplace(entry->value, std::move(old));
       }
       return changed;

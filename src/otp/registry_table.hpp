@@ -76,7 +76,7 @@ class RegistryTable final : public EndDuty {
   void remove_partition(unsigned partition);
 
   using ValueChange = Term (*)(void* context, const Term& old);
-  std::optional<std::pair<Term, Term>> change(const Term& key, Pid pid, ValueChange change,
+  std::optional<std::pair<Term, Term>> change(const Term& key, Pid pid, ValueChange new_value,
                                               void* context);
 
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }

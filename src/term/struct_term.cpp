@@ -58,7 +58,7 @@ std::unexpected<MappingError> mismatch(MappingError::Code code, std::string_view
   bool small = found.size() <= shown && !found.is_map() && !found.is_list() && !found.is_tuple();
   if (small) {
     error.found = to_erlang(found);
-    if (error.found.size() > shown) error.found = error.found.substr(0, shown) + "...";
+    if (error.found.size() > shown) error.found.replace(shown, std::string::npos, "...");
   } else {
     error.found = found.is_map()     ? "a map"
                   : found.is_tuple() ? "a tuple"

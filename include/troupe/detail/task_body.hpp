@@ -71,7 +71,9 @@ template <class F, class... A>
 Async<> run_awaited_task(Process& self, Code<F> code, A... arguments) {
   using Returned = TaskReturns<F, A...>::Returned;
   using R = TaskReturn<F, A...>;
-  const Alias to = (co_await self.receive<TaskStart>()).reply_to;
+  // In two steps, because GCC 14 finds no type for a member of what is awaited here.
+  const TaskStart start = co_await self.receive<TaskStart>();
+  const Alias to = start.reply_to;
   if constexpr (std::is_void_v<R>) {
     if constexpr (is_async<Returned>) {
       co_await run_task_code(code.callable, self, std::move(arguments)...);

@@ -15,10 +15,14 @@ extern "C" {
 // place.
 [[gnu::weak]] void __asan_handle_no_return();
 
-// Does not say that it never returns: then the last call is a jump, and the unwinder, who takes
-// 2,500 instructions for a frame, has one less to pass.
-[[gnu::noinline]] void __cxa_throw(void* exception, std::type_info* type,
-                                   void (*destructor)(void*)) {
+// Under another name in C++, because GCC declares __cxa_throw by itself where it compiles a throw,
+// and with other types than the ABI has. Does not say that it never returns: then the last call is
+// a jump, and the unwinder, who takes 2,500 instructions for a frame, has one less to pass.
+void throw_hook(void* exception, std::type_info* type,
+                void (*destructor)(void*)) __asm__("__cxa_throw");
+
+[[gnu::noinline]] void throw_hook(void* exception, std::type_info* type,
+                                  void (*destructor)(void*)) {
   using Throw = void (*)(void*, std::type_info*, void (*)(void*));
   static const auto real = reinterpret_cast<Throw>(::dlsym(RTLD_NEXT, "__cxa_throw"));
   troupe::detail::record_throw(exception);
