@@ -83,7 +83,10 @@ Async<> measure(Process& self, SharedNames names, std::int64_t lookups, std::int
       spawn(reader<How>, self.pid(), names, lookups, static_cast<std::uint64_t>(886'452 + i));
     }
     std::int64_t found = 0;
-    for (std::int64_t i = 0; i < at_once; ++i) found += (co_await self.receive<Found>()).count;
+    for (std::int64_t i = 0; i < at_once; ++i) {
+      const Found more = co_await self.receive<Found>();
+      found += more.count;
+    }
     if (found != lookups * at_once) self.exit("a name was not found");
     const std::string suffix = at_once == 1 ? "" : "_x" + std::to_string(at_once);
     print("registry", How::metric + suffix, watch.rate(lookups * at_once), "lookups/s");

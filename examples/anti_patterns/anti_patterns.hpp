@@ -58,7 +58,7 @@ struct GodProcess : GenServer<GodProcess> {
  private:
   std::size_t handled_ = 0;
 };
-inline Async<> order(Process& self, std::string customer, Pid tell) {
+inline Async<> order(Process&, std::string customer, Pid tell) {
   if (customer.empty()) throw std::invalid_argument("no customer");
   send(tell, customer);
   co_return;

@@ -33,8 +33,8 @@ TEST(ChatRoom, members_hear_and_the_dead_are_forgotten) {
     co_await call(self, lobby, Room::Join{"ada", self.pid()});
     const Pid bob = spawn([](Process& me) -> Async<> { co_await me.receive<int>(); });
     co_await call(self, lobby, Room::Join{"bob", bob});
-    EXPECT_EQ(co_await call(self, lobby, Room::Members{}),
-              (std::vector<std::string>{"ada", "bob"}));
+    const auto members = co_await call(self, lobby, Room::Members{});
+    EXPECT_EQ(members, (std::vector<std::string>{"ada", "bob"}));
     exit(bob, atoms::kill);
     while ((co_await call(self, lobby, Room::Members{})).size() != 1) co_await self.yield();
     cast(lobby, Room::Say{self.pid(), "hello"});

@@ -28,7 +28,8 @@ TEST(SessionStore, one_id_is_one_session_with_its_data) {
     co_await call(self, ada, Session::Put{"user", "1"});
     EXPECT_EQ(co_await get(self, ada, "user"), "1");
     EXPECT_EQ(co_await get(self, ada, "none"), "-");
-    EXPECT_EQ(co_await call(self, ada, Session::AllData{}), (Data{{"user", "1"}}));
+    const Data data = co_await call(self, ada, Session::AllData{});
+    EXPECT_EQ(data, (Data{{"user", "1"}}));
     EXPECT_EQ(active_sessions(), std::vector<std::string>{"ada"});
     EXPECT_FALSE(get_session("bob"));
   });

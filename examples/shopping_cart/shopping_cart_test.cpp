@@ -25,7 +25,8 @@ TEST(ShoppingCart, a_cart_keeps_what_is_put_in) {
     co_await call(self, cart, Cart::Add{"book", 2});
     co_await call(self, cart, Cart::Add{"pen", 1});
     co_await call(self, cart, Cart::Remove{"pen"});
-    EXPECT_EQ(co_await call(self, cart, Cart::Get{}), (Items{{"book", 3}}));
+    const Items items = co_await call(self, cart, Cart::Get{});
+    EXPECT_EQ(items, (Items{{"book", 3}}));
   });
 }
 

@@ -46,8 +46,12 @@ TEST(CommandTable, a_command_with_keys_is_answered_by_their_owners) {
     const bool has_owner =
         command.handler == Handler::single_key || has_parts || command.id == CommandId::watch;
     EXPECT_EQ(command.first_key != 0, has_owner) << command.name;
-    if (command.merge != Merge::none) EXPECT_TRUE(has_parts) << command.name;
-    if (command.handler == Handler::multi_key) EXPECT_NE(command.merge, Merge::none);
+    if (command.merge != Merge::none) {
+      EXPECT_TRUE(has_parts) << command.name;
+    }
+    if (command.handler == Handler::multi_key) {
+      EXPECT_NE(command.merge, Merge::none);
+    }
   }
 }
 

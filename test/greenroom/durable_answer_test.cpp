@@ -111,7 +111,9 @@ Async<> several_keys_wait_too(Process& self, ServerPtr server) {
   EXPECT_TRUE(waits);
   send(first.from, Stored{first.revision});
   EXPECT_EQ(co_await world.answer_to(1), ":1\r\n");
-  if (waits) EXPECT_EQ(co_await world.answer_to(2), ":1\r\n");
+  if (waits) {
+    EXPECT_EQ(co_await world.answer_to(2), ":1\r\n");
+  }
 }
 
 TEST(DurableAnswer, about_several_keys_waits_for_those_that_it_did_not_change) {
@@ -166,7 +168,9 @@ Async<> http_waits_too(Process& self, ServerPtr server) {
     EXPECT_TRUE(waits) << each.method << " " << id;
     send(second.from, Stored{second.revision});
     (void)co_await world.answer_to(1);
-    if (waits) EXPECT_EQ(co_await world.answer_to(0), each.status) << each.method << " " << id;
+    if (waits) {
+      EXPECT_EQ(co_await world.answer_to(0), each.status) << each.method << " " << id;
+    }
   }
   exit(*started, ExitReason{atoms::shutdown});
 }
@@ -196,7 +200,9 @@ Async<> a_clock_set_back_lets_nobody_off(Process& self, ServerPtr server, Calend
   send(value.from, Stored{value.revision});
   const StoreValue next = co_await self.receive<StoreValue>();
   send(next.from, Stored{next.revision});
-  if (waits) EXPECT_EQ(co_await world.answer_to(1), "+OK\r\n");
+  if (waits) {
+    EXPECT_EQ(co_await world.answer_to(1), "+OK\r\n");
+  }
 }
 
 TEST(RelaxedAnswer, waits_for_a_disk_that_stands_still_whatever_the_clock_says) {

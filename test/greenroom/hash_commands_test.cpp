@@ -126,7 +126,9 @@ void compare_with_a_map(unsigned seed, std::size_t fields, std::size_t longest) 
     auto found = hash.find(field);
     auto expected = map.find(field);
     ASSERT_EQ(found.has_value(), expected != map.end());
-    if (found) ASSERT_EQ(*found, expected->second);
+    if (found) {
+      ASSERT_EQ(*found, expected->second);
+    }
     ASSERT_EQ(hash.size(), map.size());
     ASSERT_EQ(hash.is_empty(), map.empty());
   }

@@ -16,14 +16,17 @@ namespace {
 
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
-using File = std::unique_ptr<std::FILE, decltype(&std::fclose)>;
+struct Close {
+  void operator()(std::FILE* file) const { (void)std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, Close>;
 
 void require(bool holds, const char* what) {
   if (!holds) throw std::runtime_error{what};
 }
 
 File open(const std::string& path, const char* mode) {
-  File file{std::fopen(path.c_str(), mode), &std::fclose};
+  File file{std::fopen(path.c_str(), mode)};
   require(file != nullptr, "cannot open a PEM file");
   return file;
 }

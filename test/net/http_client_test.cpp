@@ -69,7 +69,9 @@ TEST(HttpClient, two_requests_go_over_one_connection) {
     EXPECT_EQ(one->fields.find("x-peer-port"), two->fields.find("x-peer-port"));
     auto missing = co_await http::fetch(self, url_of(port) + "/missing");
     EXPECT_TRUE(missing.has_value());
-    if (missing) EXPECT_EQ(missing->status, 404);
+    if (missing) {
+      EXPECT_EQ(missing->status, 404);
+    }
   });
 }
 
@@ -184,17 +186,23 @@ TEST(HttpClient, servers_that_misbehave_are_errors_of_the_right_kind) {
       const std::uint16_t port = start_canned(self, each.answer, 2, 1);
       auto response = co_await http::fetch(self, url_of(port), {}, options);
       EXPECT_FALSE(response.has_value()) << each.answer;
-      if (!response) EXPECT_EQ(response.error().kind, each.kind) << response.error().text;
+      if (!response) {
+        EXPECT_EQ(response.error().kind, each.kind) << response.error().text;
+      }
     }
     auto nobody = net::Listener::listen(self, {});
     const std::uint16_t port = nobody->port();
     nobody->close();
     auto refused = co_await http::fetch(self, url_of(port));
     EXPECT_FALSE(refused.has_value());
-    if (!refused) EXPECT_EQ(refused.error().kind, http::ErrorKind::network);
+    if (!refused) {
+      EXPECT_EQ(refused.error().kind, http::ErrorKind::network);
+    }
     auto no_url = co_await http::fetch(self, "127.0.0.1");
     EXPECT_FALSE(no_url.has_value());
-    if (!no_url) EXPECT_EQ(no_url.error().kind, http::ErrorKind::bad_url);
+    if (!no_url) {
+      EXPECT_EQ(no_url.error().kind, http::ErrorKind::bad_url);
+    }
   });
 }
 
@@ -205,7 +213,9 @@ TEST(HttpClient, a_server_that_never_answers_times_out) {
     const std::uint16_t port = start_canned(self, "", 1, 2);
     auto response = co_await http::fetch(self, url_of(port), {}, options);
     EXPECT_FALSE(response.has_value());
-    if (!response) EXPECT_EQ(response.error().kind, http::ErrorKind::timed_out);
+    if (!response) {
+      EXPECT_EQ(response.error().kind, http::ErrorKind::timed_out);
+    }
   });
 }
 
@@ -224,7 +234,9 @@ TEST(EventSource, events_go_on_after_a_break_from_the_last_one_that_was_seen) {
     late.set_last_id("100");
     auto event = co_await late.next(self, 30s);
     EXPECT_TRUE(event.has_value());
-    if (event) EXPECT_EQ(event->id, "101");
+    if (event) {
+      EXPECT_EQ(event->id, "101");
+    }
   });
 }
 
@@ -234,7 +246,9 @@ TEST(EventSource, what_is_no_stream_of_events_is_an_error) {
     http::EventSource source{url_of(port) + "/missing"};
     auto event = co_await source.next(self, 30s);
     EXPECT_FALSE(event.has_value());
-    if (!event) EXPECT_EQ(event.error().kind, http::ErrorKind::malformed) << event.error().text;
+    if (!event) {
+      EXPECT_EQ(event.error().kind, http::ErrorKind::malformed) << event.error().text;
+    }
   });
 }
 

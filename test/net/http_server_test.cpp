@@ -391,7 +391,9 @@ TEST(HttpServer, at_its_end_answers_under_way_are_finished_and_idle_connections_
     exit(server.pid, ExitReason{atoms::shutdown});
     auto count = co_await idle->read(self, buffer, 10s);
     EXPECT_TRUE(count.has_value());
-    if (count) EXPECT_EQ(*count, 0u);
+    if (count) {
+      EXPECT_EQ(*count, 0u);
+    }
     auto late = co_await net::Stream::connect(self, server.address, 10s);
     if (late) {
       // In the queue of the listener when that was closed.

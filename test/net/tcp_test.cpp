@@ -76,7 +76,9 @@ TEST(Tcp, nobody_listening_is_refused) {
     listener->close();
     auto stream = co_await net::Stream::connect(self, {"127.0.0.1", port}, 10s);
     EXPECT_FALSE(stream.has_value());
-    if (!stream) EXPECT_EQ(stream.error().kind, net::ErrorKind::refused);
+    if (!stream) {
+      EXPECT_EQ(stream.error().kind, net::ErrorKind::refused);
+    }
   });
 }
 
@@ -85,7 +87,9 @@ TEST(Tcp, a_port_in_use_cannot_be_listened_on) {
     auto first = net::Listener::listen(self, {});
     auto second = net::Listener::listen(self, {"127.0.0.1", first->port()});
     EXPECT_FALSE(second.has_value());
-    if (!second) EXPECT_EQ(second.error().kind, net::ErrorKind::address_in_use);
+    if (!second) {
+      EXPECT_EQ(second.error().kind, net::ErrorKind::address_in_use);
+    }
     co_return;
   });
 }
@@ -97,7 +101,9 @@ TEST(Tcp, a_read_gives_up_at_its_deadline) {
     char buffer[16];
     auto count = co_await stream->read(self, buffer, 20ms);
     EXPECT_FALSE(count.has_value());
-    if (!count) EXPECT_EQ(count.error().kind, net::ErrorKind::timed_out);
+    if (!count) {
+      EXPECT_EQ(count.error().kind, net::ErrorKind::timed_out);
+    }
   });
 }
 
@@ -153,7 +159,9 @@ TEST(Tcp, the_peer_of_a_process_that_ends_sees_the_end_of_the_stream) {
     char buffer[16];
     auto count = co_await stream->read(self, buffer, 10s);
     EXPECT_TRUE(count.has_value());
-    if (count) EXPECT_EQ(*count, 0u);
+    if (count) {
+      EXPECT_EQ(*count, 0u);
+    }
   });
 }
 

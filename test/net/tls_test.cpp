@@ -179,13 +179,17 @@ TEST(Tls, a_client_that_speaks_no_tls_is_refused_and_one_that_says_nothing_times
     EXPECT_TRUE((co_await client->write(self, "PING\r\nPING\r\nPING\r\n")).has_value());
     auto channel = co_await net::Channel::accept_tls(self, std::move(*accepted), server, 10s);
     EXPECT_FALSE(channel.has_value());
-    if (!channel) EXPECT_EQ(channel.error().kind, net::ErrorKind::tls) << channel.error().text;
+    if (!channel) {
+      EXPECT_EQ(channel.error().kind, net::ErrorKind::tls) << channel.error().text;
+    }
 
     auto silent = co_await net::Stream::connect(self, {"127.0.0.1", listener->port()}, 10s);
     accepted = co_await listener->accept(self, 10s);
     channel = co_await net::Channel::accept_tls(self, std::move(*accepted), server, 20ms);
     EXPECT_FALSE(channel.has_value());
-    if (!channel) EXPECT_EQ(channel.error().kind, net::ErrorKind::timed_out);
+    if (!channel) {
+      EXPECT_EQ(channel.error().kind, net::ErrorKind::timed_out);
+    }
   });
 }
 
@@ -243,10 +247,14 @@ TEST(Tls, a_connection_that_is_cut_is_no_end_of_the_stream) {
     char buffer[16];
     auto count = co_await channel->read(self, buffer, 10s);
     EXPECT_TRUE(count.has_value());
-    if (count) EXPECT_EQ((std::string_view{buffer, *count}), "half");
+    if (count) {
+      EXPECT_EQ((std::string_view{buffer, *count}), "half");
+    }
     count = co_await channel->read(self, buffer, 10s);
     EXPECT_FALSE(count.has_value());
-    if (!count) EXPECT_EQ(count.error().kind, net::ErrorKind::reset);
+    if (!count) {
+      EXPECT_EQ(count.error().kind, net::ErrorKind::reset);
+    }
   });
 }
 

@@ -16,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using test::journal;
 using test::Line;
-using test::Lines;
 using test::on_every_executor;
 using test::Worker;
 using Apps = ApplicationController;
@@ -54,13 +53,13 @@ TEST_F(ApplicationTest, applications_start_after_what_they_need) {
     EXPECT_EQ(to_erlang((co_await Apps::start(self, "web")).error().term()), "{not_started,store}");
     const auto first = co_await Apps::ensure_all_started(self, "web");
     EXPECT_EQ(*first, (std::vector{Atom{"base"}, Atom{"store"}, Atom{"web"}}));
-    EXPECT_EQ(co_await journal(self), (Lines{"start base", "start store", "start web"}));
+    EXPECT_EQ(co_await journal(self), "start base; start store; start web");
     EXPECT_TRUE((co_await Apps::ensure_all_started(self, "web"))->empty());
     EXPECT_EQ(to_erlang((co_await Apps::start(self, "web")).error().term()),
               "{already_started,web}");
     EXPECT_EQ((co_await Apps::start(self, "none")).error().code, Code::not_loaded);
     co_await stop(self, "application_controller");
-    EXPECT_EQ(co_await journal(self), (Lines{"stop", "stop", "stop"}));
+    EXPECT_EQ(co_await journal(self), "stop; stop; stop");
   });
 }
 
@@ -97,8 +96,7 @@ TEST_F(ApplicationTest, a_stop_runs_prep_stop_then_the_tree_then_stop) {
     EXPECT_EQ((co_await Apps::started(self)).size(), 1u);
     EXPECT_TRUE((co_await Apps::stop(self, "demo")).has_value());
     EXPECT_EQ(co_await journal(self),
-              (Lines{"start a", "start b", "prep_stop state", "stop b shutdown", "stop a shutdown",
-                     "stop prepared"}));
+              "start a; start b; prep_stop state; stop b shutdown; stop a shutdown; stop prepared");
     EXPECT_EQ(to_erlang((co_await Apps::stop(self, "demo")).error().term()), "{not_started,demo}");
     EXPECT_TRUE((co_await Apps::started(self)).empty());
     EXPECT_TRUE((co_await Apps::start(self, "demo")).has_value());
@@ -151,7 +149,7 @@ TEST_F(ApplicationTest, the_end_of_a_temporary_application_leaves_the_rest_runni
       (void)co_await Apps::start(self, name);
     }
     exit(whereis("sup_one"), atoms::kill);
-    EXPECT_EQ(co_await journal(self, 3), (Lines{"start one", "start two", "stop"}));
+    EXPECT_EQ(co_await journal(self, 3), "start one; start two; stop");
     while ((co_await Apps::started(self)).size() != 1) co_await self.yield();
     EXPECT_EQ((co_await Apps::started(self))[0], Atom{"two"});
     co_await stop(self, "application_controller");
@@ -176,7 +174,7 @@ TEST_F(ApplicationTest, the_end_of_a_permanent_application_is_told_or_stops_ever
     exit(whereis("sup_one"), atoms::kill);
     EXPECT_EQ(to_erlang((co_await self.receive<Exit>()).reason.term()),
               "{application_terminated,one,killed}");
-    EXPECT_EQ(co_await journal(self), (Lines{"stop", "stop"}));
+    EXPECT_EQ(co_await journal(self), "stop; stop");
   });
 }
 
@@ -332,7 +330,9 @@ TEST_F(ApplicationTest, everything_has_stopped_at_the_end_under_any_of_a_hundred
         for (const char* name : names) EXPECT_FALSE(whereis("sup_" + std::string{name}));
         // As many ends as starts.
         int balance = 0;
-        for (const std::string& line : co_await journal(self)) balance += line == "stop" ? -1 : 1;
+        while (const auto line = co_await self.receive<Line>(0ms)) {
+          balance += line->text == "stop" ? -1 : 1;
+        }
         EXPECT_EQ(balance, 0);
         co_await stop(self, "application_controller");
       },

@@ -107,7 +107,9 @@ TEST_F(DormantServer, serves_what_arrives_while_it_falls_asleep_in_order) {
     for (int i = 0; i < 100; ++i) {
       const auto reply = co_await pending[static_cast<std::size_t>(i)].response(infinity);
       EXPECT_TRUE(reply.has_value());
-      if (reply) EXPECT_EQ(*reply, i + 1);
+      if (reply) {
+        EXPECT_EQ(*reply, i + 1);
+      }
     }
     exit(server.pid(), ExitReason{atoms::kill});
     (void)co_await self.receive<Destroyed>();

@@ -12,7 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::journal;
-using test::Lines;
 using test::on_every_executor;
 using test::Worker;
 
@@ -43,8 +42,7 @@ TEST_F(DynamicSupervisorTest, children_are_started_and_terminated_on_demand) {
     EXPECT_EQ(counts.active, 1u);
     EXPECT_EQ(counts.workers, 1u);
     co_await stop(self, sup);
-    EXPECT_EQ(co_await journal(self),
-              (Lines{"start a", "start b", "stop a shutdown", "stop b shutdown"}));
+    EXPECT_EQ(co_await journal(self), "start a; start b; stop a shutdown; stop b shutdown");
     EXPECT_FALSE(co_await is_alive(self, b->pid));
   });
 }
@@ -89,7 +87,9 @@ TEST_F(DynamicSupervisorTest, max_children_limits_their_number) {
     const auto start = [&](const char* id) -> Async<bool> {
       const auto result = co_await DynamicSupervisor::start_child(
           self, sup, worker(id, self.pid()).restart(temporary));
-      if (!result) EXPECT_EQ(result.error().code, ChildError::Code::max_children);
+      if (!result) {
+        EXPECT_EQ(result.error().code, ChildError::Code::max_children);
+      }
       co_return result.has_value();
     };
     EXPECT_TRUE(co_await start("a"));
@@ -176,7 +176,7 @@ TEST_F(DynamicSupervisorTest, too_many_restarts_end_it_with_its_children) {
     }
     leave("b", "the_fourth");
     EXPECT_EQ((co_await self.receive<Exit>()).reason, ExitReason{atoms::shutdown});
-    EXPECT_EQ(co_await journal(self), (Lines{"stop b the_fourth", "stop a shutdown"}));
+    EXPECT_EQ(co_await journal(self), "stop b the_fourth; stop a shutdown");
   });
 }
 
@@ -201,7 +201,7 @@ TEST_F(DynamicSupervisorTest, a_failing_restart_is_tried_again_while_requests_ar
     const auto started =
         co_await DynamicSupervisor::start_child(self, sup, child("f", flaky, self.pid(), 200));
     leave("f", "boom");
-    EXPECT_EQ(co_await journal(self, 3), (Lines{"start f", "stop f boom", "start f"}));
+    EXPECT_EQ(co_await journal(self, 3), "start f; stop f boom; start f");
     leave("f", "boom");
     (void)co_await journal(self, 2);
     co_await stop(self, tries);

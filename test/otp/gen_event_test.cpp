@@ -2,6 +2,7 @@
 // Event managers: who is told what and in which order, and what the end of a handler means to the
 // others, to the manager, and to the process that has added it.
 #include <algorithm>
+#include <string>
 
 #include <troupe/gen_event.hpp>
 #include <troupe/supervisor.hpp>
@@ -23,7 +24,6 @@ struct Tick {};
 struct Seen {
   std::string who;
   std::string what;
-  friend bool operator==(const Seen&, const Seen&) = default;
 };
 struct Count {
   using Reply = int;
@@ -93,12 +93,15 @@ Async<ServerRef<GenEvent>> start_with(Process& self, std::vector<std::string> na
   co_return events;
 }
 
-Async<> expect_seen(Process& self, std::vector<Seen> expected) {
-  for (const Seen& seen : expected) {
-    const auto got = co_await self.receive<Seen>(5s);
-    EXPECT_TRUE(got && *got == seen) << (got ? got->who + ": " + got->what : "nothing") << ", not "
-                                     << seen.who << ": " << seen.what;
+// In one text, `b e1; a e1`, because GCC cannot compile a list in braces beside a `co_await`.
+Async<> expect_seen(Process& self, std::string expected) {
+  std::string all;
+  while (all.size() < expected.size()) {
+    const auto seen = co_await self.receive<Seen>(5s);
+    if (!seen) break;
+    all += (all.empty() ? "" : "; ") + seen->who + " " + seen->what;
   }
+  EXPECT_EQ(all, expected);
   EXPECT_EQ((co_await process_info(self, self.pid()))->mailbox_length, 0u);
 }
 
@@ -115,21 +118,21 @@ TEST_F(GenEventTest, an_event_goes_to_all_handlers_the_latest_added_first) {
     const auto events = co_await start_with(self, {"a", "b"});
     co_await expect_handlers(self, events, {"b", "a"});
     co_await sync_notify(self, events, Event{"e1"});
-    co_await expect_seen(self, {{"b", "e1"}, {"a", "e1"}});
+    co_await expect_seen(self, "b e1; a e1");
     notify(events, Event{"e2"});
     EXPECT_EQ((co_await GenEvent::call<Reporter>(self, events, Count{}, "a")).value(), 2);
-    co_await expect_seen(self, {{"b", "e2"}, {"a", "e2"}});
+    co_await expect_seen(self, "b e2; a e2");
     send(events.pid(), Tick{});
     notify(events, Tick{});  // nobody lists it
     EXPECT_EQ((co_await GenEvent::delete_handler<Reporter>(self, events, atom("enough"), "a")),
               Term{2});
-    co_await expect_seen(self, {{"b", "tick"}, {"a", "tick"}, {"a", "terminate enough"}});
+    co_await expect_seen(self, "b tick; a tick; a terminate enough");
     EXPECT_EQ((co_await GenEvent::call<Reporter>(self, events, Count{}, "a")).error().term(),
               atom("bad_module"));
     co_await sync_notify(self, events, Event{"e3"});
-    co_await expect_seen(self, {{"b", "e3"}});
+    co_await expect_seen(self, "b e3");
     co_await stop(self, events);
-    co_await expect_seen(self, {{"b", "terminate stop"}});
+    co_await expect_seen(self, "b terminate stop");
   });
 }
 
@@ -137,16 +140,14 @@ TEST_F(GenEventTest, a_handler_that_fails_or_leaves_goes_alone) {
   on_every_executor([](Process& self) -> Async<> {
     const auto events = co_await start_with(self, {"a", "b", "c"});
     co_await sync_notify(self, events, Event{"crash b"});
-    co_await expect_seen(
-        self, {{"c", "crash b"}, {"b", "crash b"}, {"b", "terminate error"}, {"a", "crash b"}});
+    co_await expect_seen(self, "c crash b; b crash b; b terminate error; a crash b");
     co_await expect_handlers(self, events, {"c", "a"});
     co_await sync_notify(self, events, Event{"leave c"});
-    co_await expect_seen(self,
-                         {{"c", "leave c"}, {"c", "terminate remove_handler"}, {"a", "leave c"}});
+    co_await expect_seen(self, "c leave c; c terminate remove_handler; a leave c");
     co_await expect_handlers(self, events, {"a"});
     const auto failed = co_await GenEvent::call<Reporter>(self, events, Fail{}, "a");
     EXPECT_EQ(failed.error().reason.term()[0], atom("boom"));
-    co_await expect_seen(self, {{"a", "terminate error"}});
+    co_await expect_seen(self, "a terminate error");
     co_await expect_handlers(self, events, {});
     co_await stop(self, events);
   });
@@ -165,7 +166,7 @@ TEST_F(GenEventTest, a_handler_is_added_once_and_its_constructor_may_refuse) {
               EventHandlerError::Code::not_found);
     EXPECT_EQ((co_await GenEvent::call<Reporter>(self, events, Leave{}, "a")).value(), "left");
     co_await expect_handlers(self, events, {});
-    co_await expect_seen(self, {{"a", "terminate remove_handler"}});
+    co_await expect_seen(self, "a terminate remove_handler");
     co_await stop(self, events);
   });
 }
@@ -178,11 +179,11 @@ TEST_F(GenEventTest, a_handler_is_replaced_and_hands_over_what_it_knows) {
         self, events, "a", atom("swap"), self.pid());
     EXPECT_TRUE(swapped.has_value());
     co_await sync_notify(self, events, Event{"two"});
-    co_await expect_seen(self, {{"a", "one"}, {"a", "terminate swap"}, {"successor", "1"}});
+    co_await expect_seen(self, "a one; a terminate swap; successor 1");
     (void)co_await GenEvent::swap_handler<Reporter, Successor>(self, events, "none", atom("swap"),
                                                                self.pid());
     co_await sync_notify(self, events, Event{"three"});
-    co_await expect_seen(self, {{"successor", "error"}, {"successor", "1"}});
+    co_await expect_seen(self, "successor error; successor 1");
     co_await stop(self, events);
   });
 }
@@ -200,9 +201,7 @@ TEST_F(GenEventTest, a_supervised_handler_and_its_process_hear_of_each_other) {
     EXPECT_EQ(gone.reason.term()[0], Term{atoms::EXIT});
     (void)co_await GenEvent::delete_handler<Reporter>(self, events, atom("bye"), "y");
     EXPECT_TRUE((co_await self.receive<EventHandlerExit>()).reason.is_normal());
-    co_await expect_seen(
-        self,
-        {{"y", "crash x"}, {"x", "crash x"}, {"x", "terminate error"}, {"y", "terminate bye"}});
+    co_await expect_seen(self, "y crash x; x crash x; x terminate error; y terminate bye");
     EXPECT_TRUE((co_await process_info(self, self.pid()))->links.empty());
 
     // The process ends, and takes its handler along, not the manager.
@@ -216,7 +215,7 @@ TEST_F(GenEventTest, a_supervised_handler_and_its_process_hear_of_each_other) {
         events, self.pid());
     (void)co_await self.receive<Tick>();
     exit(owner, ExitReason{"enough"});
-    co_await expect_seen(self, {{"z", "terminate {stop,enough}"}});
+    co_await expect_seen(self, "z terminate {stop,enough}");
     co_await expect_handlers(self, events, {});
     co_await stop(self, events);
   });

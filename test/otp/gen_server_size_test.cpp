@@ -76,7 +76,10 @@ Async<std::int64_t> bytes_of_an_idle(Process& self) {
   std::vector<Pid> pids;
   pids.reserve(count);
   const std::int64_t before = bytes_held.load();
-  for (int i = 0; i < count; ++i) pids.push_back((co_await S::start(self)).pid());
+  for (int i = 0; i < count; ++i) {
+    const ServerRef<S> server = co_await S::start(self);
+    pids.push_back(server.pid());
+  }
   const std::int64_t bytes = (bytes_held.load() - before) / count + slot_bytes;
   for (const Pid pid : pids) {
     exit(pid, atoms::kill);

@@ -76,7 +76,8 @@ TEST_F(GenServerStop, terminate_runs_for_every_way_a_handler_ends_the_server) {
       cast(server, std::move(message));
       Terminated terminated = co_await self.receive<Terminated>();
       co_await self.receive<Destroyed>();
-      EXPECT_EQ((co_await self.receive<Down>()).reason, terminated.reason);
+      const Down down = co_await self.receive<Down>();
+      EXPECT_EQ(down.reason, terminated.reason);
       co_return terminated;
     };
     for (const char* reason : {"normal", "shutdown", "odd"}) {

@@ -376,7 +376,9 @@ TEST_F(GenStatemTest, no_event_is_lost_or_doubled_under_any_of_a_hundred_schedul
           int expected = sender * 10;
           for (const std::string& note : done_jobs) {
             const int number = std::stoi(note.substr(5));
-            if (number / 10 == sender) EXPECT_EQ(number, expected++);
+            if (number / 10 == sender) {
+              EXPECT_EQ(number, expected++);
+            }
           }
           EXPECT_EQ(expected, sender * 10 + 10);
         }

@@ -10,7 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::journal;
-using test::Lines;
 using test::on_every_executor;
 using test::Worker;
 
@@ -25,10 +24,9 @@ TEST_F(SupervisorTest, children_start_in_order_and_stop_in_reverse) {
   on_every_executor([](Process& self) -> Async<> {
     const auto sup = co_await Supervisor::start_link(
         self, children(worker("a", self.pid()), worker("b", self.pid()), worker("c", self.pid())));
-    EXPECT_EQ(co_await journal(self), (Lines{"start a", "start b", "start c"}));
+    EXPECT_EQ(co_await journal(self), "start a; start b; start c");
     co_await stop(self, sup);
-    EXPECT_EQ(co_await journal(self),
-              (Lines{"stop c shutdown", "stop b shutdown", "stop a shutdown"}));
+    EXPECT_EQ(co_await journal(self), "stop c shutdown; stop b shutdown; stop a shutdown");
   });
 }
 
@@ -71,8 +69,7 @@ TEST_F(SupervisorTest, a_child_that_fails_to_start_takes_the_earlier_ones_down_a
         {atoms::shutdown, tuple({atom("failed_to_start_child"), atom("bad"), atom("no_disk")})});
     EXPECT_EQ(result.error().term(), expected);
     EXPECT_EQ((co_await self.receive<Exit>()).reason.term(), expected);
-    EXPECT_EQ(co_await journal(self),
-              (Lines{"start a", "start b", "stop b shutdown", "stop a shutdown"}));
+    EXPECT_EQ(co_await journal(self), "start a; start b; stop b shutdown; stop a shutdown");
     const auto broken = co_await Supervisor::try_start_link(self, children(child<Breaks>()));
     EXPECT_EQ(broken.error().term()[1][2][0], atom("boom"));
   });
@@ -139,7 +136,7 @@ TEST_F(SupervisorTest, brutal_kill_gives_no_chance_to_clean_up) {
     self.monitor(Name{"a"});
     co_await stop(self, sup);
     EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{atoms::killed});
-    EXPECT_EQ(co_await journal(self), (Lines{"start a"}));
+    EXPECT_EQ(co_await journal(self), "start a");
   });
 }
 
@@ -152,7 +149,7 @@ TEST_F(SupervisorTest, a_tree_stops_depth_first_in_reverse) {
     (void)co_await journal(self);
     co_await stop(self, sup);
     EXPECT_EQ(co_await journal(self),
-              (Lines{"stop d shutdown", "stop c shutdown", "stop b shutdown", "stop a shutdown"}));
+              "stop d shutdown; stop c shutdown; stop b shutdown; stop a shutdown");
   });
 }
 
@@ -271,7 +268,7 @@ TEST_F(SupervisorTest, a_supervisor_stops_its_children_when_its_parent_ends) {
       self.monitor(sup);
       send(starter, ExitReason{reason});
       EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{reason});
-      EXPECT_EQ(co_await journal(self), (Lines{"start a", "stop a shutdown"}));
+      EXPECT_EQ(co_await journal(self), "start a; stop a shutdown");
     }
   });
 }
@@ -283,7 +280,7 @@ TEST_F(SupervisorTest, the_children_of_a_killed_supervisor_follow_it_through_the
     self.monitor(Name{"a"});
     exit(sup.pid(), atoms::kill);
     EXPECT_EQ((co_await self.receive<Down>()).reason, ExitReason{atoms::killed});
-    EXPECT_EQ(co_await journal(self), (Lines{"start a", "stop a killed"}));
+    EXPECT_EQ(co_await journal(self), "start a; stop a killed");
   });
 }
 
@@ -309,7 +306,7 @@ TEST_F(SupervisorTest, a_supervisor_has_a_name_that_others_find_it_by) {
     EXPECT_EQ((co_await Supervisor::which_children(self, named<Supervisor>("boss"))).size(), 1u);
     co_await stop(self, "boss");
     EXPECT_FALSE(whereis("boss"));
-    EXPECT_EQ(co_await journal(self), (Lines{"start a", "stop a shutdown"}));
+    EXPECT_EQ(co_await journal(self), "start a; stop a shutdown");
   });
 }
 
@@ -320,7 +317,7 @@ TEST_F(SupervisorTest, the_stop_reason_is_the_supervisors_own) {
       const auto sup = co_await Supervisor::start_link(self, children(worker("a", self.pid())));
       co_await stop(self, sup, reason);
       EXPECT_EQ((co_await self.receive<Exit>()).reason, ExitReason{reason});
-      EXPECT_EQ(co_await journal(self), (Lines{"start a", "stop a shutdown"}));
+      EXPECT_EQ(co_await journal(self), "start a; stop a shutdown");
     }
   });
 }

@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Line;
-using test::Lines;
 using test::Worker;
 using testkit::Context;
 
@@ -46,7 +45,7 @@ TEST_F(TestingTest, time_is_virtual_in_the_simulator) {
 }
 
 TEST_F(TestingTest, what_was_started_supervised_is_stopped_in_reverse_order) {
-  Lines lines;
+  std::string lines;
   const auto result = testkit::everywhere([&lines](Process& self, Context& test) -> Async<> {
     lines.clear();
     const Pid journal = self.pid();
@@ -55,11 +54,11 @@ TEST_F(TestingTest, what_was_started_supervised_is_stopped_in_reverse_order) {
     co_await test.start_supervised(child<Worker>("c", journal).id("c"));
     co_await test.stop_supervised("b");
     lines = co_await test::journal(self, 4);
-    test.on_exit([&lines] { lines.push_back("first"); });
-    test.on_exit([&lines] { lines.push_back("second"); });
+    test.on_exit([&lines] { lines += "; first"; });
+    test.on_exit([&lines] { lines += "; second"; });
   });
   EXPECT_TRUE(result) << result.text();
-  EXPECT_EQ(lines, (Lines{"start a", "start b", "start c", "stop b shutdown", "second", "first"}));
+  EXPECT_EQ(lines, "start a; start b; start c; stop b shutdown; second; first");
 }
 
 // Writes to the log when it ends.
@@ -76,7 +75,9 @@ TEST_F(TestingTest, the_order_of_the_end_is_the_reverse_of_the_start) {
     }
   });
   EXPECT_TRUE(result) << result.text();
-  EXPECT_EQ(log_.lines(), (Lines{"warning three ends", "warning two ends", "warning one ends"}));
+  const std::vector<std::string> expected{"warning three ends", "warning two ends",
+                                          "warning one ends"};
+  EXPECT_EQ(log_.lines(), expected);
   EXPECT_EQ(log_.count("warning", "two"), 1u);
   log_.clear();
   EXPECT_TRUE(log_.lines().empty());

@@ -74,7 +74,7 @@ TEST_P(CrossingTest, floods_between_workers_lose_nothing_and_keep_their_order) {
         spawn(send_numbers, to[static_cast<std::size_t>(i % takers)], i % 20 == round);
       }
       for (int i = 0; i < takers; ++i) {
-        const auto took = co_await self.receive([](Took took) { return took; },
+        const auto took = co_await self.receive([](Took report) { return report; },
                                                 after(60s, [] { return Took{0, false}; }));
         EXPECT_EQ(took.messages, flood * senders / takers);
         EXPECT_TRUE(took.in_order);

@@ -198,7 +198,7 @@ class Overreaching {
   Overreaching(Process& self, Pid main) : self_{self}, main_{main} {}
   ~Overreaching() {
     const Pid child = spawn(
-        [](Process& child_self, Pid to) -> Async<> {
+        [](Process&, Pid to) -> Async<> {
           send(to, Note{"a child of a dead process"});
           co_return;
         },
@@ -263,7 +263,8 @@ TEST(EndingTest, what_an_exception_carries_becomes_the_reason) {
   on_every_executor([](Process& self) -> Async<> {
     const auto reason_of = [&](auto body) -> Async<ExitReason> {
       spawn_monitor(body);
-      co_return (co_await self.receive<Down>()).reason;
+      Down down = co_await self.receive<Down>();
+      co_return std::move(down.reason);
     };
     const ExitReason thrown = co_await reason_of([](Process&) { throw std::runtime_error{"why"}; });
     const ExceptionReport* report = thrown.exception();

@@ -165,7 +165,9 @@ TEST(ExceptionTest, the_crash_report_says_where_it_was_thrown) {
   });
   EXPECT_TRUE(result.has_value());
   EXPECT_EQ(log.count("crashed", "thrown_at="), 1);
-  if (!has_no_hook) EXPECT_EQ(log.count("thrown_at=", "throw_from_deep_below"), 1);
+  if (!has_no_hook) {
+    EXPECT_EQ(log.count("thrown_at=", "throw_from_deep_below"), 1);
+  }
 }
 
 TEST(ExceptionTest, memory_that_is_not_there_ends_the_process_that_asked) {

@@ -278,7 +278,9 @@ TEST(MailboxLimitTest, a_call_to_a_full_server_fails_at_once) {
     cast(server, Item{1});
     const auto answer = co_await try_call(self, server, Ask{}, infinity);
     EXPECT_FALSE(answer.has_value());
-    if (!answer) EXPECT_TRUE(answer.error().reason.is(atoms::system_limit));
+    if (!answer) {
+      EXPECT_TRUE(answer.error().reason.is(atoms::system_limit));
+    }
     self.unlink(server.pid());
     exit(server.pid(), "kill");
   });

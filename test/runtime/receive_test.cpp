@@ -177,7 +177,9 @@ TEST(ReceiveTest, a_late_timeout_does_not_end_the_next_wait) {
     for (int i = 0; i < 300; ++i) {
       send(echo, self.pid());
       const auto answer = co_await self.receive<Number>(1ms);
-      if (!answer) EXPECT_TRUE((co_await self.receive<Number>(10s)).has_value());
+      if (!answer) {
+        EXPECT_TRUE((co_await self.receive<Number>(10s)).has_value());
+      }
     }
     exit(echo, "kill");
   });

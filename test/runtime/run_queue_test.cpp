@@ -129,7 +129,9 @@ TEST_F(RunQueueTest, is_first_in_first_out_however_many_there_are) {
     // More come in while the oldest go out, so that both rings and the list between them are used.
     for (std::size_t i = 0; i < total; ++i) {
       queue.push(blocks[i]);
-      if (i % 3 == 2) EXPECT_EQ(queue.pop(), blocks[out++]);
+      if (i % 3 == 2) {
+        EXPECT_EQ(queue.pop(), blocks[out++]);
+      }
     }
     EXPECT_EQ(queue.size(), total - out);
     while (Block* block = queue.pop()) ASSERT_EQ(block, blocks[out++]);

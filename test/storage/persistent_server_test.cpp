@@ -79,10 +79,9 @@ std::string text_of(const ExitReason& reason) {
   return term.is_tuple(3) ? std::string{term[2].as_binary().value_or("")} : reason.to_string();
 }
 
-template <class S>
-Async<> end(Process& self, ServerRef<S> server, ExitReason reason) {
-  const Ref monitor = self.monitor(server.pid());
-  troupe::exit(server.pid(), std::move(reason));
+Async<> end(Process& self, Pid server, ExitReason reason) {
+  const Ref monitor = self.monitor(server);
+  troupe::exit(server, std::move(reason));
   while ((co_await self.receive<Down>()).ref != monitor) {
   }
 }
@@ -96,7 +95,7 @@ TEST(PersistentServer, what_was_awaited_is_there_after_a_kill) {
     auto cart = co_await Cart::start_link(self, "ann");
     EXPECT_FALSE(co_await call(self, cart, Cart::Restored{}));
     EXPECT_TRUE(co_await call(self, cart, Cart::AddSaved{"apple"}));
-    co_await end(self, cart, atoms::kill);
+    co_await end(self, cart.pid(), atoms::kill);
     cart = co_await Cart::start_link(self, "ann");
     EXPECT_TRUE(co_await call(self, cart, Cart::Restored{}));
     EXPECT_EQ(co_await call(self, cart, Cart::Count{}), 1);
@@ -115,7 +114,7 @@ TEST(PersistentServer, a_change_is_saved_as_soon_as_its_handler_has_returned) {
     // The save stands in the mailbox behind the casts, and the second question behind the save.
     (void)co_await call(self, cart, Cart::Count{});
     (void)co_await call(self, cart, Cart::Count{});
-    co_await end(self, cart, atoms::kill);
+    co_await end(self, cart.pid(), atoms::kill);
     cart = co_await Cart::start_link(self, "ann");
     EXPECT_EQ(co_await call(self, cart, Cart::Count{}), 2);
   });
@@ -133,7 +132,7 @@ TEST(PersistentServer, by_interval_it_is_saved_once_the_time_has_passed) {
         auto early = co_await get(self, pool, "cart:ann");
         EXPECT_TRUE(early && !*early);
         co_await self.sleep(2s);
-        co_await end(self, cart, atoms::kill);
+        co_await end(self, cart.pid(), atoms::kill);
         cart = co_await Cart::start_link(self, "ann", policy);
         EXPECT_EQ(co_await call(self, cart, Cart::Count{}), 1);
       },
@@ -151,7 +150,7 @@ TEST(PersistentServer, at_an_orderly_end_what_was_not_saved_is_saved) {
       co_await stop(self, cart, atoms::shutdown);
       cart = co_await Cart::start_link(self, "ann", policy);
       EXPECT_EQ(co_await call(self, cart, Cart::Count{}), on_terminate ? 1 : 0);
-      co_await end(self, cart, atoms::kill);
+      co_await end(self, cart.pid(), atoms::kill);
     }
   });
 }
@@ -178,11 +177,11 @@ TEST(PersistentServer, a_state_that_is_too_old_is_forgotten) {
         co_await Supervisor::start_link(self, stores_child());
         auto cart = co_await Cart::start_link(self, "ann");
         EXPECT_TRUE(co_await call(self, cart, Cart::AddSaved{"apple"}));
-        co_await end(self, cart, atoms::kill);
+        co_await end(self, cart.pid(), atoms::kill);
         co_await self.sleep(1h);
         cart = co_await Cart::start_link(self, "ann", SavePolicy{}, Duration{2h});
         EXPECT_EQ(co_await call(self, cart, Cart::Count{}), 1);
-        co_await end(self, cart, atoms::kill);
+        co_await end(self, cart.pid(), atoms::kill);
         co_await self.sleep(2h);
         cart = co_await Cart::start_link(self, "ann", SavePolicy{}, Duration{2h});
         EXPECT_EQ(co_await call(self, cart, Cart::Count{}), 0);
@@ -200,7 +199,9 @@ TEST(PersistentServer, stale_states_are_cleaned_up_and_a_finished_one_is_forgott
         for (const char* user : {"ann", "bob", "cid"}) {
           auto cart = co_await Cart::start_link(self, user);
           EXPECT_TRUE(co_await call(self, cart, Cart::AddSaved{"apple"}));
-          if (user[0] == 'c') EXPECT_TRUE(co_await call(self, cart, Cart::Forget{}));
+          if (user[0] == 'c') {
+            EXPECT_TRUE(co_await call(self, cart, Cart::Forget{}));
+          }
           co_await self.sleep(1h);
         }
         EXPECT_TRUE(succeeded(co_await put(self, pool, "cart:raw", "no state")));
@@ -219,7 +220,7 @@ TEST(PersistentServer, damaged_states_refuse_the_start_or_are_set_aside) {
     co_await Supervisor::start_link(self, stores_child());
     auto cart = co_await Cart::start_link(self, "ann");
     EXPECT_TRUE(co_await call(self, cart, Cart::AddSaved{"a rather long name of an apple"}));
-    co_await end(self, cart, atoms::kill);
+    co_await end(self, cart.pid(), atoms::kill);
     auto bytes = co_await get(self, pool, "cart:ann");
     std::string damaged = **bytes;
     damaged[damaged.find("apple")] = 'A';
@@ -248,7 +249,7 @@ TEST(PersistentServer, a_save_that_fails_is_tried_again) {
         co_await self.sleep(5s);
         stores->is_full = false;
         co_await self.sleep(30s);
-        co_await end(self, cart, atoms::kill);
+        co_await end(self, cart.pid(), atoms::kill);
         cart = co_await Cart::start_link(self, "ann");
         EXPECT_EQ(co_await call(self, cart, Cart::Count{}), 1);
       },
@@ -285,7 +286,8 @@ struct Place : PersistentServer<Place<P, Version>, P> {
   };
   Async<bool> handle_call(Process& self, Save) {
     this->changed();
-    co_return (co_await this->saved(self)).has_value();
+    const auto written = co_await this->saved(self);
+    co_return written.has_value();
   }
   P handle_call(Look) { return this->state; }
 };
@@ -301,7 +303,7 @@ TEST(PersistentServer, an_older_state_is_brought_up_to_date_step_by_step) {
         co_await Supervisor::start_link(self, stores_child());
         auto old = co_await Old::start_link(self);
         EXPECT_TRUE(co_await call(self, old, typename Old::Save{}));
-        co_await end(self, old, atoms::kill);
+        co_await end(self, old.pid(), atoms::kill);
         auto known = co_await check_stored<New>(self, pool);
         EXPECT_TRUE(known && *known == 1);
         EXPECT_TRUE(refused(co_await check_stored<Newer>(self, pool), ErrorKind::no_migration,

@@ -176,7 +176,9 @@ TEST(StorePool, a_killed_worker_loses_nothing_that_was_acknowledged) {
     for (const std::string& key : acknowledged) {
       for (;;) {
         auto found = co_await get(self, pool, key);
-        if (found) EXPECT_EQ(*found, "v");
+        if (found) {
+          EXPECT_EQ(*found, "v");
+        }
         if (found) break;
         co_await self.sleep(1ms);
       }
@@ -225,7 +227,9 @@ TEST(StorePool, a_poisoned_store_is_opened_afresh) {
     EXPECT_TRUE(refused(co_await put(self, pool, "k", "w"), ErrorKind::poisoned, "broken"));
     for (;;) {
       auto found = co_await get(self, pool, "k");
-      if (found) EXPECT_EQ(*found, "v");
+      if (found) {
+        EXPECT_EQ(*found, "v");
+      }
       if (found && stores->openings > 1) break;
       co_await self.sleep(1ms);
     }
