@@ -25,7 +25,6 @@
 namespace troupe {
 namespace {
 
-using detail::atom_chunk_count;
 using detail::atom_chunk_size;
 using detail::atom_chunks;
 using detail::AtomEntry;

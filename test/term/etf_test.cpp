@@ -164,12 +164,13 @@ TEST(EtfTest, flipped_bits_never_do_more_than_fail) {
   for (int i = 0; i < 300; ++i) {
     std::string encoded = term_to_binary(test::random_term(random, 3));
     for (std::size_t bit = 0; bit < encoded.size() * 8; ++bit) {
-      encoded[bit / 8] ^= static_cast<char>(1 << bit % 8);
+      char& byte = encoded[bit / 8];
+      byte = static_cast<char>(byte ^ 1 << bit % 8);
       auto term = binary_to_term(encoded);
       if (term) {
         EXPECT_EQ(binary_to_term(term_to_binary(*term)), *term);
       }
-      encoded[bit / 8] ^= static_cast<char>(1 << bit % 8);
+      byte = static_cast<char>(byte ^ 1 << bit % 8);
     }
   }
 }
