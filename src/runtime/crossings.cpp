@@ -115,6 +115,11 @@ std::int64_t WorkerExecutor::left_alone_until_ns(const Worker& worker) noexcept 
                   worker.floods_until_ns.load(std::memory_order_relaxed));
 }
 
+// Its processes have not flooded each other for a while.
+bool WorkerExecutor::is_calm(const Worker& worker, std::int64_t now) noexcept {
+  return now - worker.floods_until_ns.load(std::memory_order_relaxed) >= long_calm_ns;
+}
+
 // Asked by the worker that is left alone, between its turns.
 bool WorkerExecutor::goes_on_alone(Worker& worker, std::int64_t now) noexcept {
   const std::int64_t until = worker.alone_until_ns.load(std::memory_order_relaxed);

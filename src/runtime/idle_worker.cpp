@@ -81,8 +81,8 @@ void WorkerExecutor::note_crowd(Worker& worker, std::int64_t now) noexcept {
   const std::uint32_t all = waiting(worker);
   const bool computes = yields >= done / 2 || elapsed >= done * long_turn_ns;
   const bool keeps_others_waiting = urgent != 0 && urgent < all;
-  const bool is_calm = now - worker.floods_until_ns.load(std::memory_order_relaxed) >= long_calm_ns;
-  if (all < 2 || !is_calm || !(computes || keeps_others_waiting)) return forget_crowd(worker);
+  if (all < 2 || !is_calm(worker, now) || !(computes || keeps_others_waiting))
+    return forget_crowd(worker);
   if (++crowd.looks >= crowded_looks) worker.is_crowded.store(true, std::memory_order_relaxed);
 }
 

@@ -194,8 +194,7 @@ void WorkerExecutor::check(Worker& worker) {
     // Processes that compute and yield enqueue nobody, so it is used for them here. Not soon after
     // some have flooded others: they may be about to do it again, and with another worker that
     // would cross.
-    const std::int64_t calm_ns = now - worker.floods_until_ns.load(std::memory_order_relaxed);
-    if (is_unused && calm_ns >= long_calm_ns && idle_.load(std::memory_order_relaxed) != 0) {
+    if (is_unused && is_calm(worker, now) && idle_.load(std::memory_order_relaxed) != 0) {
       may_wake_one(worker);
     }
   }

@@ -114,7 +114,7 @@ class WorkerExecutor final : public Executor {
   static constexpr std::uint32_t shared_interval = 61;  // a prime, so that it beats no rhythm
   static constexpr std::int64_t io_interval_ns = 50'000;
   static constexpr std::int64_t wake_interval_ns = 1'000'000;
-  static constexpr std::int64_t long_calm_ns = 8'000'000;  // since a flood at home: see check
+  static constexpr std::int64_t long_calm_ns = 8'000'000;  // since a flood at home
   static constexpr std::int64_t worth_stealing_ns = 50'000;
   static constexpr std::int64_t long_turn_ns = 100'000;
   static constexpr unsigned crowded_looks = 3;           // `wake_interval_ns` apart
@@ -255,6 +255,7 @@ class WorkerExecutor final : public Executor {
 
   void note_flood(Worker& worker, const Block& receiver) noexcept;
   static std::int64_t left_alone_until_ns(const Worker& worker) noexcept;
+  static bool is_calm(const Worker& worker, std::int64_t now) noexcept;
   void end_crossing(Worker& worker) noexcept;
   void hand_over(Worker& worker, Worker& other) noexcept;
   bool goes_on_alone(Worker& worker, std::int64_t now) noexcept;

@@ -19,7 +19,12 @@ using namespace troupe;
 using namespace std::chrono_literals;
 using namespace test;
 
-constexpr const char* writer_name = "test_writer";
+// The body is the shard's writer itself, and stores what it is sent when it likes.
+void be_the_writer(Process& self, World& world) {
+  const Name name{"test_writer"};
+  world.house().writers = {name};
+  self.register_name(name);
+}
 
 // Whether nobody answers within a minute of virtual time.
 Async<bool> stays_unanswered(Process& self) {
@@ -27,11 +32,9 @@ Async<bool> stays_unanswered(Process& self) {
   co_return !answer;
 }
 
-// The body is the shard's writer itself, and stores what it is sent when it likes.
 Async<> no_change_waits_for_the_change_before(Process& self, ServerPtr server) {
   World world{self, server};
-  world.house().writers = {Name{writer_name}};
-  self.register_name(Name{writer_name});
+  be_the_writer(self, world);
   const struct {
     Words change;
     std::string changed;
@@ -63,8 +66,7 @@ TEST(DurableAnswer, of_a_write_without_effect_waits_for_the_one_that_had_it) {
 
 Async<> a_look_does_not_wait(Process& self, ServerPtr server) {
   World world{self, server};
-  world.house().writers = {Name{writer_name}};
-  self.register_name(Name{writer_name});
+  be_the_writer(self, world);
   Words write{"SET", "s", "x"};
   world.begin_to_ask(1, write);
   const StoreValue value = co_await self.receive<StoreValue>();
@@ -91,8 +93,7 @@ Async<> delete_both(Process& self, Pid owner, ServerPtr server) {
 
 Async<> several_keys_wait_too(Process& self, ServerPtr server) {
   World world{self, server};
-  world.house().writers = {Name{writer_name}};
-  self.register_name(Name{writer_name});
+  be_the_writer(self, world);
   for (const char* key : {"a", "b"}) {
     Words write{"SET", key, "x"};
     world.begin_to_ask(1, write);
@@ -130,8 +131,7 @@ Async<> ask_over_http(Process& self, Pid owner, std::uint16_t port, http::Reques
 
 Async<> http_waits_too(Process& self, ServerPtr server) {
   World world{self, server};
-  world.house().writers = {Name{writer_name}};
-  self.register_name(Name{writer_name});
+  be_the_writer(self, world);
   world.rule("dead:", "tombstone=10m");
   Config config;
   config.http.admin_password = "secret";
@@ -184,9 +184,8 @@ struct Calendar {
 // With `relaxed`, a change is told before it is on disk, until the disk has not answered for long.
 Async<> a_clock_set_back_lets_nobody_off(Process& self, ServerPtr server, Calendar calendar) {
   World world{self, server};
-  world.house().writers = {Name{writer_name}};
+  be_the_writer(self, world);
   world.house().durability = storage::Durability::relaxed;
-  self.register_name(Name{writer_name});
   Words write{"SET", "s", "x"};
   EXPECT_EQ(co_await world(1, write), "+OK\r\n");
   const StoreValue value = co_await self.receive<StoreValue>();
@@ -222,9 +221,8 @@ Async<> fail_next_write(Process& self) {
 
 Async<> a_failing_disk_is_told(Process& self, ServerPtr server) {
   World world{self, server};
-  world.house().writers = {Name{writer_name}};
+  be_the_writer(self, world);
   world.house().durability = storage::Durability::relaxed;
-  self.register_name(Name{writer_name});
   Words write{"SET", "s", "x"};
   EXPECT_EQ(co_await world(1, write), "+OK\r\n");
   co_await fail_next_write(self);

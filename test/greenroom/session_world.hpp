@@ -1,6 +1,7 @@
 // Part of Troupe, Erlang/OTP processes for C++. Licence: Apache-2.0, see LICENSE.
 #pragma once
 
+#include <cstdint>
 #include <gtest/gtest.h>
 #include <map>
 #include <string>
@@ -15,6 +16,12 @@
 
 // A server's sessions and their clients in simulated schedules and virtual time, without sockets.
 namespace greenroom::test {
+
+// Of a reply that is one.
+inline std::int64_t integer_in(const std::string& reply) {
+  EXPECT_EQ(reply.substr(0, 1), ":") << reply;
+  return reply.starts_with(':') ? std::stoll(reply.substr(1)) : 0;
+}
 
 struct Ask {
   std::vector<std::string> words;
