@@ -15,7 +15,8 @@ int main() {
   const auto read = storage.get<UserData>("alice_todos").value().value();
   std::printf("%s has %zu to-dos, the first is \"%s\"\n", read.user.c_str(), read.todos.size(),
               read.todos[0].title.c_str());
-  for (const std::string& key : storage.list_keys().value()) std::printf("key %s\n", key.c_str());
+  const auto keys = storage.list_keys().value();
+  for (const std::string& key : keys) std::printf("key %s\n", key.c_str());
   if (!storage.remove("alice_todos")) return 1;
   std::printf("after delete: %s\n",
               storage.get<UserData>("alice_todos").value() ? "still there" : "not found");

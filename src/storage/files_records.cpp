@@ -55,8 +55,10 @@ std::optional<std::string_view> take(std::string_view& text, std::string_view wo
 }  // namespace
 
 std::string text_of(const Sum& sum) {
-  return sealed(std::string{sum_title} + "crc " + hex8(sum.crc) + "\nsize " +
-                std::to_string(sum.size) + "\nkey " + escape_key(sum.key) + "\n");
+  std::string text{sum_title};
+  text += "crc " + hex8(sum.crc) + "\nsize " + std::to_string(sum.size) + "\nkey " +
+          escape_key(sum.key) + "\n";
+  return sealed(std::move(text));
 }
 
 std::optional<Sum> parse_sum(std::string_view text) {

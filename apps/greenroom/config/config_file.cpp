@@ -77,7 +77,8 @@ class Section {
                   std::uint64_t highest) {
     if (const toml::node* node = find(name)) {
       const auto text = node->value_exact<std::string>();
-      auto value = text ? parse_bytes(*text) : std::nullopt;
+      std::optional<std::uint64_t> value;
+      if (text) value = parse_bytes(*text);
       if (const auto number = node->value_exact<std::int64_t>(); number && *number > 0) {
         value = static_cast<std::uint64_t>(*number);
       }

@@ -30,9 +30,9 @@ http::Response guarded(http::Response response) {
 }
 
 void set_cookie(http::Response& response, const std::string& token, bool is_encrypted) {
-  std::string cookie = std::string{admin_cookie} + "=" + token +
-                       "; Path=/admin; HttpOnly; SameSite=Strict; Max-Age=" +
-                       (token.empty() ? "0" : std::to_string(AdminLogins::idle_limit / 1s));
+  std::string cookie{admin_cookie};
+  cookie += "=" + token + "; Path=/admin; HttpOnly; SameSite=Strict; Max-Age=" +
+            (token.empty() ? "0" : std::to_string(AdminLogins::idle_limit / 1s));
   if (is_encrypted) cookie += "; Secure";
   response.fields.add("Set-Cookie", cookie);
 }

@@ -29,7 +29,10 @@ inline std::string_view echoed(std::string_view text, std::size_t max = 128) {
 
 // `command` is the command's full name in lower case.
 inline std::string wrong_arity(std::string_view command) {
-  return "ERR wrong number of arguments for '" + std::string(command) + "' command";
+  std::string text{"ERR wrong number of arguments for '"};
+  text += command;
+  text += "' command";
+  return text;
 }
 
 // Of a subcommand that takes a word or none, in Redis' older way; `subcommand` is as it was asked.

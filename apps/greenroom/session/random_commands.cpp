@@ -32,10 +32,11 @@ class Draw {
     mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;
     mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBu;
     mixed ^= mixed >> 31;
-    return static_cast<std::size_t>(static_cast<unsigned __int128>(mixed) * limit >> 64);
+    return static_cast<std::size_t>(static_cast<Wide>(mixed) * limit >> 64);
   }
 
  private:
+  __extension__ using Wide = unsigned __int128;
   std::uint64_t state_;
 };
 
